@@ -1,0 +1,1 @@
+"""Deletes archived ClearML tasks past their time, with every file they wrote."""
