@@ -1,0 +1,69 @@
+"""Every ClearML call that the cleanup makes, over APIClient: no other package of the project knows the API."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from clearml.backend_api.session import Session
+from clearml.backend_api.session.client import APIClient
+
+from cleanup.errors import ServerError
+from cleanup.server import events
+from cleanup.server.deletion import Deleter, Deletion
+from cleanup.server.registry import Registry
+from cleanup.server.session import CleanupSession, Network
+from cleanup.server.tasks import DATASET, LISTED, WITH_FILES, Tasks
+
+__all__ = ["DATASET", "LISTED", "WITH_FILES", "Deletion", "Network", "Server", "events"]
+
+
+class Server:
+    """The ClearML server as the cleanup sees it: ``tasks``, ``models``, events and deletion.
+
+    Every method raises ServerUnreachable, CredentialsError or ServerError where the server gives no usable answer.
+    """
+
+    def __init__(self, network: Network | None = None) -> None:
+        self.network = network or Network()
+        self.session = CleanupSession(self.network)
+        self.client = APIClient(session=self.session)
+        self.tasks = Tasks(self.client)
+        self.models = Registry(self.client)
+        self._deleter = Deleter(self.client, self.network)
+
+    @property
+    def files_server(self) -> str:
+        """The base URL of the file server in the SDK's configuration."""
+        return str(Session.get_files_server_host(self.session.config))
+
+    @property
+    def web_server(self) -> str:
+        """The base URL of the web UI in the SDK's configuration, empty where it cannot be told."""
+        try:
+            return str(Session.get_app_server_host(self.session.config))
+        except ValueError:
+            return ""
+
+    def close(self) -> None:
+        """Close the connections to the server."""
+        self.session.close()
+
+    def alive(self) -> bool:
+        """True if the server answers a small call with these credentials."""
+        try:
+            self.client.projects.get_all(page=0, page_size=1, only_fields=["id"])
+        except ServerError:
+            return False
+        return True
+
+    def tasks_with_events(self, tasks: Sequence[str], event_type: str) -> set[str]:
+        """Return those of ``tasks`` that have events of this type, see :func:`cleanup.server.events.tasks_with`."""
+        return events.tasks_with(self.client, tasks, event_type)
+
+    def event_addresses(self, task: str, event_type: str) -> set[str]:
+        """Return the file addresses in the events of ``task``, see :func:`cleanup.server.events.addresses`."""
+        return events.addresses(self.client, task, event_type)
+
+    def delete(self, ids: Sequence[str], *, force: bool) -> Deletion:
+        """Delete tasks whose files are gone, see :meth:`cleanup.server.deletion.Deleter.delete`."""
+        return self._deleter.delete(ids, force=force)

@@ -1,0 +1,118 @@
+"""The model registry: which entries a task made, which others share its files, which tasks use them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from clearml.backend_api.session import Session
+from clearml.backend_api.session.client import APIClient
+
+from cleanup.errors import ServerError
+from cleanup.records import Model, parse_inputs, parse_model
+from cleanup.server.paging import PAGE, chunks, pages
+
+NO_MODEL = 201
+"""Subcode of 400: there is no model with this id."""
+
+_FIELDS = ["id", "uri", "task", "ready"]
+
+
+class Registry:
+    """The calls about models. Archived, hidden and other users' entries are all included: the server hides none."""
+
+    def __init__(self, client: APIClient) -> None:
+        self._client = client
+
+    def made_by(self, tasks: Sequence[str]) -> list[Model]:
+        """Return the model entries that ``tasks`` made: those the server deletes with them, and published ones."""
+        return [model for chunk in chunks(tasks, PAGE) for model in self._models(task=chunk)]
+
+    def by_id(self, ids: Sequence[str]) -> list[Model]:
+        """Return the model entries with ``ids``."""
+        return [model for chunk in chunks(ids, PAGE) for model in self._models(id=chunk)]
+
+    def _models(self, **filters: Any) -> Iterator[Model]:
+        return pages(
+            lambda page: self._client.models.get_all(
+                **filters, only_fields=_FIELDS, order_by=["id"], page=page, page_size=PAGE
+            ),
+            parse_model,
+        )
+
+    def in_folders(self, tasks: Sequence[str]) -> list[Model] | None:
+        """Return the model entries, of any task, with an address in a folder that ends in ``.<id>`` of ``tasks``.
+
+        None where the server does not understand the question: it then answers with other entries, or refuses.
+        """
+        pattern = folder_pattern(tasks)
+        try:
+            answer: Iterator[Any] = pages(
+                lambda page: self._client.models.get_all(
+                    _any_={"pattern": pattern, "fields": ["uri"]},
+                    only_fields=_FIELDS, order_by=["id"], page=page, page_size=PAGE,
+                ),
+                parse_model,
+            )  # fmt: skip
+            found = []
+            for model in answer:
+                if not re.search(pattern, str(model.uri), re.IGNORECASE):
+                    return None
+                found.append(model)
+        except ServerError as error:
+            if error.code == 400:
+                return None
+            raise
+        return found
+
+    def at(self, addresses: Sequence[str]) -> list[Model]:
+        """Return the model entries with exactly one of ``addresses``.
+
+        Addresses that the filter's language would read as operators are not asked for: the caller finds them missing
+        in :func:`can_ask` and keeps their files.
+        """
+        plain = [address for address in addresses if can_ask(address)]
+        return [model for chunk in chunks(plain, 200) for model in self._models(uri=chunk)]
+
+    def users_of(self, models: Sequence[str]) -> dict[str, set[str]]:
+        """Return for each of ``models`` that is in use the tasks that have it as input."""
+        # Servers before API 2.31 may read a list here as one value that nothing equals: one id a call is right on all.
+        size = 100 if Session.check_min_api_server_version("2.31") else 1
+        users: dict[str, set[str]] = {}
+        for chunk in chunks(models, size):
+            for task, used in self._tasks_with_input(chunk):
+                for model in used.intersection(chunk):
+                    users.setdefault(model, set()).add(task)
+        return users
+
+    def _tasks_with_input(self, models: list[str]) -> Iterator[tuple[str, set[str]]]:
+        def fetch(page: int) -> Any:
+            # Without search_hidden a dataset or a pipeline's step that uses the model would be overlooked.
+            return self._client.tasks.get_all(
+                **{"models.input.model": models if len(models) > 1 else models[0]},
+                only_fields=["id", "models.input"], search_hidden=True, order_by=["id"],
+                page=page, page_size=PAGE, _allow_extra_fields_=True,
+            )  # fmt: skip
+
+        return pages(fetch, parse_inputs)
+
+    def delete(self, model: str) -> None:
+        """Delete a model entry whose file is gone, although a task still names it."""
+        try:
+            self._client.models.delete(
+                model=model, force=True, delete_external_artifacts=False, _allow_extra_fields_=True
+            )
+        except ServerError as error:
+            if (error.code, error.subcode) != (400, NO_MODEL):
+                raise
+
+
+def can_ask(address: str) -> bool:
+    """True if a list filter takes ``address`` as a value: a leading ``-`` would exclude, ``__$`` is an operator."""
+    return bool(address) and not address.startswith(("-", "__$"))
+
+
+def folder_pattern(tasks: Sequence[str]) -> str:
+    """Return the regular expression for addresses under a folder that ends in ``.<id>`` of one of ``tasks``."""
+    return rf"(\.|%2e)({'|'.join(map(re.escape, tasks))})(/|%2f)"

@@ -1,0 +1,155 @@
+"""Finding tasks and projects: the lists that a plan is made of, and one look again at each batch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+from clearml.backend_api.session.client import APIClient
+
+from cleanup.errors import SettingsError
+from cleanup.records import Task, is_id, parse_task
+from cleanup.server.paging import PAGE, chunks, pages, parsed, rows
+
+LISTED = (
+    "id", "name", "project", "company", "status", "tags", "system_tags",
+    "status_changed", "last_update", "last_change", "created",
+)  # fmt: skip
+"""The fields that selection looks at."""
+
+WITH_FILES = (*LISTED, "execution.artifacts", "models.output.model", "models.input.model")
+"""The fields that deletion needs."""
+
+DATASET = "dataset"
+"""System tag of the task behind a dataset version."""
+
+_TASK_ID = re.compile(r"[0-9a-f]{32}")
+
+
+class Tasks:
+    """The calls that find tasks and projects."""
+
+    def __init__(self, client: APIClient) -> None:
+        self._client = client
+
+    def archived(
+        self, *, statuses: Sequence[str], changed_before: datetime | None, projects: Iterable[str] | None
+    ) -> Iterator[Task]:
+        """Yield the archived tasks in ``statuses`` (all if empty), oldest status change first, page by page.
+
+        ``changed_before`` (aware) is the bound of ``status_changed``; without it the tasks come by creation. Nothing
+        may be deleted while this runs: paging counts over the live query. Hidden tasks (datasets, steps of pipelines)
+        are included: they are archived like any other.
+        """
+        filters: dict[str, Any] = {"system_tags": ["archived"], "search_hidden": True}
+        if statuses:
+            filters["status"] = list(statuses)
+        if changed_before is not None:
+            filters["status_changed"] = [f"<{changed_before.astimezone(timezone.utc):%Y-%m-%dT%H:%M:%S.%f}+00:00"]
+        filters["order_by"] = ["created" if changed_before is None else "status_changed"]
+        if projects is None:
+            yield from self._list(filters)
+            return
+        # An empty list of projects would be no filter at all: no chunk, no call.
+        for chunk in chunks(sorted(projects), PAGE):
+            yield from self._list({**filters, "project": chunk})
+
+    def _list(self, filters: Mapping[str, Any], only: Sequence[str] = LISTED) -> Iterator[Task]:
+        def fetch(page: int) -> Any:
+            return self._client.tasks.get_all(**filters, only_fields=list(only), page=page, page_size=PAGE)
+
+        return pages(fetch, parse_task)
+
+    def read(self, ids: Sequence[str], fields: Sequence[str]) -> dict[str, Task]:
+        """Return those of ``ids`` that are archived now."""
+        found: dict[str, Task] = {}
+        for chunk in chunks(ids, PAGE):
+            answer = self._client.tasks.get_all(
+                id=chunk, system_tags=["archived"], search_hidden=True,
+                only_fields=list(fields), page=0, page_size=PAGE,
+            )  # fmt: skip
+            asked = set(chunk)
+            found.update({task.id: task for task in parsed(rows(answer), parse_task) if task.id in asked})
+        return found
+
+    def existing(self, ids: Iterable[str]) -> set[str]:
+        """Return those of ``ids`` that are tasks on the server, archived or not."""
+        found: set[str] = set()
+        for chunk in chunks(sorted(filter(is_id, ids)), PAGE):
+            answer = self._client.tasks.get_all(
+                id=chunk, search_hidden=True, only_fields=["id"], page=0, page_size=PAGE
+            )
+            found.update(task.id for task in parsed(rows(answer), parse_task))
+        return found
+
+    def datasets_in_use(self) -> dict[str, str]:
+        """Return the tasks of dataset versions that living versions are built on, each with one of those versions.
+
+        A version stores only what changed, and reads the rest from its parents' files. The SDK reports the parents of
+        each version, near and far, in its configuration.
+        """
+        used: dict[str, str] = {}
+
+        def fetch(page: int) -> Any:
+            return self._client.tasks.get_all(
+                system_tags=[DATASET, "-archived"], search_hidden=True, order_by=["id"],
+                only_fields=["id", "system_tags", "configuration"], page=page, page_size=100,
+            )  # fmt: skip
+
+        for living, parents in pages(fetch, _parents_of_dataset):
+            used.update(dict.fromkeys(parents, living))
+        return used
+
+    def project_names(self, ids: Iterable[str]) -> dict[str, str]:
+        """Return the full names of the projects with ``ids``."""
+        names: dict[str, str] = {}
+        for chunk in chunks(sorted(filter(is_id, ids)), PAGE):
+            answer = self._client.projects.get_all(
+                id=chunk, only_fields=["id", "name"], search_hidden=True, page=0, page_size=PAGE
+            )
+            names.update({str(row.get("id")): str(row.get("name") or "") for row in rows(answer)})
+        return names
+
+    def projects_under(self, names: Sequence[str]) -> frozenset[str]:
+        """Return the ids of the projects called ``names`` and of their sub-projects.
+
+        Raises:
+            SettingsError: naming those that do not exist.
+        """
+        pattern = f"^({'|'.join(map(re.escape, names))})(/.*)?$"
+
+        def fetch(page: int) -> Any:
+            return self._client.projects.get_all(
+                name=pattern, only_fields=["id", "name"], search_hidden=True,
+                order_by=["name"], page=page, page_size=PAGE,
+            )  # fmt: skip
+
+        ids: set[str] = set()
+        found: set[str] = set()
+        for project, full_name in pages(fetch, _project):
+            # The server's pattern ignores case; project names do not.
+            within = {name for name in names if f"{full_name}/".startswith(f"{name}/")}
+            if within:
+                ids.add(project)
+                found |= within
+        missing = [name for name in names if name not in found]
+        if missing:
+            raise SettingsError([f"projects = {name!r}: there is no such project" for name in missing])
+        return frozenset(ids)
+
+
+def _project(row: Mapping[str, Any]) -> tuple[str, str] | None:
+    return (row["id"], str(row.get("name") or "")) if is_id(row.get("id")) else None
+
+
+def _parents_of_dataset(row: Mapping[str, Any]) -> tuple[str, set[str]] | None:
+    task = parse_task(row)
+    if task is None or DATASET not in task.system_tags or task.archived:
+        return None
+    items = row.get("configuration")
+    texts = (
+        (str(item.get("value")) for item in items.values() if isinstance(item, dict)) if isinstance(items, dict) else ()
+    )
+    return task.id, {found for text in texts for found in _TASK_ID.findall(text)} - {task.id}

@@ -1,0 +1,41 @@
+"""Text from elsewhere made safe to show: one line, bounded, without control characters or secrets."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from urllib.parse import urlsplit, urlunsplit
+
+_SECRETS = re.compile(
+    r"(?i)(?P<keep>\bBearer\s+|\bBasic\s+|://[^/\s:@]*:|"
+    r"(?:secret|token|password|passwd|signature|sig|access_key|accesskey|account_?key|credential)[\"']?\s*[=:]\s*[\"']?)"
+    r"[^\s@&\"',;}]+"
+)
+
+
+def one_line(text: object, limit: int = 300) -> str:
+    """Return ``text`` on one line of at most ``limit`` characters, control characters replaced.
+
+    Names and addresses come from any user of the server: a line break in one must not forge a log line, nor a
+    terminal code reach the terminal.
+    """
+    raw = str(text)[: limit * 4]
+    clean = "".join(" " if unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"} else char for char in raw)
+    clean = " ".join(clean.split())
+    return clean if len(clean) <= limit else clean[: limit - 1] + "…"
+
+
+def without_secrets(text: object, limit: int = 300) -> str:
+    """Return ``text`` as :func:`one_line` does, with what looks like a password, key or token masked."""
+    return _SECRETS.sub(lambda found: found["keep"] + "***", one_line(text, limit))
+
+
+def address_of(host: str) -> str:
+    """Return the URL ``host`` without user name and password."""
+    parts = urlsplit(host)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def plural(count: int, noun: str) -> str:
+    """Return ``1 task``, ``2 tasks``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
