@@ -1,0 +1,116 @@
+"""Reporting events and reading them back."""
+
+from __future__ import annotations
+
+import hashlib
+
+from cleanup.sandbox.calls.generic import Body, Handler, need
+from cleanup.sandbox.debug_images import debug_images
+from cleanup.sandbox.errors import ApiError, invalid
+from cleanup.sandbox.events import task_events, task_metrics
+from cleanup.sandbox.kinds import TASK
+from cleanup.sandbox.store import Store
+from cleanup.sandbox.values import Entity, copied, set_path
+
+TYPES = ("training_stats_scalar", "training_stats_vector", "training_debug_image", "plot", "log")
+
+
+def check_tasks(store: Store, ids: list[str]) -> None:
+    """One unknown id fails the whole call."""
+    if not all(task_id in store.tasks or task_id in store.models for task_id in ids):
+        raise ApiError(400, *TASK.missing, ids=f"({', '.join(ids)})")
+
+
+def add_batch(store: Store, body: Body) -> Body:
+    added, errors = 0, {}
+    touched: dict[str, Body] = {}
+    for event in body.get("events") or []:
+        task = store.tasks.get(event.get("task"))
+        if event.get("type") not in TYPES:
+            errors["Invalid event type"] = errors.get("Invalid event type", 0) + 1
+            continue
+        if task is None and event.get("task") not in store.models:
+            errors["Invalid task id"] = errors.get("Invalid task id", 0) + 1
+            continue
+        store.events.add(event)
+        added += 1
+        if task is not None:
+            follow(task, event, touched.setdefault(task["id"], {}))
+    for task_id, changes in touched.items():
+        store.edit(TASK, store.get(TASK, task_id), {**changes, "last_update": store.now()})
+    if errors and not added:
+        raise ApiError(400, 131, "Events not added", added=added, errors=sum(errors.values()), errors_info=errors)
+    return {"added": added, "errors": sum(errors.values()), "errors_info": {}}
+
+
+def follow(task: Entity, event: Entity, changes: Body) -> None:
+    """What a task keeps of its events: the last iteration and the last values."""
+    if isinstance(event.get("iter"), int):
+        changes["last_iteration"] = max(event["iter"], changes.get("last_iteration", task["last_iteration"]))
+    if event["type"] != "training_stats_scalar" or "value" not in event:
+        return
+    metrics = changes.setdefault("last_metrics", copied(task["last_metrics"]))
+    names = [str(event.get(name) or "") for name in ("metric", "variant")]
+    path = ".".join(hashlib.md5(name.encode(), usedforsecurity=False).hexdigest() for name in names)
+    value = event["value"]
+    last = {"metric": names[0], "variant": names[1], "value": value, "min_value": value, "max_value": value}
+    set_path(metrics, path, {**last, "iter": event.get("iter")})
+
+
+def add(store: Store, body: Body) -> Body:
+    return add_batch(store, {"events": [body]})
+
+
+def get_task_events(store: Store, body: Body) -> Body:
+    need(body, "task")
+    check_tasks(store, [body["task"]])
+    return task_events(store.events, body["task"], body)
+
+
+def get_task_metrics(store: Store, body: Body) -> Body:
+    need(body, "tasks", "event_type")
+    check_tasks(store, body["tasks"])
+    return {"metrics": task_metrics(store.events, body["tasks"], body["event_type"])}
+
+
+def get_debug_images(store: Store, body: Body) -> Body:
+    if not body.get("metrics"):
+        raise invalid("error for field 'metrics'. value '[]' length is lower than allowed minimum '1'.")
+    check_tasks(store, [item.get("task") for item in body["metrics"]])
+    return debug_images(store.events, body)
+
+
+def of_type(kind: str, name: str) -> Handler:
+    """All events of a type at once, as the web pages and the SDK's getters ask for them."""
+
+    def handler(store: Store, body: Body) -> Body:
+        need(body, "task")
+        check_tasks(store, [body["task"]])
+        found = store.events.sorted(body["task"], kind)[1]
+        return {name: found, "returned": len(found), "total": len(found), "scroll_id": ""}
+
+    return handler
+
+
+def scalar_histogram(store: Store, body: Body) -> Body:
+    need(body, "task")
+    check_tasks(store, [body["task"]])
+    found: Body = {}
+    for event in store.events.sorted(body["task"], "training_stats_scalar")[1]:
+        series = found.setdefault(event.get("metric", ""), {}).setdefault(event.get("variant", ""), {})
+        series.setdefault("name", event.get("variant", ""))
+        series.setdefault("x", []).append(event.get("iter"))
+        series.setdefault("y", []).append(event.get("value"))
+    return found
+
+
+HANDLERS: dict[str, Handler] = {
+    "events.add": add,
+    "events.add_batch": add_batch,
+    "events.get_task_events": get_task_events,
+    "events.get_task_metrics": get_task_metrics,
+    "events.debug_images": get_debug_images,
+    "events.get_task_log": of_type("log", "events"),
+    "events.get_task_plots": of_type("plot", "plots"),
+    "events.scalar_metrics_iter_histogram": scalar_histogram,
+}

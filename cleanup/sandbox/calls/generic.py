@@ -1,0 +1,115 @@
+"""The calls that every kind of entity has: get_all, get_by_id, update, archiving."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from cleanup.sandbox.errors import ApiError, invalid, required
+from cleanup.sandbox.events import packed, unpacked
+from cleanup.sandbox.kinds import Kind
+from cleanup.sandbox.query import find_page
+from cleanup.sandbox.store import Store
+
+Body = dict[str, Any]
+Handler = Callable[[Store, Body], Body]
+
+LOCKED = {"id", "company", "user", "status", "status_changed", "entries", "last_change"}
+"""Fields that no call may set directly."""
+
+
+def need(body: Body, *fields: str) -> None:
+    for field in fields:
+        if body.get(field) is None:
+            raise required(field)
+
+
+def need_ids(body: Body) -> list[str]:
+    ids = body.get("ids") or []
+    if not ids:
+        joint = ":" if "ids" in body else "."
+        raise invalid(f"error for field 'ids'{joint} value '[]' length is lower than allowed minimum '1'.")
+    return list(ids)
+
+
+def own_fields(kind: Kind, body: Body) -> Body:
+    return {
+        name: value
+        for name, value in body.items()
+        if name.split(".")[0] in kind.fields and name not in LOCKED and name != kind.name
+    }
+
+
+def get_all(kind: Kind) -> Handler:
+    def handler(store: Store, body: Body) -> Body:
+        scrolled = "scroll_id" in body
+        if scrolled:
+            start = unpacked(body["scroll_id"]).get("start", 0) if body["scroll_id"] else 0
+            body = {**body, "start": start}
+        page = find_page(store.collection(kind), kind, body, store.page_cap)
+        answer: Body = {kind.service: page}
+        if scrolled:
+            answer["scroll_id"] = packed({"start": body["start"] + len(page)})
+        return answer
+
+    return handler
+
+
+def get_by_id(kind: Kind) -> Handler:
+    def handler(store: Store, body: Body) -> Body:
+        need(body, kind.name)
+        return {kind.name: store.get(kind, body[kind.name])}
+
+    return handler
+
+
+def update(kind: Kind) -> Handler:
+    def handler(store: Store, body: Body) -> Body:
+        need(body, kind.name)
+        entity = store.get_for_writing(kind, body[kind.name])
+        changes = {**own_fields(kind, body), "last_update": store.now()}
+        return {"updated": 1, "fields": store.edit(kind, entity, changes)}
+
+    return handler
+
+
+def many(act: Callable[[Store, str, Body], Body]) -> Handler:
+    """Each id succeeds or fails by itself, in one answer."""
+
+    def handler(store: Store, body: Body) -> Body:
+        succeeded, failed = [], []
+        for entity_id in need_ids(body):
+            try:
+                succeeded.append({"id": entity_id, **act(store, entity_id, body)})
+            except ApiError as error:
+                if error.code >= 500:
+                    # The real server stops at an error it did not expect, though the ids before it are done.
+                    raise
+                failed.append({"id": entity_id, "error": error.as_failure()})
+        return {"succeeded": succeeded, "failed": failed}
+
+    return handler
+
+
+def each(kind: Kind, handler: Handler) -> Handler:
+    """The `..._many` form of a call for one entity."""
+    return many(lambda store, entity_id, body: handler(store, {**body, kind.name: entity_id}))
+
+
+def archived(kind: Kind, on: bool) -> Callable[[Store, str, Body], Body]:
+    def act(store: Store, entity_id: str, body: Body) -> Body:
+        entity = store.get_for_writing(kind, entity_id)
+        tags = [tag for tag in entity["system_tags"] if tag != "archived"]
+        store.edit(kind, entity, {"system_tags": [*tags, "archived"] if on else tags})
+        return {"archived": True} if on else {"unarchived": True}
+
+    return act
+
+
+def common(kind: Kind) -> dict[str, Handler]:
+    return {
+        f"{kind.service}.get_all": get_all(kind),
+        f"{kind.service}.get_all_ex": get_all(kind),
+        f"{kind.service}.get_by_id": get_by_id(kind),
+        f"{kind.service}.update": update(kind),
+    }

@@ -1,0 +1,115 @@
+"""Queues and the workers that take tasks from them."""
+
+from __future__ import annotations
+
+from cleanup.sandbox.calls.generic import Body, Handler, common, need, own_fields
+from cleanup.sandbox.calls.status import add_to_queue, leave_queues, queue_of
+from cleanup.sandbox.errors import ApiError, not_unique
+from cleanup.sandbox.kinds import QUEUE, TASK
+from cleanup.sandbox.store import Store
+
+
+def create(store: Store, body: Body) -> Body:
+    need(body, "name")
+    if store.queues.find("name", body["name"]):
+        raise not_unique()
+    return {"id": store.add(QUEUE, **own_fields(QUEUE, body))["id"]}
+
+
+def delete(store: Store, body: Body) -> Body:
+    need(body, "queue")
+    queue = store.get_for_writing(QUEUE, body["queue"])
+    if queue["entries"] and not body.get("force"):
+        raise ApiError(400, 702, "Queue is not empty", "use force=true to delete", id=queue["id"])
+    store.queues.remove(queue["id"])
+    return {"deleted": 1}
+
+
+def get_default(store: Store, body: Body) -> Body:
+    queue = queue_of(store, {})
+    return {"id": queue["id"], "name": queue["name"]}
+
+
+def get_next_task(store: Store, body: Body) -> Body:
+    need(body, "queue")
+    queue = store.get(QUEUE, body["queue"])
+    if not queue["entries"]:
+        return {}
+    entry, *rest = queue["entries"]
+    store.edit(QUEUE, queue, {"entries": rest})
+    answer: Body = {"entry": entry}
+    if body.get("get_task_info"):
+        task = store.tasks.get(entry["task"]) or {}
+        answer["task_info"] = {name: task.get(name) for name in ("company", "user")}
+    return answer
+
+
+def get_num_entries(store: Store, body: Body) -> Body:
+    return {"num": len(queue_of(store, body)["entries"])}
+
+
+def add_task(store: Store, body: Body) -> Body:
+    need(body, "queue", "task")
+    queue = store.get(QUEUE, body["queue"])
+    if any(entry["task"] == body["task"] for entry in queue["entries"]):
+        raise ApiError(400, 706, "Failed adding task to queue since task is already queued", task=body["task"])
+    add_to_queue(store, queue, body["task"])
+    return {"added": 1}
+
+
+def remove_task(store: Store, body: Body) -> Body:
+    need(body, "queue", "task")
+    return {"removed": leave_queues(store, store.get(TASK, body["task"]))}
+
+
+def register(store: Store, body: Body) -> Body:
+    need(body, "worker")
+    held = {"id": body["worker"], "user": {"id": store.user}, "company": {"id": store.company}, "queues": []}
+    fields = {name: body.get(name) or [] for name in ("queues", "tags", "system_tags")}
+    store.workers[body["worker"]] = {**held, **fields, "register_time": store.now(), "last_activity_time": store.now()}
+    return {}
+
+
+def unregister(store: Store, body: Body) -> Body:
+    need(body, "worker")
+    store.workers.pop(body["worker"], None)
+    return {}
+
+
+def status_report(store: Store, body: Body) -> Body:
+    """A worker says what it runs; one that the server does not know is registered by that."""
+    need(body, "worker")
+    if body["worker"] not in store.workers:
+        register(store, body)
+    worker = store.workers[body["worker"]]
+    worker["last_activity_time"] = worker["last_report_time"] = store.now()
+    task = store.tasks.get(body.get("task"))
+    worker["task"] = None if task is None else {"id": task["id"], "name": task["name"]}
+    if task is not None and task.get("company"):
+        reported = {"last_worker": body["worker"], "last_worker_report": store.now(), "last_update": store.now()}
+        store.edit(TASK, task, reported)
+    return {}
+
+
+def workers(store: Store, body: Body) -> Body:
+    return {"workers": list(store.workers.values())}
+
+
+def runtime_properties(store: Store, body: Body) -> Body:
+    return {"runtime_properties": []}
+
+
+HANDLERS: dict[str, Handler] = common(QUEUE) | {
+    "queues.create": create,
+    "queues.delete": delete,
+    "queues.get_default": get_default,
+    "queues.get_next_task": get_next_task,
+    "queues.get_num_entries": get_num_entries,
+    "queues.add_task": add_task,
+    "queues.remove_task": remove_task,
+    "workers.register": register,
+    "workers.unregister": unregister,
+    "workers.status_report": status_report,
+    "workers.get_all": workers,
+    "workers.get_runtime_properties": runtime_properties,
+}

@@ -1,0 +1,234 @@
+"""Making and changing tasks: create, clone, edit, parameters, configuration, artifacts, models."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cleanup.sandbox.calls.generic import Body, Handler, common, need, own_fields
+from cleanup.sandbox.errors import ApiError
+from cleanup.sandbox.kinds import MODEL, PROJECT, TASK
+from cleanup.sandbox.store import Store
+from cleanup.sandbox.values import Entity, copied
+
+CLONED = "name comment type parent project tags script hyperparams configuration container execution models report"
+
+
+def for_update(store: Store, body: Body, *, any_status: bool = False) -> Entity:
+    """A task that a call may change: a draft, or with force a running one."""
+    need(body, "task")
+    task = store.get_for_writing(TASK, body["task"])
+    allowed = ("created", "in_progress") if body.get("force") else ("created",)
+    if not any_status and task["status"] not in allowed:
+        raise ApiError(400, 110, "Invalid task status", expected="created", status=task["status"])
+    return task
+
+
+def updated(store: Store, task: Entity, changes: Body) -> Body:
+    store.edit(TASK, task, {**changes, "last_update": store.now()})
+    return {"updated": 1}
+
+
+def readied(fields: Body) -> Body:
+    """Artifacts come as a list without the fields that the server fills in."""
+    fields = dict(fields)
+    execution = dict(fields.pop("execution", None) or {})
+    artifacts = [with_defaults(item) for item in execution.pop("artifacts", None) or []]
+    for name, value in execution.items():
+        fields[f"execution.{name}"] = value
+    if artifacts:
+        fields["execution.artifacts"] = by_key(artifacts)
+    for side, entries in (fields.pop("models", None) or {}).items():
+        fields[f"models.{side}"] = entries
+    return fields
+
+
+def with_defaults(artifact: Body) -> Body:
+    return {"mode": "output", "display_data": [], **{k: v for k, v in artifact.items() if v is not None}}
+
+
+def by_key(artifacts: list[Body]) -> list[Body]:
+    return sorted(artifacts, key=lambda item: (item["key"], item["mode"]))
+
+
+def create(store: Store, body: Body) -> Body:
+    need(body, "name", "type")
+    if body.get("project"):
+        store.get(PROJECT, body["project"])
+    return {"id": store.add(TASK, **readied(own_fields(TASK, body)))["id"]}
+
+
+def clone(store: Store, body: Body) -> Body:
+    need(body, "task")
+    source = store.get(TASK, body["task"])
+    fields: Body = copied({name: source[name] for name in CLONED.split() if name in source})
+    fields["execution"].pop("queue", None)
+    artifacts = [item for item in fields["execution"].get("artifacts", ()) if item.get("mode") == "input"]
+    fields["execution"]["artifacts"] = artifacts
+    fields["models"]["output"] = []
+    project = body.get("new_task_project")
+    if not project and body.get("new_project_name"):
+        project = store.ensure_project(body["new_project_name"])
+    changes = {
+        "name": body.get("new_task_name"),
+        "comment": body.get("new_task_comment"),
+        "tags": body.get("new_task_tags"),
+        "system_tags": body.get("new_task_system_tags"),
+        "project": project,
+        "hyperparams": body.get("new_task_hyperparams"),
+        "configuration": body.get("new_task_configuration"),
+        "container": body.get("new_task_container"),
+        "execution": (body.get("execution_overrides") or None)
+        and {**fields["execution"], **body["execution_overrides"]},
+        "parent": body.get("new_task_parent") or source["id"],
+    }
+    fields.update({name: value for name, value in changes.items() if value is not None})
+    task = store.add(TASK, **fields)
+    return {"id": task["id"], **({"new_project": {"id": project}} if body.get("new_project_name") else {})}
+
+
+def edit(store: Store, body: Body) -> Body:
+    need(body, "task")
+    task = store.get_for_writing(TASK, body["task"])
+    if not body.get("force") and task["status"] != "created":
+        raise ApiError(400, 110, "Invalid task status", expected="created", status=task["status"])
+    changes = {**readied(own_fields(TASK, body)), "last_update": store.now()}
+    return {"updated": 1, "fields": store.edit(TASK, task, changes)}
+
+
+def set_requirements(store: Store, body: Body) -> Body:
+    return updated(store, for_update(store, body, any_status=True), {"script.requirements": body.get("requirements")})
+
+
+def move(store: Store, body: Body) -> Body:
+    project = body.get("project") or store.ensure_project(str(body.get("project_name")))
+    for task_id in body.get("ids") or []:
+        store.edit(TASK, store.get_for_writing(TASK, task_id), {"project": project})
+    return {"project_id": project}
+
+
+# Parameters
+
+
+def edit_hyper_params(store: Store, body: Body) -> Body:
+    given = body.get("hyperparams") or []
+    properties = all(item.get("section") == "properties" for item in given)
+    task = for_update(store, body, any_status=properties)
+    replacing = body.get("replace_hyperparams")
+    held: Body = {} if replacing == "all" else copied(task["hyperparams"])
+    if replacing == "section":
+        for section in {item["section"] for item in given}:
+            held.pop(section, None)
+    for item in given:
+        held.setdefault(item["section"], {})[item["name"]] = {k: v for k, v in item.items() if v is not None}
+    return updated(store, task, {"hyperparams": held})
+
+
+def delete_hyper_params(store: Store, body: Body) -> Body:
+    task = for_update(store, body)
+    held: Body = copied(task["hyperparams"])
+    for item in body.get("hyperparams") or []:
+        if item.get("name"):
+            held.get(item["section"], {}).pop(item["name"], None)
+        else:
+            held.pop(item["section"], None)
+    return updated(store, task, {"hyperparams": held})
+
+
+def get_hyper_params(store: Store, body: Body) -> Body:
+    tasks = [store.get(TASK, task_id) for task_id in body.get("tasks") or []]
+    return {
+        "params": [
+            {
+                "task": task["id"],
+                "hyperparams": [item for held in task["hyperparams"].values() for item in held.values()],
+            }
+            for task in tasks
+        ]
+    }
+
+
+# Configuration objects
+
+
+def edit_configuration(store: Store, body: Body) -> Body:
+    task = for_update(store, body)
+    held: Body = {} if body.get("replace_configuration") else copied(task["configuration"])
+    held.update({item["name"]: item for item in body.get("configuration") or []})
+    return updated(store, task, {"configuration": held})
+
+
+def delete_configuration(store: Store, body: Body) -> Body:
+    task = for_update(store, body)
+    gone = set(body.get("configuration") or ())
+    return updated(store, task, {"configuration": {k: v for k, v in task["configuration"].items() if k not in gone}})
+
+
+def configurations(store: Store, body: Body) -> list[tuple[str, dict[str, Any]]]:
+    wanted = set(body.get("names") or ())
+    return [
+        (task_id, {k: v for k, v in store.get(TASK, task_id)["configuration"].items() if not wanted or k in wanted})
+        for task_id in body.get("tasks") or []
+    ]
+
+
+def get_configurations(store: Store, body: Body) -> Body:
+    return {
+        "configurations": [
+            {"task": task, "configuration": [*held.values()]} for task, held in configurations(store, body)
+        ]
+    }
+
+
+def get_configuration_names(store: Store, body: Body) -> Body:
+    return {"configurations": [{"task": task, "names": sorted(held)} for task, held in configurations(store, body)]}
+
+
+# Artifacts and models
+
+
+def add_or_update_artifacts(store: Store, body: Body) -> Body:
+    task = for_update(store, body, any_status=True)
+    given = [with_defaults(item) for item in body.get("artifacts") or []]
+    replaced = {(item["key"], item["mode"]) for item in given}
+    kept = [item for item in task["execution"].get("artifacts", ()) if (item["key"], item["mode"]) not in replaced]
+    return updated(store, task, {"execution.artifacts": by_key([*kept, *given])})
+
+
+def delete_artifacts(store: Store, body: Body) -> Body:
+    task = for_update(store, body, any_status=True)
+    gone = {(item["key"], item.get("mode") or "output") for item in body.get("artifacts") or []}
+    kept = [item for item in task["execution"].get("artifacts", ()) if (item["key"], item["mode"]) not in gone]
+    return {"deleted": updated(store, task, {"execution.artifacts": kept})["updated"]}
+
+
+def add_or_update_model(store: Store, body: Body) -> Body:
+    need(body, "task", "name", "type", "model")
+    task = for_update(store, body, any_status=True)
+    store.get(MODEL, body["model"])
+    side = f"models.{body['type']}"
+    kept = [entry for entry in task["models"][body["type"]] if entry["name"] != body["name"]]
+    changes: Body = {side: [*kept, {"model": body["model"], "name": body["name"], "updated": store.now()}]}
+    if body.get("iteration") is not None:
+        changes["last_iteration"] = max(task["last_iteration"], body["iteration"])
+    return updated(store, task, changes)
+
+
+def delete_models(store: Store, body: Body) -> Body:
+    task = for_update(store, body, any_status=True)
+    gone = {(item["type"], item["name"]) for item in body.get("models") or []}
+    changes = {
+        f"models.{side}": [entry for entry in task["models"][side] if (side, entry["name"]) not in gone]
+        for side in ("input", "output")
+    }
+    return updated(store, task, changes)
+
+
+HANDLERS: dict[str, Handler] = common(TASK) | {
+    f"tasks.{handler.__name__}": handler
+    for handler in (
+        *(create, clone, edit, move, set_requirements),
+        *(edit_hyper_params, delete_hyper_params, get_hyper_params),
+        *(edit_configuration, delete_configuration, get_configurations, get_configuration_names),
+        *(add_or_update_artifacts, delete_artifacts, add_or_update_model, delete_models),
+    )
+}

@@ -1,0 +1,154 @@
+"""Entities of one kind by id, with indexes and remembered listings that follow changes."""
+
+from __future__ import annotations
+
+import bisect
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
+from functools import total_ordering
+from typing import Any
+
+from cleanup.sandbox.values import Entity, values_at
+
+REMEMBERED = 16
+REPLACED_ONE_BY_ONE = 64
+
+Test = Callable[[Entity], bool]
+Order = tuple[tuple[tuple[str, ...], bool], ...]
+"""Paths to sort by, each with whether it descends; no path means the order of creation."""
+
+
+@total_ordering
+class Descending:
+    def __init__(self, key: Any) -> None:
+        self.key = key
+
+    def __lt__(self, other: Descending) -> bool:
+        return bool(other.key < self.key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Descending) and bool(self.key == other.key)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def sort_key(entity: Entity, parts: tuple[str, ...]) -> tuple[int, Any]:
+    """Entities without the field come first; numbers before texts, as they do not compare."""
+    found = [entity.get(parts[0])] if len(parts) == 1 else values_at(entity, parts)
+    value = found[0] if found else None
+    if value is None or isinstance(value, dict | list):
+        return (0, 0)
+    return (1, value) if isinstance(value, bool | int | float) else (2, str(value))
+
+
+class Listing:
+    """The ordered ids that a query matched, brought up to date from the ids that changed since."""
+
+    def __init__(self, test: Test, order: Order) -> None:
+        self.test = test
+        self.order = order
+        self.ids: list[str] = []
+        self.changed: set[str] = set()
+        self.built = False
+
+    def up_to_date(self, collection: Collection) -> list[str]:
+        if not self.built or len(self.changed) > REPLACED_ONE_BY_ONE:
+            matching = [item["id"] for item in collection.all() if self.test(item)]
+            self.ids = collection.ordered(matching, self.order)
+            self.built = True
+        elif self.changed:
+            self.ids = [item for item in self.ids if item not in self.changed]
+            for item in self.changed:
+                entity = collection.get(item)
+                if entity is not None and self.test(entity):
+                    bisect.insort(self.ids, item, key=lambda other: collection.key(other, self.order))
+        self.changed.clear()
+        return self.ids
+
+
+class Collection:
+    def __init__(self, indexes: Iterable[str] = ()) -> None:
+        self._items: dict[str, Entity] = {}
+        self._created: dict[str, int] = {}
+        self._count = 0
+        self._indexes: dict[str, dict[Any, dict[str, None]]] = {path: {} for path in indexes}
+        self._parts = {path: tuple(path.split(".")) for path in self._indexes}
+        self._indexed: dict[str, list[tuple[str, Any]]] = {}
+        self._listings: OrderedDict[str, Listing] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __contains__(self, entity_id: object) -> bool:
+        return entity_id in self._items
+
+    def get(self, entity_id: Any) -> Entity | None:
+        return self._items.get(entity_id) if isinstance(entity_id, str) else None
+
+    def all(self) -> Iterator[Entity]:
+        return iter(self._items.values())
+
+    def add(self, entity: Entity) -> Entity:
+        self._count += 1
+        self._created[entity["id"]] = self._count
+        self._items[entity["id"]] = entity
+        self.changed(entity["id"])
+        return entity
+
+    def remove(self, entity_id: str) -> Entity | None:
+        entity = self._items.pop(entity_id, None)
+        self._created.pop(entity_id, None)
+        self.changed(entity_id)
+        return entity
+
+    def changed(self, entity_id: str) -> None:
+        """To be told after every change of an entity: brings indexes and listings along."""
+        for path, value in self._indexed.pop(entity_id, ()):
+            holders = self._indexes[path][value]
+            holders.pop(entity_id, None)
+            if not holders:
+                del self._indexes[path][value]
+        entity = self._items.get(entity_id)
+        if entity is not None and self._indexes:
+            entries = [(path, value) for path, parts in self._parts.items() for value in values_at(entity, parts)]
+            for path, value in entries:
+                self._indexes[path].setdefault(value, {})[entity_id] = None
+            if entries:
+                self._indexed[entity_id] = entries
+        for listing in self._listings.values():
+            listing.changed.add(entity_id)
+
+    def indexed(self, path: str) -> bool:
+        return path in self._indexes or path == "id"
+
+    def find(self, path: str, value: Any) -> list[Entity]:
+        """The entities that hold a value in an indexed field."""
+        if path == "id":
+            entity = self.get(value)
+            return [] if entity is None else [entity]
+        return [self._items[entity_id] for entity_id in self._indexes[path].get(value, ())]
+
+    def key(self, entity_id: str, order: Order) -> tuple[Any, ...]:
+        entity = self._items[entity_id]
+        keys = (
+            Descending(sort_key(entity, parts)) if descending else sort_key(entity, parts)
+            for parts, descending in order
+        )
+        return (*keys, self._created[entity_id])
+
+    def ordered(self, ids: Iterable[str], order: Order) -> list[str]:
+        """One stable sort a field, the last field first: faster than comparing whole keys."""
+        result = sorted(ids, key=self._created.__getitem__)
+        for parts, descending in reversed(order):
+            result.sort(key=lambda item, at=parts: sort_key(self._items[item], at), reverse=descending)  # type: ignore[misc]
+        return result
+
+    def listing(self, name: str, make: Callable[[], tuple[Test, Order]]) -> list[str]:
+        """The ids of a query; remembered under its name until enough others were asked."""
+        listing = self._listings.get(name)
+        if listing is None:
+            listing = self._listings[name] = Listing(*make())
+            while len(self._listings) > REMEMBERED:
+                self._listings.popitem(last=False)
+        self._listings.move_to_end(name)
+        return listing.up_to_date(self)

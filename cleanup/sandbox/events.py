@@ -1,0 +1,132 @@
+"""Debug samples, plots, scalars and logs, with the server's own ways of paging through them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import bisect
+import hashlib
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from cleanup.sandbox.errors import ApiError
+from cleanup.sandbox.values import Entity, new_id
+
+IDENTITY = ("task", "iter", "metric", "variant", "key")
+LAST_ITERATION = -(2**31)
+BATCH = 500
+
+
+class EventLog:
+    """Events by task; one with the same task, iteration, metric, variant and key replaces another."""
+
+    def __init__(self) -> None:
+        self._by_task: dict[str, dict[str, Entity]] = {}
+        self._sorted: dict[tuple[str, str], tuple[list[int], list[Entity]]] = {}
+
+    def add(self, event: Entity) -> None:
+        task = event["task"]
+        if event["type"] == "log":
+            identity = new_id()
+        else:
+            named = "-".join(str(event[name]) for name in IDENTITY if name in event)
+            identity = hashlib.md5(named.encode(), usedforsecurity=False).hexdigest()
+        self._by_task.setdefault(task, {})[f"{event['type']} {identity}"] = event
+        self._sorted.pop((task, event["type"]), None)
+        self._sorted.pop((task, "all"), None)
+
+    def remove(self, task: str) -> None:
+        for kind in {event["type"] for event in self._by_task.pop(task, {}).values()} | {"all"}:
+            self._sorted.pop((task, kind), None)
+
+    def all(self, task: str) -> list[Entity]:
+        return list(self._by_task.get(task, {}).values())
+
+    def sorted(self, task: str, kind: str) -> tuple[list[int], list[Entity]]:
+        """The iterations and the events of a type, by iteration."""
+        key = (task, kind)
+        if key not in self._sorted:
+            chosen = [event for event in self.all(task) if kind in ("all", event["type"])]
+            chosen.sort(key=iteration)
+            self._sorted[key] = ([iteration(event) for event in chosen], chosen)
+        return self._sorted[key]
+
+
+def iteration(event: Entity) -> int:
+    return int(event.get("iter") or 0)
+
+
+def packed(state: dict[str, Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(state).encode()).decode()
+
+
+def unpacked(scroll: str) -> dict[str, Any]:
+    try:
+        state = json.loads(base64.urlsafe_b64decode(scroll))
+    except (binascii.Error, ValueError) as error:
+        raise ApiError(400, 1104, "Invalid scroll id", scroll_id=scroll) from error
+    if not isinstance(state, dict):
+        raise ApiError(400, 1104, "Invalid scroll id", scroll_id=scroll)
+    return state
+
+
+def of_metrics(events: Iterable[Entity], metrics: list[Entity] | None) -> list[Entity]:
+    if not metrics:
+        return list(events)
+    wanted = {item["metric"]: item.get("variants") for item in metrics}
+    return [
+        event
+        for event in events
+        if event.get("metric") in wanted
+        and (not wanted[event["metric"]] or event.get("variant") in wanted[event["metric"]])
+    ]
+
+
+def task_events(log: EventLog, task: str, body: dict[str, Any]) -> dict[str, Any]:
+    """One page of a task's events, by iteration, and where the next one begins.
+
+    A page holds whole iterations, so it can be longer than asked for. The position is the last iteration, and
+    **iteration 0 counts as no position**: after a page that ends there the server begins again from the first.
+    """
+    size = int(body.get("batch_size") or BATCH)
+    state = unpacked(body["scroll_id"]) if body.get("scroll_id") else {"request": body, "from": None, "total": None}
+    request = state["request"]
+    iterations, events = log.sorted(task, request.get("event_type") or "all")
+    if request.get("metrics"):
+        events = of_metrics(events, request["metrics"])
+        iterations = [iteration(event) for event in events]
+    descending = request.get("order") == "desc"
+    if state["total"] is None and body.get("count_total", True):
+        state["total"] = len(events)
+    if state.get("ended"):
+        page: list[Entity] = []
+    else:
+        page = iterations_page(iterations, events, state["from"], size, descending)
+    kept = {name: request[name] for name in ("event_type", "order", "metrics") if request.get(name)}
+    position = iteration(page[-1]) if page else None
+    following = {"request": kept, "from": position, "total": state["total"], "ended": not page}
+    return {"events": page, "returned": len(page), "total": state["total"], "scroll_id": packed(following)}
+
+
+def iterations_page(
+    iterations: list[int], events: list[Entity], last: int | None, size: int, descending: bool
+) -> list[Entity]:
+    if descending:
+        end = bisect.bisect_left(iterations, last) if last else len(events)
+        start = max(end - size, 0)
+        start = bisect.bisect_left(iterations, iterations[start]) if end else 0
+        return events[start:end][::-1]
+    start = bisect.bisect_right(iterations, last) if last else 0
+    end = min(start + size, len(events))
+    end = bisect.bisect_right(iterations, iterations[end - 1]) if end > start else start
+    return events[start:end]
+
+
+def task_metrics(log: EventLog, tasks: list[str], kind: str) -> list[dict[str, Any]]:
+    def names(task: str) -> list[str]:
+        iterations, events = log.sorted(task, kind)
+        begin = bisect.bisect_right(iterations, LAST_ITERATION)
+        return sorted({event["metric"] for event in events[begin:] if event.get("metric")})
+
+    return [{"task": task, "metrics": names(task)} for task in tasks]

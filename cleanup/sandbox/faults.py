@@ -1,0 +1,95 @@
+"""Faults that a test puts in the way of requests: what they look like and which requests they meet."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+from cleanup.sandbox.answer import Answer, Dropped, as_json, envelope, error_answer
+from cleanup.sandbox.values import set_path
+
+KINDS = ("status", "drop", "stall", "truncated", "malformed", "missing", "missing_meta")
+
+
+@dataclass
+class Fault:
+    """What goes wrong with requests to an endpoint.
+
+    `endpoint` takes patterns ("tasks.*", "files.*", "*"). The first `after` matching requests pass, the following
+    `times` (None: all) are hit, each with `probability`, and only those whose body `match` accepts.
+    `acted`: the server does the work all the same, only its answer suffers.
+    """
+
+    endpoint: str = "*"
+    kind: str = "status"
+    status: int = 500
+    subcode: int = 0
+    message: str = "injected fault"
+    times: int | None = 1
+    after: int = 0
+    probability: float = 1.0
+    match: Callable[[dict[str, Any]], bool] | None = None
+    acted: bool = False
+    seconds: float = 60.0
+    drop_fields: tuple[str, ...] = ()
+    hits: int = field(default=0, init=False)
+    _passed: int = field(default=0, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"kind is {self.kind!r}, one of {', '.join(KINDS)} is allowed")
+
+    def meets(self, endpoint: str, body: dict[str, Any], chance: random.Random) -> bool:
+        if self.times is not None and self.hits >= self.times:
+            return False
+        if not fnmatchcase(endpoint, self.endpoint) or (self.match is not None and not self.match(body)):
+            return False
+        if self._passed < self.after:
+            self._passed += 1
+            return False
+        if self.probability < 1.0 and chance.random() >= self.probability:
+            return False
+        self.hits += 1
+        return True
+
+    def answer(self, endpoint: str, work: Callable[[], Answer], stopping: threading.Event) -> Answer:
+        """What the client gets; raises Dropped where that is nothing."""
+        answer = work() if self.acted or self.drop_fields else as_json(200, envelope({}, endpoint))
+        if self.kind == "stall":
+            stopping.wait(self.seconds)
+            raise Dropped
+        if self.kind == "drop":
+            raise Dropped
+        if self.kind == "status":
+            return error_answer(endpoint, self.status, self.subcode, self.message)
+        if self.kind == "truncated":
+            return Answer(answer.status, answer.body[:-1], answer.headers, promised=len(answer.body) + 100)
+        if self.kind == "malformed":
+            return answer.with_body(b"<html>this is not JSON</html>")
+        return answer.with_body(json.dumps(self._without(json.loads(answer.body))).encode())
+
+    def _without(self, content: dict[str, Any]) -> dict[str, Any]:
+        if self.kind == "missing_meta":
+            return {name: value for name, value in content.items() if name != "meta"}
+        if not self.drop_fields:
+            return {**content, "data": {}}
+        for path in self.drop_fields:
+            drop(content.get("data"), path)
+        return content
+
+
+def drop(value: Any, path: str) -> None:
+    """Removes a dotted path, in every item of the lists on the way."""
+    name, _, below = path.partition(".")
+    for item in value if isinstance(value, list) else [value]:
+        if not isinstance(item, dict):
+            continue
+        if below:
+            drop(item.get(name), below)
+        else:
+            set_path(item, name, None)

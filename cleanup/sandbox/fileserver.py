@@ -1,0 +1,118 @@
+"""The file server: upload, download and delete below one folder, and nowhere else."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote_plus
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import Unauthorized
+
+from cleanup.sandbox.answer import Answer, as_json
+from cleanup.sandbox.api import as_response
+from cleanup.sandbox.auth import Authority
+from cleanup.sandbox.errors import ApiError
+from cleanup.sandbox.traffic import Traffic
+
+METHODS = ["GET", "POST", "PUT", "DELETE"]
+TEXT = (("Content-Type", "text/plain"),)
+
+
+def inside(root: Path, path: str) -> Path | None:
+    """Where a path leads, None if that is not below the root; links are followed first."""
+    try:
+        target = (root / path.lstrip("/")).resolve()
+    except (OSError, ValueError):
+        return None
+    return target if target != root and target.is_relative_to(root) else None
+
+
+def not_found(path: str) -> Answer:
+    return Answer(404, f"File {path} not found".encode(), TEXT)
+
+
+def download(root: Path, path: str) -> Answer:
+    target = inside(root, path)
+    if target is None or not target.is_file():
+        return not_found(path)
+    return Answer(200, target.read_bytes(), (("Content-Type", "application/octet-stream"),))
+
+
+def upload(root: Path) -> Answer:
+    """Each file of the form is stored under its field's name."""
+    stored = []
+    for name, file in request.files.items():
+        target = inside(root, name)
+        if target is None:
+            return Answer(400, b"Invalid path", TEXT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        file.save(target)
+        stored.append(name.lstrip("/"))
+    return as_json(200, stored)
+
+
+def delete(root: Path, path: str) -> Answer:
+    target = inside(root, path)
+    if target is None or not target.is_file():
+        return not_found(path)
+    target.unlink(missing_ok=True)
+    return Answer(200, path.encode(), TEXT)
+
+
+def delete_many(root: Path, body: dict[str, Any]) -> Answer:
+    """Paths come percent-encoded, a plus sign stands for a space; a folder goes with all it holds."""
+    names = body.get("files")
+    if not names:
+        return Answer(400, b"files are missing", TEXT)
+    deleted: dict[str, str] = {}
+    errors: dict[str, list[str]] = {}
+    for name in names:
+        path = unquote_plus(name).strip("/")
+        target = inside(root, path)
+        if not path:
+            errors.setdefault("Empty path not allowed", []).append(name)
+        elif target is None or not target.exists():
+            errors.setdefault("Not found", []).append(name)
+        else:
+            if target.is_dir():
+                shutil.rmtree(target, ignore_errors=True)
+            else:
+                target.unlink(missing_ok=True)
+            deleted[name] = path
+    return as_json(200, {"deleted": deleted, "errors": errors})
+
+
+def make_fileserver(root: Path, authority: Authority, traffic: Traffic, delete_many_enabled: bool) -> Flask:
+    app = Flask("cleanup.sandbox.fileserver", static_folder=None)
+    app.config["PROPAGATE_EXCEPTIONS"] = True
+    app.url_map.merge_slashes = False
+
+    def act(path: str, body: dict[str, Any]) -> Answer:
+        try:
+            authority.check(request.headers.get("Authorization"))
+        except ApiError as error:
+            return Answer(error.code, Unauthorized().get_body().encode(), (("Content-Type", "text/html"),))
+        if request.method == "POST" and path == "delete_many":
+            return delete_many(root, body) if delete_many_enabled else Answer(404, b"Not Found", TEXT)
+        if request.method in ("POST", "PUT"):
+            return upload(root)
+        return delete(root, path) if request.method == "DELETE" else download(root, path)
+
+    @app.route("/", methods=METHODS, defaults={"path": ""})
+    @app.route("/<path:path>", methods=METHODS)
+    def serve(path: str) -> Response:
+        body: dict[str, Any] = {"path": path}
+        name = request.method
+        if name == "POST" and path == "delete_many":
+            name = "delete_many"
+            try:
+                body = json.loads(request.get_data() or b"{}")
+            except ValueError:
+                body = {}
+        scheme = request.headers.get("Authorization", "").partition(" ")[0]
+        return as_response(traffic.handle(f"files.{name}", body, scheme, lambda: act(path, body)))
+
+    return app

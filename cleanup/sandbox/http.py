@@ -1,0 +1,106 @@
+"""A web server on a loopback port: threads, connections that stay open, and answers that can be cut."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from io import BytesIO
+from typing import Any
+
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from cleanup.sandbox.answer import Dropped
+
+HOST = "127.0.0.1"
+POLL_SECONDS = 0.05
+
+
+class Handler(WSGIRequestHandler):
+    """werkzeug's own handler closes the connection after each answer and waits a moment to do it."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def setup(self) -> None:
+        super().setup()
+        open_connections(self.server).add(self.connection)
+
+    def finish(self) -> None:
+        open_connections(self.server).discard(self.connection)
+        with contextlib.suppress(OSError):
+            super().finish()
+
+    def log(self, type: str, message: str, *args: Any) -> None:
+        """Says nothing: the requests are counted elsewhere."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Says nothing."""
+
+    def run_wsgi(self) -> None:
+        environ = self.make_environ()
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        # Read to its end whatever becomes of it: the next request begins there.
+        chunked = environ.get("wsgi.input_terminated")
+        sent = environ["wsgi.input"].read() if chunked else self.rfile.read(length)
+        environ["wsgi.input"] = BytesIO(sent)
+        environ["CONTENT_LENGTH"] = str(len(sent))
+        answered: list[Any] = []
+
+        def start_response(status: str, headers: list[tuple[str, str]], *_: Any) -> Any:
+            answered[:] = [status, headers]
+            return None
+
+        try:
+            parts = self.server.app(environ, start_response)
+            body = b"".join(parts)
+            getattr(parts, "close", lambda: None)()
+        except Dropped:
+            self.cut()
+            return
+        self.send(*answered, body)
+
+    def send(self, status: str, headers: list[tuple[str, str]], body: bytes) -> None:
+        promised = next((int(value) for name, value in headers if name.lower() == "content-length"), None)
+        bodiless = self.command == "HEAD"
+        lines = [f"HTTP/1.1 {status}"] + [f"{name}: {value}" for name, value in headers]
+        if promised is None:
+            lines.append(f"Content-Length: {len(body)}")
+        head = "\r\n".join([*lines, "", ""]).encode("latin-1")
+        try:
+            self.wfile.write(head if bodiless else head + body)
+        except OSError:
+            self.close_connection = True
+            return
+        if promised is not None and promised != len(body) and not bodiless:
+            self.cut()
+
+    def cut(self) -> None:
+        self.close_connection = True
+        with contextlib.suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
+
+
+def open_connections(server: Any) -> set[socket.socket]:
+    connections: set[socket.socket] = server.__dict__.setdefault("open_connections", set())
+    return connections
+
+
+class WebServer:
+    def __init__(self, app: Any, port: int = 0) -> None:
+        self._server: BaseWSGIServer = make_server(HOST, port, app, threaded=True, request_handler=Handler)
+        self.url = f"http://{HOST}:{self._server.server_port}"
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": POLL_SECONDS}, daemon=True
+        )
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+        for connection in list(open_connections(self._server)):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)

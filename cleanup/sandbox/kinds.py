@@ -1,0 +1,85 @@
+"""What the server knows of each kind of entity: its fields, and by which of them it filters and how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Kind:
+    name: str
+    missing: tuple[int, str]
+    """Subcode and text for an id that does not exist."""
+    fields: frozenset[str]
+    patterns: tuple[str, ...] = ("name",)
+    lists: tuple[str, ...] = ("id", "tags", "system_tags", "user")
+    times: tuple[str, ...] = ("last_update", "last_change")
+    ranges: tuple[str, ...] = ()
+    plain: tuple[str, ...] = ()
+    hides: bool = False
+    """Entities with the system tag `hidden` are listed only on request or by id."""
+    indexes: tuple[str, ...] = ()
+
+    @property
+    def service(self) -> str:
+        return self.name + "s"
+
+
+COMMON = "id name user company comment created tags system_tags last_update last_change last_changed_by metadata"
+MOMENTS = frozenset(
+    "created started completed published status_changed last_update last_change last_worker_report "
+    "last_activity_time register_time".split()
+)
+"""Fields that hold a time, in whatever form it comes in."""
+
+TASK = Kind(
+    name="task",
+    missing=(101, "Invalid task id"),
+    fields=frozenset(
+        f"{COMMON} type status status_reason status_message status_changed started completed published parent project "
+        "input output execution container models container script hyperparams configuration runtime last_worker "
+        "last_worker_report last_iteration last_metrics metric_stats unique_metrics active_duration enqueue_status "
+        "report report_assets company_origin".split()
+    ),
+    patterns=("name", "comment", "report"),
+    lists=(
+        *("id", "user", "tags", "system_tags", "type", "status", "project", "parent"),
+        *("hyperparams.*", "execution.queue", "models.input.model", "models.output.model"),
+    ),
+    times=("status_changed", "last_update", "last_change"),
+    ranges=("started", "active_duration", "last_metrics.*", "last_iteration"),
+    plain=("runtime.*",),
+    hides=True,
+    indexes=("parent", "models.input.model"),
+)
+MODEL = Kind(
+    name="model",
+    missing=(201, "Invalid model id"),
+    fields=frozenset(
+        f"{COMMON} parent task project framework design labels ready ui_cache uri stats last_metrics "
+        "last_iteration unique_metrics".split()
+    ),
+    patterns=("name", "comment"),
+    lists=("id", "user", "tags", "system_tags", "framework", "uri", "project", "task", "parent", "metadata.*"),
+    plain=("ready",),
+    indexes=("task", "uri"),
+)
+PROJECT = Kind(
+    name="project",
+    missing=(401, "Invalid project id"),
+    fields=frozenset(
+        f"{COMMON} basename description default_output_destination parent path featured company_name".split()
+    ),
+    patterns=("name", "basename", "description"),
+    lists=("id", "user", "tags", "system_tags", "parent", "path"),
+    hides=True,
+)
+QUEUE = Kind(
+    name="queue",
+    missing=(701, "Invalid queue id"),
+    fields=frozenset(f"{COMMON} entries display_name".split()),
+    patterns=("name", "display_name"),
+    lists=("id", "user", "tags", "system_tags", "metadata.*"),
+    hides=True,
+)
+KINDS = {kind.service: kind for kind in (TASK, MODEL, PROJECT, QUEUE)}

@@ -1,0 +1,173 @@
+"""The sandbox itself: servers, credentials and a folder for files, for as long as a `with` block lasts."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from cleanup.sandbox.api import NEWEST, make_api
+from cleanup.sandbox.auth import Authority
+from cleanup.sandbox.calls.users import COMPANY_NAME, SERVER_VERSION, USER_NAME
+from cleanup.sandbox.faults import Fault
+from cleanup.sandbox.fileserver import make_fileserver
+from cleanup.sandbox.http import WebServer
+from cleanup.sandbox.seeding import Seeding
+from cleanup.sandbox.store import Store
+from cleanup.sandbox.traffic import Body, Request, Traffic
+
+
+class Sandbox(Seeding):
+    """A disposable ClearML server, empty at first, on loopback ports with credentials made for this run."""
+
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        files_port: int = 0,
+        api_version: str = NEWEST,
+        token_seconds: float = 30 * 24 * 3600,
+        page_cap: int = 500,
+        delete_many_enabled: bool = True,
+        seed: int = 0,
+    ) -> None:
+        self.store = Store(page_cap)
+        self.traffic = Traffic(seed)
+        identity = {
+            "user": self.store.user,
+            "company": self.store.company,
+            "role": "admin",
+            "user_name": USER_NAME,
+            "company_name": COMPANY_NAME,
+        }
+        self._authority = Authority(api_version, SERVER_VERSION, token_seconds, identity)
+        self.access_key = self._authority.access_key
+        self.secret_key = self._authority.secret_key
+        self._folder = Path(tempfile.mkdtemp(prefix="clearml-sandbox-")).resolve()
+        self.files_root = self._folder / "files"
+        self.files_root.mkdir()
+        files = make_fileserver(self.files_root, self._authority, self.traffic, delete_many_enabled)
+        self._servers: list[WebServer] = []
+        try:
+            for app, at in ((make_api(self.store, self._authority, self.traffic), port), (files, files_port)):
+                self._servers.append(WebServer(app, at))
+        except BaseException:
+            self._close()
+            raise
+        self.api_url, self.files_url = (server.url for server in self._servers)
+        self.web_url = self.api_url
+
+    def start(self) -> Sandbox:
+        for server in self._servers:
+            server.start()
+        return self
+
+    def stop(self) -> None:
+        """Ends at once, requests that are held included, and removes the files."""
+        self.traffic.stopping.set()
+        for server in self._servers:
+            server.stop()
+        self._close()
+
+    def _close(self) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def __enter__(self) -> Sandbox:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def environment(self) -> dict[str, str]:
+        """What points the SDK, the service or an agent here, and keeps them from looking anywhere else."""
+        return {
+            "CLEARML_API_HOST": self.api_url,
+            "CLEARML_WEB_HOST": self.web_url,
+            "CLEARML_FILES_HOST": self.files_url,
+            "CLEARML_API_ACCESS_KEY": self.access_key,
+            "CLEARML_API_SECRET_KEY": self.secret_key,
+            "CLEARML_CONFIG_FILE": str(self._folder / "clearml.conf"),
+            "CLEARML_CACHE_DIR": str(self._folder / "cache"),
+            "CLEARML_NO_DEFAULT_SERVER": "1",
+            "CLEARML_SUPPRESS_UPDATE_MESSAGE": "1",
+            "NO_PROXY": "127.0.0.1,localhost",
+            "no_proxy": "127.0.0.1,localhost",
+        }
+
+    @property
+    def task_failures(self) -> dict[str, tuple[int, int, str]]:
+        """By task id the (code, subcode, message) that deleting it answers.
+
+        With a code of 500 and above `tasks.delete_many` breaks off there, after deleting the ids before.
+        """
+        return self.store.task_failures
+
+    # Traffic
+
+    @property
+    def requests(self) -> Counter[str]:
+        """Requests since the last reset by endpoint: `tasks.get_all`, `files.DELETE`, `files.delete_many`..."""
+        return self.traffic.counts()
+
+    @property
+    def file_requests(self) -> int:
+        return sum(count for name, count in self.requests.items() if name.startswith("files."))
+
+    @property
+    def api_requests(self) -> int:
+        return sum(self.requests.values()) - self.file_requests
+
+    def reset_requests(self) -> None:
+        self.traffic.reset()
+
+    @property
+    def peak_concurrency(self) -> int:
+        """The largest number of requests in progress at once since the last reset."""
+        return self.traffic.peak
+
+    @property
+    def log(self) -> list[Request]:
+        """The requests in order, while `record` is on."""
+        return list(self.traffic.log)
+
+    @property
+    def record(self) -> bool:
+        return self.traffic.record
+
+    @record.setter
+    def record(self, on: bool) -> None:
+        self.traffic.record = on
+
+    @property
+    def latency(self) -> float:
+        """Seconds added to each request."""
+        return self.traffic.latency
+
+    @latency.setter
+    def latency(self, seconds: float) -> None:
+        self.traffic.latency = seconds
+
+    @property
+    def on_request(self) -> Callable[[str, Body], None] | None:
+        """Called with endpoint and body of each request before the server acts."""
+        return self.traffic.on_request
+
+    @on_request.setter
+    def on_request(self, hook: Callable[[str, Body], None] | None) -> None:
+        self.traffic.on_request = hook
+
+    def at_request(self, number: int, callback: Callable[[], Any]) -> None:
+        """Calls once when the n-th request since the last reset arrives, before the server acts."""
+        self.traffic.at_request(number, callback)
+
+    def inject(self, fault: Fault) -> Fault:
+        return self.traffic.inject(fault)
+
+    def clear_faults(self) -> None:
+        self.traffic.clear_faults()
