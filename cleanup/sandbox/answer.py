@@ -9,7 +9,7 @@ from typing import Any
 from cleanup.sandbox.values import new_id
 
 
-class Dropped(Exception):  # noqa: N818  # nothing went wrong: it is what was asked for
+class Dropped(Exception):
     """The connection is to be closed without an answer."""
 
 
@@ -26,7 +26,7 @@ class Answer:
 
 
 def envelope(
-    data: Any, endpoint: str, code: int = 200, subcode: int = 0, message: str = "OK", version: str = ""
+    data: Any, endpoint: str, *, code: int = 200, subcode: int = 0, message: str = "OK", version: str = ""
 ) -> dict[str, Any]:
     call = new_id()
     return {
@@ -52,4 +52,4 @@ def error_answer(endpoint: str, status: int, subcode: int, message: str) -> Answ
     """As the API answers an error; the file server answers a plain text."""
     if endpoint.startswith("files."):
         return Answer(status, message.encode(), (("Content-Type", "text/plain"),))
-    return as_json(status, envelope({}, endpoint, status, subcode, message))
+    return as_json(status, envelope({}, endpoint, code=status, subcode=subcode, message=message))

@@ -36,6 +36,11 @@ def read_body(raw: bytes, name: str, args: dict[str, Any]) -> dict[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
+def refused(error: ApiError, name: str, version: str) -> Answer:
+    failed = envelope({}, name, code=error.code, subcode=error.subcode, message=error.message, version=version)
+    return as_json(error.code, failed)
+
+
 def make_api(store: Store, authority: Authority, traffic: Traffic) -> Flask:
     app = Flask("cleanup.sandbox.api", static_folder=None)
     app.config["PROPAGATE_EXCEPTIONS"] = True
@@ -56,13 +61,11 @@ def make_api(store: Store, authority: Authority, traffic: Traffic) -> Flask:
                 else:
                     raise ApiError(404, 0, f"Unable to find endpoint for name {name} and version {version}")
                 # Still under the lock: the data is a view of what the store holds.
-                content = json.dumps(envelope(data, name, version=version))
-            return Answer(200, content.encode())
+                return as_json(200, envelope(data, name, version=version))
         except ApiError as error:
-            return as_json(error.code, envelope({}, name, error.code, error.subcode, error.message, version))
+            return refused(error, name, version)
         except Exception as error:  # as a server does: a mistake of its own is a 500, not its end
-            message = f"General server error: {error!r}"
-            return as_json(500, envelope({}, name, 500, 0, message, version))
+            return refused(ApiError(500, 0, f"General server error: {error!r}"), name, version)
 
     @app.route("/", methods=METHODS, defaults={"path": ""})
     @app.route("/<path:path>", methods=METHODS)
@@ -77,7 +80,7 @@ def make_api(store: Store, authority: Authority, traffic: Traffic) -> Flask:
             body = {}
 
             def work() -> Answer:
-                return as_json(400, envelope({}, name, 400, failure.subcode, failure.message, version))
+                return refused(failure, name, version)
         else:
 
             def work() -> Answer:

@@ -74,13 +74,13 @@ def unpacked(scroll: str) -> dict[str, Any]:
 def of_metrics(events: Iterable[Entity], metrics: list[Entity] | None) -> list[Entity]:
     if not metrics:
         return list(events)
-    wanted = {item["metric"]: item.get("variants") for item in metrics}
-    return [
-        event
-        for event in events
-        if event.get("metric") in wanted
-        and (not wanted[event["metric"]] or event.get("variant") in wanted[event["metric"]])
-    ]
+    wanted: dict[str, list[str]] = {item["metric"]: item.get("variants") or [] for item in metrics}
+
+    def chosen(event: Entity) -> bool:
+        variants = wanted.get(event.get("metric", ""))
+        return variants is not None and (not variants or event.get("variant") in variants)
+
+    return [event for event in events if chosen(event)]
 
 
 def task_events(log: EventLog, task: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -90,7 +90,9 @@ def task_events(log: EventLog, task: str, body: dict[str, Any]) -> dict[str, Any
     **iteration 0 counts as no position**: after a page that ends there the server begins again from the first.
     """
     size = int(body.get("batch_size") or BATCH)
-    state = unpacked(body["scroll_id"]) if body.get("scroll_id") else {"request": body, "from": None, "total": None}
+    state: dict[str, Any] = {"request": body, "from": None, "total": None}
+    if body.get("scroll_id"):
+        state = unpacked(body["scroll_id"])
     request = state["request"]
     iterations, events = log.sorted(task, request.get("event_type") or "all")
     if request.get("metrics"):

@@ -58,9 +58,10 @@ class Handler(WSGIRequestHandler):
         except Dropped:
             self.cut()
             return
-        self.send(*answered, body)
+        status, headers = answered
+        self.send_answer(status, headers, body)
 
-    def send(self, status: str, headers: list[tuple[str, str]], body: bytes) -> None:
+    def send_answer(self, status: str, headers: list[tuple[str, str]], body: bytes) -> None:
         promised = next((int(value) for name, value in headers if name.lower() == "content-length"), None)
         bodiless = self.command == "HEAD"
         lines = [f"HTTP/1.1 {status}"] + [f"{name}: {value}" for name, value in headers]

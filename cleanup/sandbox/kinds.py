@@ -27,8 +27,10 @@ class Kind:
 
 COMMON = "id name user company comment created tags system_tags last_update last_change last_changed_by metadata"
 MOMENTS = frozenset(
-    "created started completed published status_changed last_update last_change last_worker_report "
-    "last_activity_time register_time".split()
+    (
+        *("created", "started", "completed", "published", "status_changed", "last_update", "last_change"),
+        *("last_worker_report", "last_activity_time", "register_time"),
+    )
 )
 """Fields that hold a time, in whatever form it comes in."""
 

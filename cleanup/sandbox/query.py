@@ -65,14 +65,13 @@ def read_terms(name: str, data: Any) -> Terms:
             context = OPERATORS[value]
             terms.joined = terms.joined or context
             continue
-        wanted = NEGATIONS[pending] if pending else True
-        if value.startswith("-"):
-            value, wanted = value[1:], False
-            if not value:
-                raise bad_value("Missing value after the exclude prefix -", field=name, value=value)
+        excluded = value.startswith("-")
+        if value == "-":
+            raise bad_value("Missing value after the exclude prefix -", field=name, value="")
+        wanted = not excluded and (NEGATIONS[pending] if pending else True)
         pending = None
         terms.joined = terms.joined or "any"
-        terms.values.setdefault((context, wanted), []).append(value)
+        terms.values.setdefault((context, wanted), []).append(value[1:] if excluded else value)
     if pending:
         raise bad_value("Value is expected after", operator=pending)
     return terms
@@ -151,6 +150,11 @@ def pattern_test(names: Iterable[str], pattern: Any, join: Callable[[Iterable[bo
     return test
 
 
+def value_test(name: str, value: Any) -> Test:
+    parts = tuple(name.split("."))
+    return lambda entity: value in values_at(entity, parts)
+
+
 def matches_name(name: str, known: Iterable[str]) -> bool:
     return any(name == item or (item.endswith("*") and name.startswith(item[:-1])) for item in known)
 
@@ -174,7 +178,7 @@ def tests_of(kind: Kind, body: Body) -> tuple[list[Test], list[tuple[str, list[s
         elif name in kind.times:
             tests.append(time_test(name, data))
         elif matches_name(name, kind.plain):
-            tests.append(lambda entity, at=tuple(name.split(".")), value=data: value in values_at(entity, at))  # type: ignore[misc]
+            tests.append(value_test(name, data))
         elif name in ANY_FIELD and isinstance(data, dict) and data.get("fields"):
             tests.append(pattern_test(data["fields"], data.get("pattern", ""), ANY_FIELD[name], re.IGNORECASE))
     if kind.hides and not body.get("search_hidden") and not body.get("id"):

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from cleanup.sandbox.collection import Collection
-from cleanup.sandbox.errors import ApiError, no_write_permission
+from cleanup.sandbox.errors import invalid, no_write_permission
 from cleanup.sandbox.events import EventLog
 from cleanup.sandbox.kinds import MODEL, MOMENTS, PROJECT, QUEUE, TASK, Kind
 from cleanup.sandbox.query import existing
@@ -88,12 +88,11 @@ class Store:
 
 def apply(entity: Entity, fields: Body) -> None:
     for path, value in fields.items():
-        if path in MOMENTS and value is not None:
-            moment = read_time(value)
-            if moment is None:
-                raise ApiError(400, 12, "Validation error", f"not a time: {path}={value}")
-            value = moment
-        set_path(entity, path, value)
+        moment = path in MOMENTS and value is not None
+        kept = read_time(value) if moment else value
+        if moment and kept is None:
+            raise invalid(f"not a time: {path}={value}")
+        set_path(entity, path, kept)
 
 
 DEFAULTS: dict[str, Callable[[], Entity]] = {

@@ -22,7 +22,8 @@ def check_tasks(store: Store, ids: list[str]) -> None:
 
 
 def add_batch(store: Store, body: Body) -> Body:
-    added, errors = 0, {}
+    added = 0
+    errors: dict[str, int] = {}
     touched: dict[str, Body] = {}
     for event in body.get("events") or []:
         task = store.tasks.get(event.get("task"))

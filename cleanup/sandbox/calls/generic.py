@@ -97,7 +97,7 @@ def each(kind: Kind, handler: Handler) -> Handler:
 
 
 def archived(kind: Kind, on: bool) -> Callable[[Store, str, Body], Body]:
-    def act(store: Store, entity_id: str, body: Body) -> Body:
+    def act(store: Store, entity_id: str, _body: Body) -> Body:
         entity = store.get_for_writing(kind, entity_id)
         tags = [tag for tag in entity["system_tags"] if tag != "archived"]
         store.edit(kind, entity, {"system_tags": [*tags, "archived"] if on else tags})

@@ -36,7 +36,7 @@ def update_for_task(store: Store, body: Body) -> Body:
     return {"id": model["id"], "created": True}
 
 
-def publish(store: Store, model_id: str, body: Body) -> Body:
+def publish(store: Store, model_id: str, _body: Body) -> Body:
     model = store.get_for_writing(MODEL, model_id)
     if model["ready"]:
         raise ApiError(400, 203, "Model is ready", model=model_id)

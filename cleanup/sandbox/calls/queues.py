@@ -25,7 +25,7 @@ def delete(store: Store, body: Body) -> Body:
     return {"deleted": 1}
 
 
-def get_default(store: Store, body: Body) -> Body:
+def get_default(store: Store, _body: Body) -> Body:
     queue = queue_of(store, {})
     return {"id": queue["id"], "name": queue["name"]}
 
@@ -91,11 +91,11 @@ def status_report(store: Store, body: Body) -> Body:
     return {}
 
 
-def workers(store: Store, body: Body) -> Body:
+def workers(store: Store, _body: Body) -> Body:
     return {"workers": list(store.workers.values())}
 
 
-def runtime_properties(store: Store, body: Body) -> Body:
+def runtime_properties(_store: Store, _body: Body) -> Body:
     return {"runtime_properties": []}
 
 

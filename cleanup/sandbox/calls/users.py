@@ -10,24 +10,24 @@ COMPANY_NAME = "sandbox"
 SERVER_VERSION = "2.0.0"
 
 
-def current_user(store: Store, body: Body) -> Body:
+def current_user(store: Store, _body: Body) -> Body:
     company = {"id": store.company, "name": COMPANY_NAME}
     return {"user": {"id": store.user, "name": USER_NAME, "role": "admin", "company": company}}
 
 
-def all_users(store: Store, body: Body) -> Body:
+def all_users(store: Store, _body: Body) -> Body:
     return {"users": [{"id": store.user, "name": USER_NAME, "company": store.company}]}
 
 
-def preferences(store: Store, body: Body) -> Body:
+def preferences(_store: Store, _body: Body) -> Body:
     return {"preferences": {}}
 
 
-def server_info(store: Store, body: Body) -> Body:
+def server_info(_store: Store, _body: Body) -> Body:
     return {"version": SERVER_VERSION, "build": "sandbox", "commit": "", "api_version": ""}
 
 
-def ping(store: Store, body: Body) -> Body:
+def ping(_store: Store, _body: Body) -> Body:
     return {"msg": "Hello World"}
 
 
