@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
@@ -11,6 +12,8 @@ from typing import Any
 from dateutil.parser import parse as parse_date  # type: ignore[import-untyped]
 
 Entity = dict[str, Any]
+
+STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00")
 
 
 def new_id() -> str:
@@ -28,6 +31,8 @@ def days_ago(days: float) -> str:
 
 def read_time(value: Any) -> str | None:
     """The time that a value names, None if it names none; without an offset it is UTC."""
+    if isinstance(value, str) and STAMP.fullmatch(value):
+        return value
     if isinstance(value, datetime):
         return stamp(value if value.tzinfo else value.replace(tzinfo=timezone.utc))
     try:
