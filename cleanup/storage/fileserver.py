@@ -9,13 +9,13 @@ from urllib.parse import quote
 
 from cleanup.storage.address import is_task_folder, task_depth
 from cleanup.storage.base import DELETED, GONE, Answer, Outcome, failed
+from cleanup.storage.bulk import Rejected, apart
 from cleanup.storage.crew import Crew
 from cleanup.storage.wire import Reply, Wire
 from cleanup.text import without_secrets
 
 _MOST_PATHS = 1000
 _LARGEST_BODY = 512 * 1024
-_HALVINGS = 40
 _FILE_DEPTH = {"artifacts": 3, "models": 2, "metrics": 4}
 _OFF = frozenset({404, 405})
 _TOO_MUCH = frozenset({400, 413, 500})
@@ -82,11 +82,14 @@ class FileServer:
             return {}
         halt = _Halt()
         answers: dict[str, Answer] = {}
-        for part in self._crew.each(lambda chunk: self._chunk(chunk, halt, _Budget(_HALVINGS)), _bounded(paths)):
+        for part in self._crew.each(lambda chunk: self._chunk(chunk, halt), _bounded(paths)):
             answers |= part
         return answers
 
-    def _chunk(self, paths: Sequence[str], halt: _Halt, budget: _Budget) -> dict[str, Answer]:
+    def _chunk(self, paths: Sequence[str], halt: _Halt) -> dict[str, Answer]:
+        return apart(lambda part: self._ask(part, halt, patient=len(part) == len(paths)), paths)
+
+    def _ask(self, paths: Sequence[str], halt: _Halt, *, patient: bool) -> dict[str, Answer] | Rejected:
         if halt.answer or self._bulk_off:
             return dict.fromkeys(paths, halt.answer) if halt.answer else {}
         sent = {quote(path): path for path in paths}
@@ -95,7 +98,7 @@ class FileServer:
             "/delete_many",
             {"files": list(sent)},
             usable=lambda reply: _parsed(reply) is not None,
-            patient=budget.untouched,
+            patient=patient,
         )
         if reply.status == 200:
             return _matched(sent, _parsed(reply) or {})
@@ -103,14 +106,8 @@ class FileServer:
             self._bulk_off = True
             return {}
         if reply.status in _TOO_MUCH:
-            return self._halved(paths, reply, halt, budget)
+            return Rejected(_whole(reply))
         return dict.fromkeys(paths, halt.stop(_whole(reply)))
-
-    def _halved(self, paths: Sequence[str], reply: Reply, halt: _Halt, budget: _Budget) -> dict[str, Answer]:
-        if len(paths) == 1 or not budget.spend():
-            return dict.fromkeys(paths, failed(_whole(reply)))
-        middle = len(paths) // 2
-        return self._chunk(paths[:middle], halt, budget) | self._chunk(paths[middle:], halt, budget)
 
     def _delete_one(self, path: str, halt: _Halt) -> Answer:
         if halt.answer:
@@ -136,19 +133,6 @@ class _Halt:
     def stop(self, reason: str) -> Answer:
         self.answer = failed(reason)
         return self.answer
-
-
-class _Budget:
-    """How often one chunk may still be halved: a server that fails at everything is not asked path by path."""
-
-    def __init__(self, left: int) -> None:
-        self.untouched = True
-        self._left = left
-
-    def spend(self) -> bool:
-        self.untouched = False
-        self._left -= 1
-        return self._left >= 0
 
 
 def _surely_file(path: str) -> bool:

@@ -1,0 +1,160 @@
+"""Azure Blob Storage: batches of 256 deletions."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Collection, Sequence
+from email.parser import BytesParser
+from typing import Any
+
+from cleanup.storage.base import DELETED, GONE, Answer, StorageUnavailable, chunks, failed
+from cleanup.storage.bulk import Busy, Rejected, apart, patiently
+from cleanup.storage.crew import Crew
+from cleanup.storage.sdk import SdkConfig
+
+_MOST_BLOBS = 256
+_BUSY = frozenset({408, 429, 500, 502, 503, 504})
+_STATUS = re.compile(rb"HTTP/\S+ (\d{3})([^\r\n]*)")
+_CODE = re.compile(rb"(?im)^x-ms-error-code:\s*(\S+)")
+_WHERE = "see sdk.azure.storage.containers in clearml.conf"
+
+
+class Container:
+    """Deletes from one container.
+
+    A blob with snapshots or a lease is not deleted: FAILED with Azure's reason, as the SDK's own deletion would.
+    With soft delete or versioning on the account, Azure keeps what was deleted for as long as the account says.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        client: Any,
+        crew: Crew,
+        secrets: Sequence[str] = (),
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.name = name
+        self._client, self._crew, self._secrets, self._sleep = client, crew, tuple(secrets), sleep
+
+    def delete(self, paths: Sequence[str], keep: Collection[str] = ()) -> dict[str, Answer]:
+        """Delete blobs named exactly as given; ``keep`` changes nothing here, since there are no folders."""
+        del keep
+        answers: dict[str, Answer] = {}
+        for part in self._crew.each(self._chunk, chunks(paths, _MOST_BLOBS)):
+            answers |= part
+        return answers
+
+    def remove_folders(self, paths: Sequence[str]) -> dict[str, Answer]:
+        """Answer GONE: there are no folders."""
+        return dict.fromkeys(paths, GONE)
+
+    def check(self) -> str:
+        """Ask for the container's properties."""
+        try:
+            self._client.get_container_properties()
+        except Exception as error:
+            return self._failed(error).error
+        return ""
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _chunk(self, names: Sequence[str]) -> dict[str, Answer]:
+        return apart(lambda part: patiently(self._ask, part, self._sleep), names)
+
+    def _ask(self, names: Sequence[str]) -> dict[str, Answer | Busy] | Rejected:
+        replies: list[Any] = []
+        try:
+            self._client.delete_blobs(
+                *names, raise_on_any_failure=False, raw_response_hook=lambda reply: replies.append(reply.http_response)
+            )
+            parts = _parts(replies[-1])
+        except Exception as error:
+            answer = self._failed(error)
+            if getattr(error, "status_code", None) in {400, 413}:
+                return Rejected(answer.error)
+            return dict.fromkeys(names, answer)
+        return {name: _answer(*parts[place]) for place, name in enumerate(names) if place in parts}
+
+    def _failed(self, error: Exception) -> Answer:
+        code = getattr(error, "error_code", None)
+        reason = str(getattr(code, "value", code) or type(error).__name__)
+        message = str(getattr(error, "message", "") or error).partition("\n")[0]
+        hint = f"; {_WHERE}" if getattr(error, "status_code", None) in {401, 403, 404} else ""
+        return failed(f"{reason}: {message[:180]}{hint}", *self._secrets)
+
+
+def open_container(root: str, sdk: SdkConfig, crew: Crew, timeout: float) -> Container:
+    """Open ``azure://<host>/<container>`` at ``https://<host>`` with the SDK's credentials for its account.
+
+    The account is the first part of the host, and TLS is always used: both as in the SDK. Raises StorageUnavailable
+    if azure-storage-blob or credentials are missing.
+    """
+    try:
+        from azure.storage.blob import ContainerClient, ExponentialRetry  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise StorageUnavailable(
+            'azure-storage-blob is missing: pip install "clearml-cleanup-service[azure]"'
+        ) from None
+    host, _, container = root.partition("://")[2].partition("/")
+    found = sdk.azure.get_config_by_uri(f"{root}/")
+    if not found or not (found.account_key or getattr(found, "use_default_credential", False)):
+        raise StorageUnavailable(
+            f"no credentials: add the account {host.partition('.')[0]} to sdk.azure.storage.containers "
+            "(account_name, account_key), or set AZURE_STORAGE_ACCOUNT and AZURE_STORAGE_KEY"
+        )
+    secrets = (found.account_key or "",)
+    try:
+        client = ContainerClient(
+            account_url=f"https://{host}",
+            container_name=container,
+            credential=_credential(found),
+            retry_policy=ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=3, random_jitter_range=1),
+            connection_timeout=min(10.0, timeout),
+            read_timeout=timeout,
+        )
+    except StorageUnavailable:
+        raise
+    except Exception as error:
+        raise StorageUnavailable(failed(f"{type(error).__name__}: {error}; {_WHERE}", *secrets).error) from None
+    return Container(root, client, crew, secrets)
+
+
+def _credential(found: Any) -> Any:
+    if not getattr(found, "use_default_credential", False):
+        return {"account_name": found.account_name, "account_key": found.account_key}
+    try:
+        from azure.identity import DefaultAzureCredential  # noqa: PLC0415 - asked for by the configuration only
+    except ImportError:
+        raise StorageUnavailable("use_default_credential needs azure-identity: pip install azure-identity") from None
+    return DefaultAzureCredential()
+
+
+def _parts(reply: Any) -> dict[int, tuple[int, str]]:
+    """Return status and reason of every part of a batch's answer by the number of its request.
+
+    The client library pairs parts and requests by their order; the number that each part carries is surer.
+    """
+    head = b"Content-Type: " + str(reply.headers["Content-Type"]).encode("ascii") + b"\r\n\r\n"
+    message = BytesParser().parsebytes(head + reply.body())
+    found: dict[int, tuple[int, str]] = {}
+    for place, part in enumerate(message.get_payload()):
+        body = part.get_payload(decode=True)
+        status = _STATUS.search(body)
+        if status:
+            number = str(part.get("Content-ID", "")).strip("<> ")
+            code = _CODE.search(body)
+            reason = (code[1] if code else status[2]).decode(errors="replace").strip()
+            found[int(number) if number.isdigit() else place] = (int(status[1]), reason)
+    return found
+
+
+def _answer(status: int, reason: str) -> Answer | Busy:
+    if 200 <= status < 300:
+        return DELETED
+    if status == 404 and reason != "ContainerNotFound":
+        return GONE
+    return Busy(f"{status}: {reason}") if status in _BUSY else failed(f"{status}: {reason}")
