@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 
 from cleanup.records import Task
 from cleanup.settings import Settings
 
 DRAFT = "created"
-ALIVE = ("in_progress", "queued", "stopping", "publishing")
+ALIVE = ("in_progress", "queued", "publishing")
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 OWN_TASK = "the service's own task"
@@ -32,6 +32,10 @@ class Rules:
     keep_tags: frozenset[str]
     projects: frozenset[str] | None
     own_task: str | None
+
+    def with_force(self) -> Rules:
+        """Return the same rules with ``force_delete``."""
+        return replace(self, force_delete=True)
 
 
 def rules_of(settings: Settings, now: datetime, projects: frozenset[str] | None, own_task: str | None) -> Rules:

@@ -9,7 +9,7 @@ from typing import Any
 from clearml.backend_api.session import Session
 from clearml.backend_api.session.client import APIClient
 
-from cleanup.errors import ServerError
+from cleanup.errors import ServerError, ServerUnreachable, Stopped
 from cleanup.server.session import Network
 
 MISSING = 101
@@ -32,6 +32,8 @@ class Deletion:
     deleted: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
     failed: dict[str, str] = field(default_factory=dict)
+    stopped: str = ""
+    """Why the ids that are nowhere above were not tried: a stop was asked for."""
 
 
 class Deleter:
@@ -56,28 +58,42 @@ class Deleter:
             except ServerError:
                 unsure = True
             open_ids = [task for task in open_ids if task not in result.deleted | result.gone | result.failed.keys()]
-        for task in open_ids:
-            self._delete_one(task, force, unsure, result)
+        for position, task in enumerate(open_ids):
+            try:
+                lost = self._delete_one(task, force, unsure, result)
+            except Stopped as error:
+                result.stopped = str(error)
+                break
+            if lost:
+                # What delete_many did before the server was lost, only the next cycle can see.
+                rest = open_ids[position + 1 :]
+                result.failed.update(dict.fromkeys(rest, f"{lost}; the next cycle sees whether the task is gone"))
+                break
         return result
 
-    def _delete_one(self, task: str, force: bool, unsure: bool, result: Deletion) -> None:
-        attempts = self._network.attempts
-        for attempt in range(attempts):
+    def _delete_one(self, task: str, force: bool, unsure: bool, result: Deletion) -> str:
+        """Delete one task into ``result``; return why the server is lost if it does not answer at all, else ""."""
+        left = self._network.attempts
+        pause = self._network.backoff
+        while True:
+            left -= 1
             try:
                 self._client.tasks.delete(task=task, force=force, **_OPTIONS)
             except ServerError as error:
                 if (error.code, error.subcode) == (400, MISSING):
                     # After an attempt without a clear answer, it was this service that deleted the task.
                     (result.deleted if unsure else result.gone).add(task)
-                    return
-                if error.code in (0, 429) or error.code >= 500:
+                elif left and (error.code in (0, 429) or error.code >= 500):
                     unsure = True
-                    if attempt + 1 < attempts and not self._network.stop.wait(self._network.backoff * 2**attempt):
-                        continue
-                result.failed[task] = str(error)
-                return
-            result.deleted.add(task)
-            return
+                    self._network.pause(pause)
+                    pause *= 2
+                    continue
+                else:
+                    result.failed[task] = str(error)
+                    return str(error) if isinstance(error, ServerUnreachable) else ""
+            else:
+                result.deleted.add(task)
+            return ""
 
 
 def _sort_out(answer: Mapping[str, Any], asked: set[str], result: Deletion) -> None:

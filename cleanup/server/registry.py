@@ -69,10 +69,9 @@ class Registry:
     def at(self, addresses: Sequence[str]) -> list[Model]:
         """Return the model entries with exactly one of ``addresses``.
 
-        Addresses that the filter's language would read as operators are not asked for: the caller finds them missing
-        in :func:`can_ask` and keeps their files.
+        Addresses that the filter's language would read as operators are not asked for: no storage's begin so.
         """
-        plain = [address for address in addresses if can_ask(address)]
+        plain = [address for address in addresses if address and not address.startswith(("-", "__$"))]
         return [model for chunk in chunks(plain, 200) for model in self._models(uri=chunk)]
 
     def users_of(self, models: Sequence[str]) -> dict[str, set[str]]:
@@ -106,11 +105,6 @@ class Registry:
         except ServerError as error:
             if (error.code, error.subcode) != (400, NO_MODEL):
                 raise
-
-
-def can_ask(address: str) -> bool:
-    """True if a list filter takes ``address`` as a value: a leading ``-`` would exclude, ``__$`` is an operator."""
-    return bool(address) and not address.startswith(("-", "__$"))
 
 
 def folder_pattern(tasks: Sequence[str]) -> str:

@@ -55,6 +55,11 @@ class Network:
     parallel: int = 8
     stop: threading.Event = field(default_factory=threading.Event)
 
+    def pause(self, seconds: float) -> None:
+        """Wait, at most ``backoff_max`` seconds. Raises Stopped as soon as a stop is asked for."""
+        if self.stop.wait(min(seconds, self.backoff_max)):
+            raise Stopped("stopped, as asked")
+
 
 class _Bearer(AuthBase):
     """Puts the token of the moment into a request; given as ``auth``, so that no .netrc replaces it."""
@@ -146,8 +151,7 @@ class CleanupSession(StrictSession):
                 if not left or not _worth_another(error):
                     raise
                 retries = retries.increment(method="POST", url=call, error=_Failed(str(error)))
-            if network.stop.wait(max(retries.get_backoff_time(), network.backoff / 2)):
-                raise Stopped(f"stopped while waiting for {self.where}")
+            network.pause(max(retries.get_backoff_time(), network.backoff / 2))
 
     def _token_now(self) -> str:
         with self._login_lock, _login_errors(self.where):
@@ -179,6 +183,7 @@ class CleanupSession(StrictSession):
         own = dict.fromkeys(self._WORKER_HEADER, self.worker) | dict.fromkeys(self._CLIENT_HEADER, self.client)
         headers = {**own, **(request.pop("headers", None) or {})}
         network = self._network
+        network.pause(0)
         read = network.delete_timeout if call in SEND_ONCE else network.read_timeout
         try:
             # Always POST: some proxies drop the body of the GET that the SDK would send.

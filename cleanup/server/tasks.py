@@ -84,23 +84,24 @@ class Tasks:
             found.update(task.id for task in parsed(rows(answer), parse_task))
         return found
 
-    def datasets_in_use(self) -> dict[str, str]:
-        """Return the tasks of dataset versions that living versions are built on, each with one of those versions.
+    def datasets_in_use(self) -> dict[str, set[str]]:
+        """Return the dataset versions that others are built on, each with the versions, archived or not, that are.
 
         A version stores only what changed, and reads the rest from its parents' files. The SDK reports the parents of
         each version, near and far, in its configuration.
         """
-        used: dict[str, str] = {}
+        built_on: dict[str, set[str]] = {}
 
         def fetch(page: int) -> Any:
             return self._client.tasks.get_all(
-                system_tags=[DATASET, "-archived"], search_hidden=True, order_by=["id"],
+                system_tags=[DATASET], search_hidden=True, order_by=["id"],
                 only_fields=["id", "system_tags", "configuration"], page=page, page_size=100,
             )  # fmt: skip
 
-        for living, parents in pages(fetch, _parents_of_dataset):
-            used.update(dict.fromkeys(parents, living))
-        return used
+        for version, parents in pages(fetch, _parents_of_dataset):
+            for parent in parents:
+                built_on.setdefault(parent, set()).add(version)
+        return built_on
 
     def project_names(self, ids: Iterable[str]) -> dict[str, str]:
         """Return the full names of the projects with ``ids``."""
@@ -146,7 +147,7 @@ def _project(row: Mapping[str, Any]) -> tuple[str, str] | None:
 
 def _parents_of_dataset(row: Mapping[str, Any]) -> tuple[str, set[str]] | None:
     task = parse_task(row)
-    if task is None or DATASET not in task.system_tags or task.archived:
+    if task is None or DATASET not in task.system_tags:
         return None
     items = row.get("configuration")
     texts = (

@@ -1,0 +1,109 @@
+"""Collects what the server knows about a batch of tasks: models and their users, debug samples, plot images."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Executor
+
+from cleanup.errors import ServerError, ServerUnreachable, Stopped
+from cleanup.files import Evidence
+from cleanup.records import Model, Task
+from cleanup.server import DATASET, Server, events
+from cleanup.server.registry import folder_pattern
+
+
+def collect(server: Server, tasks: Mapping[str, Task], pool: Executor, *, linked: bool, going: set[str]) -> Evidence:
+    """Return the evidence about ``tasks``, which were read a moment ago.
+
+    ``linked``: also look for other entries of addresses that the tasks only link. ``going``: tasks that a dry run
+    has found would go: they hold nothing any more.
+
+    Raises:
+        ServerError: the batch as a whole cannot be judged. Errors that concern one task are in ``unreadable``.
+    """
+    evidence = Evidence(tasks=tasks)
+    if not tasks:
+        return evidence
+    _collect_models(server, evidence, linked)
+    evidence.samples = _collect_events(server, evidence, events.DEBUG_SAMPLE, pool)
+    evidence.plots = _collect_events(server, evidence, events.PLOT, pool)
+    _collect_datasets(server, evidence, going)
+    evidence.users = {model: users - going for model, users in evidence.users.items()}
+    evidence.other_models = [model for model in evidence.other_models if model.published or model.task not in going]
+    return evidence
+
+
+def _collect_models(server: Server, evidence: Evidence, linked: bool) -> None:
+    ids = list(evidence.tasks)
+    own = server.models.made_by(ids)
+    for model in own:
+        if model.task in evidence.tasks:
+            evidence.own_models.setdefault(model.task, []).append(model)
+    addresses = {str(artifact.uri) for task in evidence.tasks.values() for artifact in task.artifacts}
+    addresses |= {str(model.uri) for model in own}
+    in_folders = server.models.in_folders(ids)
+    evidence.folders_clear = in_folders is not None and _all_in(in_folders, own, ids)
+    others = list(in_folders or []) if evidence.folders_clear else server.models.at(sorted(addresses))
+    if linked and evidence.folders_clear:
+        # Where every other entry in the folders is known, only addresses outside them are left to ask for.
+        written = re.compile(folder_pattern(ids), re.IGNORECASE)
+        others += server.models.at(sorted(address for address in addresses if not written.search(address)))
+    evidence.other_models = [model for model in others if model.task not in evidence.tasks]
+    drafts = [model.id for model in [*own, *evidence.other_models] if not model.published]
+    evidence.users = server.models.users_of(sorted(set(drafts))) if drafts else {}
+    _collect_claims(server, evidence)
+
+
+def _all_in(found: Iterable[Model], own: Iterable[Model], ids: list[str]) -> bool:
+    """True if the answer holds every entry that must be in it: a check that the server understood the pattern."""
+    pattern = re.compile(folder_pattern(ids), re.IGNORECASE)
+    expected = {model.id for model in own if pattern.search(str(model.uri))}
+    return expected <= {model.id for model in found}
+
+
+def _collect_claims(server: Server, evidence: Evidence) -> None:
+    """Find draft models in a task's output that another task made: the server would delete their entries too."""
+    own = {model.id for models in evidence.own_models.values() for model in models}
+    foreign = {model: task.id for task in evidence.tasks.values() for model in task.output_models if model not in own}
+    if not foreign:
+        return
+    entries = [model for model in server.models.by_id(sorted(foreign)) if not model.published and model.task]
+    alive = server.tasks.existing({model.task for model in entries}) if entries else set()
+    for model in entries:
+        if model.task in alive:
+            reason = f"its output model {model.id} belongs to task {model.task}, and would be deleted with it"
+            evidence.claims.setdefault(foreign[model.id], {})[model.task] = reason
+
+
+def _collect_datasets(server: Server, evidence: Evidence, going: set[str]) -> None:
+    """Find dataset versions that other versions are built on: those read their files from them."""
+    datasets = [task.id for task in evidence.tasks.values() if DATASET in task.system_tags]
+    if not datasets:
+        return
+    built_on = server.tasks.datasets_in_use()
+    for dataset in datasets:
+        for version in built_on.get(dataset, set()) - {dataset} - going:
+            evidence.claims.setdefault(dataset, {})[version] = f"dataset version {version} is built on it"
+
+
+def _collect_events(server: Server, evidence: Evidence, event_type: str, pool: Executor) -> dict[str, set[str]]:
+    """Return the addresses that each task reported, one call for each task that has such events, side by side."""
+
+    def read(task: str) -> Callable[[], set[str]]:
+        return lambda: server.event_addresses(task, event_type)
+
+    found: dict[str, set[str]] = {}
+    waiting = {
+        task: pool.submit(read(task)) for task in sorted(server.tasks_with_events(list(evidence.tasks), event_type))
+    }
+    for task, answer in waiting.items():
+        try:
+            found[task] = answer.result()
+        except (Stopped, ServerUnreachable):
+            for other in waiting.values():
+                other.cancel()
+            raise
+        except ServerError as error:
+            evidence.unreadable[task] = str(error)
+    return found
