@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Executor
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Executor, Future
+from contextlib import contextmanager
 
 from cleanup.errors import ServerError, ServerUnreachable, Stopped
 from cleanup.files import Evidence
@@ -25,10 +26,11 @@ def collect(server: Server, tasks: Mapping[str, Task], pool: Executor, *, linked
     evidence = Evidence(tasks=tasks)
     if not tasks:
         return evidence
-    _collect_models(server, evidence, linked)
-    evidence.samples = _collect_events(server, evidence, events.DEBUG_SAMPLE, pool)
-    evidence.plots = _collect_events(server, evidence, events.PLOT, pool)
-    _collect_datasets(server, evidence, going)
+    with _reading_events(server, list(tasks), pool) as waiting:
+        _collect_models(server, evidence, linked)
+        _collect_datasets(server, evidence, going)
+        evidence.samples = _addresses(waiting[events.DEBUG_SAMPLE], evidence)
+        evidence.plots = _addresses(waiting[events.PLOT], evidence)
     evidence.users = {model: users - going for model, users in evidence.users.items()}
     evidence.other_models = [model for model in evidence.other_models if model.published or model.task not in going]
     return evidence
@@ -87,22 +89,36 @@ def _collect_datasets(server: Server, evidence: Evidence, going: set[str]) -> No
             evidence.claims.setdefault(dataset, {})[version] = f"dataset version {version} is built on it"
 
 
-def _collect_events(server: Server, evidence: Evidence, event_type: str, pool: Executor) -> dict[str, set[str]]:
-    """Return the addresses that each task reported, one call for each task that has such events, side by side."""
+_Waiting = dict[str, "Future[set[str]]"]
+"""The addresses of each task's events, to come."""
 
-    def read(task: str) -> Callable[[], set[str]]:
-        return lambda: server.event_addresses(task, event_type)
 
+@contextmanager
+def _reading_events(server: Server, tasks: list[str], pool: Executor) -> Iterator[dict[str, _Waiting]]:
+    """Let the pool read the addresses that ``tasks`` reported, by type of event, while other calls are made.
+
+    One call for each task that has such events; what has not begun when the block is left is not asked for.
+    """
+    types = (events.DEBUG_SAMPLE, events.PLOT)
+    having = [(kind, pool.submit(server.tasks_with_events, tasks, kind)) for kind in types]
+    waiting: dict[str, _Waiting] = {kind: {} for kind in types}
+    try:
+        for kind, answer in having:
+            for task in sorted(answer.result()):
+                waiting[kind][task] = pool.submit(server.event_addresses, task, kind)
+        yield waiting
+    finally:
+        for future in [*(answer for _, answer in having), *(one for some in waiting.values() for one in some.values())]:
+            future.cancel()
+
+
+def _addresses(waiting: _Waiting, evidence: Evidence) -> dict[str, set[str]]:
+    """Return the addresses that each task reported; a task whose events cannot be read is noted as unreadable."""
     found: dict[str, set[str]] = {}
-    waiting = {
-        task: pool.submit(read(task)) for task in sorted(server.tasks_with_events(list(evidence.tasks), event_type))
-    }
     for task, answer in waiting.items():
         try:
             found[task] = answer.result()
         except (Stopped, ServerUnreachable):
-            for other in waiting.values():
-                other.cancel()
             raise
         except ServerError as error:
             evidence.unreadable[task] = str(error)

@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from clearml.backend_api.session import Session
 from clearml.backend_api.session.client import APIClient
 
 from cleanup.errors import ServerError, ServerUnreachable, Stopped
-from cleanup.server.session import Network
+from cleanup.server.session import CleanupSession, Network
 
 MISSING = 101
 """Subcode of 400: there is no task with this id."""
@@ -51,7 +50,7 @@ class Deleter:
         result = Deletion()
         open_ids = list(dict.fromkeys(ids))
         unsure = False
-        if Session.check_min_api_server_version("2.13"):
+        if CleanupSession.check_min_api_server_version("2.13"):
             try:
                 answer = self._client.tasks.delete_many(ids=open_ids, force=force, **_OPTIONS).data
                 _sort_out(answer, set(open_ids), result)

@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from clearml.backend_api.session import Session
 from clearml.backend_api.session.client import APIClient
 
 from cleanup.errors import ServerError
 from cleanup.records import Model, parse_inputs, parse_model
 from cleanup.server.paging import PAGE, chunks, pages
+from cleanup.server.session import CleanupSession
 
 NO_MODEL = 201
 """Subcode of 400: there is no model with this id."""
@@ -77,7 +77,7 @@ class Registry:
     def users_of(self, models: Sequence[str]) -> dict[str, set[str]]:
         """Return for each of ``models`` that is in use the tasks that have it as input."""
         # Servers before API 2.31 may read a list here as one value that nothing equals: one id a call is right on all.
-        size = 100 if Session.check_min_api_server_version("2.31") else 1
+        size = 100 if CleanupSession.check_min_api_server_version("2.31") else 1
         users: dict[str, set[str]] = {}
         for chunk in chunks(models, size):
             for task, used in self._tasks_with_input(chunk):

@@ -116,6 +116,13 @@ class CleanupSession(StrictSession):
         """The address of the API server, without credentials."""
         return address_of(str(self.host))
 
+    def limit(self, parallel: int) -> None:
+        """Let at most ``parallel`` requests be open at once, from now on. Not while requests are open."""
+        self._network.parallel = parallel
+        self._slots = threading.BoundedSemaphore(parallel)
+        self.close()
+        self._http = None
+
     def close(self) -> None:
         """Close the connections."""
         if self._http:

@@ -1,0 +1,81 @@
+"""Makes sure that an agent can run what is enqueued: the code, the packages, the queue."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from clearml import Task
+
+from cleanup.errors import CleanupError
+
+NEEDED = ("clearml", "requests", "pyhocon", "tqdm")
+"""The packages that every run needs."""
+
+STORAGE_CLIENTS = ("boto3", "google-cloud-storage", "azure-storage-blob")
+"""Go along if they are installed here: then this is how the storages of this site are reached."""
+
+_WAYS_OUT = (
+    "Ways out: clone the service's repository and start it from there with everything pushed; or run it here with "
+    "--no-run-as-service (a cron job can repeat that)"
+)
+
+
+class NotForAgents(CleanupError):
+    """An agent could not run this code: it says why, and what to do. Nothing was enqueued."""
+
+    exit_code = 2
+
+
+def record_packages() -> None:
+    """Let the task record these packages with their versions here, before ``Task.init``.
+
+    The SDK would else guess them from the imports of the script alone.
+    """
+    pins = []
+    for name in (*NEEDED, *STORAGE_CLIENTS):
+        try:
+            pins.append(f"{name}=={version(name)}")
+        except PackageNotFoundError:
+            continue
+    # The SDK reads the file later, from a thread of its own; the system's temporary folder outlives the process.
+    with tempfile.NamedTemporaryFile("w", suffix="-requirements.txt", delete=False) as file:
+        file.write("\n".join(pins) + "\n")
+    Task.force_requirements_env_freeze(force=True, requirements_file=file.name)
+
+
+def check_code(script: Path) -> None:
+    """Make sure that an agent gets the code: a task records a repository and a commit, or one file's text.
+
+    Raises:
+        NotForAgents: not in a git repository, without a remote, not pushed, or with files that git does not know.
+    """
+    folder = script.resolve().parent
+    if _git(folder, "rev-parse", "--is-inside-work-tree") != "true":
+        raise NotForAgents(
+            f"{script.name} is not in a git repository: the task would hold this one file, and the package beside it "
+            f"would not reach the agent. {_WAYS_OUT}"
+        )
+    if not _git(folder, "ls-files", "--", "cleanup/__init__.py", script.name).count("\n"):
+        raise NotForAgents(f"{script.name} and the package cleanup are not committed to git. {_WAYS_OUT}")
+    unknown = _git(folder, "ls-files", "--others", "--exclude-standard", "--", "cleanup/*.py", "cleanup/**/*.py")
+    if unknown:
+        raise NotForAgents(f"git does not know {unknown.splitlines()[0]}: git add it. {_WAYS_OUT}")
+    if not _git(folder, "remote"):
+        raise NotForAgents(f"the git repository has no remote that an agent could clone. {_WAYS_OUT}")
+    if not _git(folder, "branch", "--remotes", "--contains", "HEAD"):
+        commit = _git(folder, "rev-parse", "--short", "HEAD")
+        raise NotForAgents(f"commit {commit} is on no remote branch: git push it first. {_WAYS_OUT}")
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    """Return what git says, an empty text if it fails or is not there."""
+    command: Sequence[str] = ("git", "-C", str(folder), *arguments)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

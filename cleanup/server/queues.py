@@ -1,0 +1,46 @@
+"""Queues and who watches them, as enqueuing needs to know."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from clearml.backend_api.session.client import APIClient
+
+from cleanup.errors import SettingsError
+from cleanup.server.paging import PAGE, pages
+
+SEEN_WITHIN = 600
+"""Seconds after which the server forgets a worker that does not report."""
+
+
+def queue_id(client: APIClient, name: str) -> str:
+    """Return the id of the queue called ``name``.
+
+    Raises:
+        SettingsError: there is none; the message says what there is.
+    """
+
+    def fetch(page: int) -> Any:
+        return client.queues.get_all(only_fields=["id", "name"], order_by=["name"], page=page, page_size=PAGE)
+
+    found = dict(pages(fetch, lambda row: (str(row.get("name")), str(row.get("id")))))
+    if name not in found:
+        known = ", ".join(sorted(found)[:20]) or "none"
+        raise SettingsError(
+            [
+                f"services_queue = {name!r}: there is no such queue. Create it (web UI: Workers & Queues > Queues), "
+                f"or name another with --services-queue; there is: {known}"
+            ]
+        )
+    return found[name]
+
+
+def is_watched(client: APIClient, queue: str) -> bool:
+    """True if a worker that reported lately takes tasks from ``queue`` (an id)."""
+    answer = client.workers.get_all(last_seen=SEEN_WITHIN)
+    workers = [entity.data for entity in answer if isinstance(entity.data, dict)]
+    return any(
+        isinstance(entry, dict) and entry.get("id") == queue
+        for worker in workers
+        for entry in worker.get("queues") or []
+    )
