@@ -76,7 +76,7 @@ def make_api(store: Store, authority: Authority, traffic: Traffic) -> Flask:
         try:
             body = read_body(raw, name, request.args.to_dict())
         except ValueError as error:
-            failure = invalid(f"malformed request: {error}")
+            failure = invalid(f"malformed request: {error}, it begins with {raw[:100]!r}")
             body = {}
 
             def work() -> Answer:

@@ -101,6 +101,7 @@ DEFAULTS: dict[str, Callable[[], Entity]] = {
         "status_reason": "",
         "status_message": "",
         "execution": {"artifacts": []},
+        "output": {},
         "models": {"input": [], "output": []},
         "hyperparams": {},
         "configuration": {},

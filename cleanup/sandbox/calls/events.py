@@ -7,7 +7,7 @@ import hashlib
 from cleanup.sandbox.calls.generic import Body, Handler, need
 from cleanup.sandbox.debug_images import debug_images
 from cleanup.sandbox.errors import ApiError, invalid
-from cleanup.sandbox.events import task_events, task_metrics
+from cleanup.sandbox.events import LAST_ITERATION, task_events, task_metrics
 from cleanup.sandbox.kinds import TASK
 from cleanup.sandbox.store import Store
 from cleanup.sandbox.values import Entity, copied, set_path
@@ -105,6 +105,24 @@ def scalar_histogram(store: Store, body: Body) -> Body:
     return found
 
 
+def single_values(store: Store, body: Body) -> Body:
+    """Values reported without an iteration; the server keeps them at the lowest one."""
+    need(body, "tasks")
+    check_tasks(store, body["tasks"])
+    found = [
+        {
+            "task": task,
+            "values": [
+                {name: event.get(name) for name in ("metric", "variant", "value", "timestamp")}
+                for event in store.events.sorted(task, "training_stats_scalar")[1]
+                if event.get("iter") == LAST_ITERATION
+            ],
+        }
+        for task in body["tasks"]
+    ]
+    return {"tasks": [item for item in found if item["values"]]}
+
+
 HANDLERS: dict[str, Handler] = {
     "events.add": add,
     "events.add_batch": add_batch,
@@ -113,5 +131,6 @@ HANDLERS: dict[str, Handler] = {
     "events.debug_images": get_debug_images,
     "events.get_task_log": of_type("log", "events"),
     "events.get_task_plots": of_type("plot", "plots"),
+    "events.get_task_single_value_metrics": single_values,
     "events.scalar_metrics_iter_histogram": scalar_histogram,
 }

@@ -54,7 +54,10 @@ def create(store: Store, body: Body) -> Body:
     need(body, "name", "type")
     if body.get("project"):
         store.get(PROJECT, body["project"])
-    return {"id": store.add(TASK, **readied(own_fields(TASK, body)))["id"]}
+    fields = readied(own_fields(TASK, body))
+    if body.get("output_dest"):
+        fields["output"] = {"destination": body["output_dest"]}
+    return {"id": store.add(TASK, **fields)["id"]}
 
 
 def clone(store: Store, body: Body) -> Body:
