@@ -1,0 +1,145 @@
+"""Real storages for the tests: the sandbox's file server, moto for S3, and emulators for Azure and Google."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from cleanup.sandbox import Sandbox
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def token(sandbox: Sandbox) -> Any:
+    return session_of(sandbox)
+
+
+def session_of(sandbox: Sandbox) -> Any:
+    """Return a token callable that logs in at the sandbox, as the API session does."""
+    held: list[str] = []
+
+    def token(refresh: bool) -> str:
+        if refresh or not held:
+            keys = (sandbox.access_key, sandbox.secret_key)
+            answer = requests.post(f"{sandbox.api_url}/v2.23/auth.login", auth=keys, json={}, timeout=10)
+            held[:] = [answer.json()["data"]["token"]]
+        return held[0]
+
+    return token
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """Moto's server as host:port."""
+    server = pytest.importorskip("moto.server")
+    running = server.ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    running.start()
+    host, port = running.get_host_and_port()
+    yield f"{host}:{port}"
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def gcs_server() -> Iterator[Any]:
+    """Google Cloud Storage emulator in this process; its ``_storage`` shows what it holds."""
+    emulator = pytest.importorskip("gcp_storage_emulator.server", reason="pip install gcp-storage-emulator")
+    port = free_port()
+    running = emulator.create_server("127.0.0.1", port, in_memory=True)
+    running.start()
+    before = os.environ.get("STORAGE_EMULATOR_HOST")
+    os.environ["STORAGE_EMULATOR_HOST"] = f"http://127.0.0.1:{port}"
+    yield running
+    os.environ.pop("STORAGE_EMULATOR_HOST") if before is None else os.environ.update(STORAGE_EMULATOR_HOST=before)
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Azurite's blob service with TLS as host:port of its well-known account, reached by name as the SDK does."""
+    program = _azurite()
+    if not program:
+        pytest.skip("azurite-blob is neither on PATH, in node_modules/.bin nor in the folder AZURITE_BIN: npm i azurite")
+    folder = tmp_path_factory.mktemp("azurite")
+    host, port = "devstoreaccount1.blob.localhost", free_port()
+    certificate, key = self_signed(folder, host)
+    command = [program, "--blobHost", "127.0.0.1", "--blobPort", str(port), "--location", str(folder), "--silent"]
+    flags = ["--skipApiVersionCheck", "--loose", "--cert", str(certificate), "--key", str(key), "--disableTelemetry"]
+    running = subprocess.Popen([*command, *flags], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    patch = pytest.MonkeyPatch()
+    patch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    resolve = socket.getaddrinfo
+    patch.setattr(socket, "getaddrinfo", lambda name, *a, **k: resolve("127.0.0.1" if name == host else name, *a, **k))
+    try:
+        _wait_for(port, running)
+        yield f"{host}:{port}"
+    finally:
+        patch.undo()
+        running.terminate()
+        running.wait(10)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def self_signed(folder: Path, host: str) -> tuple[Path, Path]:
+    """Write a certificate for ``host`` and its key."""
+    x509 = pytest.importorskip("cryptography.x509")
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    certificate_file, key_file = folder / "cert.pem", folder / "key.pem"
+    certificate_file.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    plain = serialization.NoEncryption()
+    form = serialization.PrivateFormat.TraditionalOpenSSL
+    key_file.write_bytes(key.private_bytes(serialization.Encoding.PEM, form, plain))
+    return certificate_file, key_file
+
+
+def _azurite() -> str | None:
+    places = [os.environ.get("AZURITE_BIN"), str(Path(__file__).parents[2] / "node_modules" / ".bin")]
+    found = (shutil.which("azurite-blob", path=place) for place in places if place)
+    return next((program for program in found if program), None) or shutil.which("azurite-blob")
+
+
+def _wait_for(port: int, running: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + 60
+    while time.monotonic() < until and running.poll() is None:
+        with socket.socket() as probe:
+            probe.settimeout(1)
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    pytest.fail("azurite-blob did not start")

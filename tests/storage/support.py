@@ -1,0 +1,44 @@
+"""Ids, paths and small helpers that the storage tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cleanup.storage import Answer, Location, Outcome, SdkConfig, Storages
+
+TASK = "0123456789abcdef0123456789abcdef"
+OTHER = "fedcba9876543210fedcba9876543210"
+ODD_NAMES = ("a b.txt", "a+b.txt", "100%.txt", "%41.txt", "naïve – файл.txt", "q?x#y.txt", "semi;colon.txt", "it's.txt")
+
+
+def task_id(number: int) -> str:
+    return f"{number:032x}"
+
+
+def files_of_tasks(tasks: int = 50, each: int = 50) -> list[str]:
+    """Paths as the SDK lays them out: artifacts, models and debug samples of many tasks."""
+    kinds = ("artifacts/a{n}/a{n}.pkl", "models/m{n}.pt", "metrics/title/series/t_s_{n:08d}.jpeg")
+    return [
+        f"project/some task.{task_id(task)}/" + kinds[n % 3].format(n=n) for task in range(tasks) for n in range(each)
+    ]
+
+
+def neighbours() -> list[str]:
+    """What must stay: the same files of tasks that nobody asked to delete, and a file outside any task's folder."""
+    return [*(path.replace("some task.", "other task.f") for path in files_of_tasks(2, 3)), "project/readme.txt"]
+
+
+def storages(*file_servers: str, sdk: dict[str, object] | None = None, **settings: object) -> Storages:
+    return Storages(file_servers, lambda refresh: "token", sdk=SdkConfig(sdk or {}), **settings)  # type: ignore[arg-type]
+
+
+def outcomes(answers: dict[Location, Answer]) -> dict[str, Outcome]:
+    return {location.path: answer.outcome for location, answer in answers.items()}
+
+
+def located(root: str, paths: Iterable[str]) -> list[Location]:
+    return [Location(root, path) for path in paths]
+
+
+def failures(answers: dict[Location, Answer]) -> dict[str, str]:
+    return {location.path: answer.error for location, answer in answers.items() if answer.outcome is Outcome.FAILED}
