@@ -106,7 +106,7 @@ DEFAULTS: dict[str, Callable[[], Entity]] = {
         "hyperparams": {},
         "configuration": {},
         "runtime": {},
-        "last_iteration": -(2**31),
+        "last_iteration": 0,
         "last_metrics": {},
     },
     MODEL.name: lambda: {"ready": False, "metadata": {}, "labels": {}, "ui_cache": {}},

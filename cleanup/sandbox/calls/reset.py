@@ -30,7 +30,7 @@ def reset(store: Store, body: Body) -> Body:
                 item for item in task["execution"].get("artifacts", ()) if item.get("mode") == "input"
             ],
             "models.output": [],
-            "last_iteration": -(2**31),
+            "last_iteration": 0,
             "last_metrics": {},
             "runtime": {},
         },
