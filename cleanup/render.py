@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -29,7 +28,7 @@ def numbers(result: CycleResult) -> dict[str, int | float]:
         "failed": len(result.failed),
         "files_deleted": result.files.deleted,
         "files_already_gone": result.files.gone,
-        "files_kept": result.kept_files.total() if hasattr(result.kept_files, "total") else 0,
+        "files_kept": result.kept_files.total(),
         "files_failed": result.files.failed,
         "bytes_freed": result.files.size,
         "seconds": round(result.seconds, 3),
@@ -50,7 +49,7 @@ def as_json(result: CycleResult) -> dict[str, Any]:
         ],
         "tasks_kept": [{**_task(entry.task, result), "reason": entry.reason} for entry in result.kept],
         "tasks_failed": [{**_task(entry.task, result), "error": entry.error} for entry in result.failed],
-        "kept_by_reason": dict(by_reason(result)),
+        "kept_by_reason": dict(result.kept_by_reason()),
         "files_kept_by_reason": dict(result.kept_files),
         "files_failed": [asdict(file) for file in result.failed_files],
         "projects": per_project(result),
@@ -69,16 +68,6 @@ def _task(task: Planned, result: CycleResult) -> dict[str, Any]:
         "status": task.status,
         "since": task.since.isoformat(),
     }
-
-
-def by_reason(result: CycleResult) -> Counter[str]:
-    """Return how many tasks stayed for each reason; ids in a reason are left out, so that equal ones count together."""
-    return Counter(without_ids(entry.reason) for entry in result.kept)
-
-
-def without_ids(reason: str) -> str:
-    """Return ``reason`` with an ellipsis for every id in it."""
-    return " ".join("…" if len(word.strip(",.;:")) == 32 else word for word in reason.split())
 
 
 def per_project(result: CycleResult) -> dict[str, dict[str, int]]:
@@ -132,10 +121,9 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     return [lines[0], "  ".join("-" * width for width in widths), *lines[1:]]
 
 
-def task_url(web: str, task: Planned | None, project: str = "*", task_id: str = "") -> str:
+def task_url(web: str, task: Planned) -> str:
     """Return the address of a task's page in the web UI."""
-    where = (task.project or project) if task else project
-    return f"{web}/projects/{where}/experiments/{task.id if task else task_id}/output/log"
+    return f"{web}/projects/{task.project or '*'}/experiments/{task.id}/output/log"
 
 
 def summary(result: CycleResult, web: str = "") -> list[str]:
@@ -150,7 +138,7 @@ def summary(result: CycleResult, web: str = "") -> list[str]:
         f"{count['files_kept']} kept, {count['files_failed']} failed; "
         f"{in_bytes(result.files.size)} of known size {'would be ' if result.dry_run else ''}freed",
     ]
-    lines += [f"Kept: {plural(many, 'task')}, {reason}" for reason, many in by_reason(result).most_common(20)]
+    lines += [f"Kept: {plural(many, 'task')}, {reason}" for reason, many in result.kept_by_reason().most_common(20)]
     lines += [f"Files kept: {many}, {reason}" for reason, many in result.kept_files.most_common(20)]
     lines += _failures(result, web)
     if result.force_would_add:

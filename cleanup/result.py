@@ -100,8 +100,8 @@ class CycleResult:
         return not (self.failed or self.errors or self.interrupted or self.failed_files or self.unreachable)
 
     def kept_by_reason(self) -> Counter[str]:
-        """Return how many tasks stayed for each reason, without the ids in the reasons."""
-        return Counter(entry.reason for entry in self.kept)
+        """Return how many tasks stayed for each reason, equal but for ids counted together."""
+        return Counter(without_ids(entry.reason) for entry in self.kept)
 
     def count_files(
         self, files: Iterable[File], answers: Mapping[Location, Answer], name: Callable[[str], str]
@@ -109,7 +109,7 @@ class CycleResult:
         """Add what became of the files of one task. ``name``: from a storage's root to its name for people."""
         for file in files:
             if file.keep or file.location is None:
-                self.kept_files[_kind_of_reason(file.keep)] += 1
+                self.kept_files[without_ids(file.keep)] += 1
                 continue
             answer = answers[file.location]
             per_storage = self.storages.setdefault(name(file.location.root), FileCounts())
@@ -125,6 +125,6 @@ class CycleResult:
                 self.failed_files.append(FailedFile(file.task, file.address, answer.error))
 
 
-def _kind_of_reason(reason: str) -> str:
-    """Return ``reason`` without the ids in it, so that equal reasons count together."""
-    return " ".join("…" if len(word) >= 32 and word.strip(",").isalnum() else word for word in reason.split())
+def without_ids(reason: str) -> str:
+    """Return ``reason`` with an ellipsis for every id in it, so that equal reasons count together."""
+    return " ".join("…" if len(word.strip(",.;:")) == 32 else word for word in reason.split())
