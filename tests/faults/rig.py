@@ -1,0 +1,203 @@
+"""The rig: a sandbox with an S3 server and local folders, the service on it, and all that the service said."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from cleanup.result import CycleResult
+from cleanup.sandbox import Sandbox
+from cleanup.sandbox import fileserver as sandbox_files
+from cleanup.sandbox.kinds import MODEL, PROJECT, QUEUE, TASK
+from tests.faults.judge import Snapshot
+from tests.faults.storage_server import KEY_ID, SECRET, S3
+
+_FORCED = {"force_delete": True, "keep_tags": "keep"}
+_DEAD = "a cycle raised "
+
+
+class Rig:
+    """One for a process: the SDK reads its configuration once."""
+
+    def __init__(self) -> None:
+        self.sandbox = Sandbox().start()
+        self.s3 = S3(self.sandbox.traffic)
+        self.local = Path(tempfile.mkdtemp(prefix="faults-")).resolve()
+        self.said: list[str] = []
+        """Everything that results, exceptions and the log held, for the search for secrets."""
+        self.forbidden: set[str] = set()
+        """Paths that the file server may not delete."""
+        self._configure()
+        self._log = _listen(self.said)
+
+    def _configure(self) -> None:
+        environment = self.sandbox.environment()
+        Path(environment["CLEARML_CONFIG_FILE"]).write_text(
+            f'sdk.aws.s3.credentials: [{{host: "{self.s3.host}", key: "{KEY_ID}", secret: "{SECRET}", secure: false}}]'
+        )
+        os.environ.update(environment)
+        _shorten_pauses()
+        plain = sandbox_files.delete_many
+        sandbox_files.delete_many = lambda root, body: _refusing(plain, root, body, self.forbidden)
+
+    @property
+    def secrets(self) -> list[str]:
+        return [self.sandbox.secret_key, self.sandbox.access_key, SECRET, KEY_ID, "eyJ"]
+
+    def close(self) -> None:
+        self.s3.stop()
+        self.sandbox.stop()
+        shutil.rmtree(self.local, ignore_errors=True)
+
+    def reset(self) -> None:
+        """Empty the world, and take every fault and hook away."""
+        sandbox = self.sandbox
+        sandbox.clear_faults()
+        sandbox.on_request = None
+        sandbox.traffic.stopping.set()
+        sandbox.traffic.stopping = threading.Event()
+        with sandbox.store.lock:
+            for kind in (TASK, MODEL, PROJECT, QUEUE):
+                held = sandbox.store.collection(kind)
+                for entity in list(held.all()):
+                    held.remove(entity["id"])
+                    sandbox.store.events.remove(entity["id"])
+            sandbox.store.task_failures.clear()
+        for folder in (sandbox.files_root, self.local):
+            for entry in folder.iterdir():
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        self.s3.clear()
+        self.forbidden.clear()
+        self.said.clear()
+        sandbox.reset_requests()
+
+    def put_local(self, path: str, content: bytes = b"content") -> str:
+        target = self.local / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+        return f"file://{target}"
+
+    def snapshot(self) -> Snapshot:
+        on_disk = {f"file://{path}" for path in self.local.rglob("*") if path.is_file()}
+        served = {f"{self.sandbox.files_url}/{path}" for path in self.sandbox.files()}
+        return Snapshot(
+            self.sandbox.tasks, self.sandbox.models, frozenset(on_disk | served | self.s3.files())
+        )
+
+    def cycle(
+        self,
+        settings: dict[str, Any] | None = None,
+        *,
+        timeout: float = 20.0,
+        attempts: int = 3,
+        now: datetime | None = None,
+        own_task: str | None = None,
+        stop: threading.Event | None = None,
+    ) -> CycleResult | None:
+        """Run one cycle; None where it could not begin. Any error but the service's own is a breach: it is raised."""
+        from cleanup.cycle import run_once
+        from cleanup.errors import CleanupError
+        from cleanup.server import Network, Server
+        from cleanup.settings import Settings
+        from cleanup.storage import Storages, known_file_servers
+
+        network = Network(attempts, 0.001, 0.01, timeout, timeout, timeout, stop=stop or threading.Event())
+        try:
+            server = Server(network)
+        except CleanupError as error:
+            self.said.append(f"{_DEAD}{error!r} {error}")
+            return None
+        storages = Storages(known_file_servers(), server.session.token_for_files, bound=4, timeout=timeout)
+        try:
+            result = run_once(
+                server,
+                storages,
+                Settings.parse({**_FORCED, **(settings or {})}),
+                now=now or datetime.now(timezone.utc),
+                own_task=own_task,
+            )
+        except CleanupError as error:
+            self.said.append(f"{_DEAD}{error!r} {error}")
+            return None
+        finally:
+            storages.close()
+            server.close()
+        self.said.append(repr(result))
+        return result
+
+    def leaked(self) -> list[str]:
+        """Return the secrets that were said; each text that holds one."""
+        return [f"secrets: {text[:300]}" for text in self.said for secret in self.secrets if secret in text]
+
+
+class _Listener(logging.Handler):
+    def __init__(self, said: list[str]) -> None:
+        super().__init__()
+        self._said = said
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._said.append(logging.Formatter().format(record))
+
+
+def _listen(said: list[str]) -> logging.Handler:
+    handler = _Listener(said)
+    logging.getLogger().addHandler(handler)
+    logging.getLogger("cleanup").setLevel(logging.DEBUG)
+    return handler
+
+
+@contextlib.contextmanager
+def captured(said: list[str]) -> Iterator[None]:
+    """Collect what is printed meanwhile."""
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+        try:
+            yield
+        finally:
+            said.append(out.getvalue())
+
+
+def _shorten_pauses() -> None:
+    """Storages wait seconds between two tries; the tests have thousands of tries."""
+    import boto3
+    import botocore.endpoint
+
+    from cleanup.storage import bulk, wire
+
+    short = (0.001, 0.001, 0.001)
+    bulk.WAITS = wire._WAITS = short  # type: ignore[assignment]
+    botocore.endpoint.time = _NoTime()  # type: ignore[attr-defined]
+    # A session reads its data files each time; hundreds of cycles share one.
+    session = boto3.Session()
+    boto3.Session = lambda profile_name=None: session  # type: ignore[assignment,misc]
+
+
+class _NoTime:
+    @staticmethod
+    def sleep(seconds: float) -> None:
+        """The retries of botocore follow each other at once."""
+
+
+def _refusing(plain: Callable[..., Any], root: Path, body: dict[str, Any], forbidden: set[str]) -> Any:
+    """Answer ``delete_many`` as a file server that may not delete some of the files."""
+    import json
+
+    from cleanup.sandbox.answer import as_json
+    from urllib.parse import unquote_plus
+
+    refused = [name for name in body.get("files") or [] if unquote_plus(name).strip("/") in forbidden]
+    if not refused:
+        return plain(root, body)
+    others = [name for name in body["files"] if name not in refused]
+    given = json.loads(plain(root, {"files": others}).body) if others else {"deleted": {}, "errors": {}}
+    given["errors"]["Permission denied"] = refused
+    return as_json(200, given)

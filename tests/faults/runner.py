@@ -1,0 +1,59 @@
+"""Runs attacks in processes of their own, side by side: each has its sandbox and its SDK."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tests.faults.case import Attack, Finding, try_one
+
+ROOT = Path(__file__).parents[2]
+
+
+def attacks_of(kind: str) -> Iterator[Attack]:
+    """Yield the attacks of a kind."""
+    from tests.faults import matrix
+
+    return {"faults": matrix.attacks}[kind]()
+
+
+KINDS = ("faults",)
+
+
+def chosen(kind: str, most: int, only: str = "") -> list[Attack]:
+    """Return at most ``most`` attacks of a kind (0: all), spread evenly over it."""
+    found = [attack for attack in attacks_of(kind) if only in attack.name]
+    if not most or len(found) <= most:
+        return found
+    return [found[number * len(found) // most] for number in range(most)]
+
+
+def work(kind: str, most: int, part: int, parts: int, only: str = "") -> None:
+    """Run every ``parts``-th attack from ``part`` on, and print each finding as a line of JSON."""
+    from tests.faults.rig import Rig
+
+    out = sys.stdout
+    rig = Rig()
+    for attack in chosen(kind, most, only)[part::parts]:
+        print(json.dumps(try_one(rig, kind, attack).as_json()), file=out, flush=True)
+    rig.close()
+
+
+def run(kind: str, most: int = 0, *, processes: int = 2, only: str = "") -> Iterator[Finding]:
+    """Run attacks in ``processes``; yield the findings as they come, process by process."""
+
+    def one(part: int) -> list[Finding]:
+        command = [sys.executable, "-m", "tests.faults.worker", kind, str(most), str(part), str(processes), only]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        findings = [Finding(**json.loads(line)) for line in done.stdout.splitlines()]
+        if done.returncode:
+            findings.append(Finding(kind, f"process {part}", [f"it died: {done.stderr[-2000:]}"], [], 0.0))
+        return findings
+
+    with ThreadPoolExecutor(processes) as pool:
+        for findings in pool.map(one, range(processes)):
+            yield from findings
