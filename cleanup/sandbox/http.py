@@ -64,7 +64,11 @@ class Handler(WSGIRequestHandler):
     def send_answer(self, status: str, headers: list[tuple[str, str]], body: bytes) -> None:
         promised = next((int(value) for name, value in headers if name.lower() == "content-length"), None)
         bodiless = self.command == "HEAD"
-        lines = [f"HTTP/1.1 {status}"] + [f"{name}: {value}" for name, value in headers]
+        lines = [
+            f"HTTP/1.1 {status}",
+            f"Date: {self.date_time_string()}",
+            *(f"{name}: {value}" for name, value in headers),
+        ]
         if promised is None:
             lines.append(f"Content-Length: {len(body)}")
         head = "\r\n".join([*lines, "", ""]).encode("latin-1")
