@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pkgutil
+import re
 from collections.abc import Sequence
 
+from clearml.backend_api import services
 from clearml.backend_api.session import Session
 from clearml.backend_api.session.client import APIClient
 
@@ -26,7 +29,7 @@ class Server:
     def __init__(self, network: Network | None = None) -> None:
         self.network = network or Network()
         self.session = CleanupSession(self.network)
-        self.client = APIClient(session=self.session)
+        self.client = APIClient(session=self.session, api_version=_newest_common_version())
         self.tasks = Tasks(self.client)
         self.models = Registry(self.client)
         self._deleter = Deleter(self.client, self.network)
@@ -67,3 +70,16 @@ class Server:
     def delete(self, ids: Sequence[str], *, force: bool) -> Deletion:
         """Delete tasks whose files are gone, see :meth:`cleanup.server.deletion.Deleter.delete`."""
         return self._deleter.delete(ids, force=force)
+
+
+def _newest_common_version() -> str:
+    """Return the newest API version that the SDK has request classes for and the server understands.
+
+    APIClient finds it by itself, but fails on a server that lacks one of the services that the SDK knows.
+    """
+    known = (re.fullmatch(r"v(\d+)_(\d+)", module.name) for module in pkgutil.iter_modules(services.__path__))
+    versions = sorted((int(found[1]), int(found[2])) for found in known if found)
+    fitting = [
+        f"{major}.{minor}" for major, minor in versions if Session.check_min_api_server_version(f"{major}.{minor}")
+    ]
+    return fitting[-1] if fitting else "{}.{}".format(*versions[0])

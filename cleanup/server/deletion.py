@@ -51,22 +51,22 @@ class Deleter:
         open_ids = list(dict.fromkeys(ids))
         unsure = False
         if CleanupSession.check_min_api_server_version("2.13"):
-            try:
+            unsure = True
+            with suppress(ServerError):
                 answer = self._client.tasks.delete_many(ids=open_ids, force=force, **_OPTIONS).data
                 _sort_out(answer, set(open_ids), result)
-            except ServerError:
-                unsure = True
             open_ids = [task for task in open_ids if task not in result.deleted | result.gone | result.failed.keys()]
         for position, task in enumerate(open_ids):
             try:
                 lost = self._delete_one(task, force, unsure, result)
             except Stopped as error:
-                result.stopped = str(error)
-                break
+                lost = result.stopped = str(error)
             if lost:
                 # What delete_many did before the server was lost, only the next cycle can see.
-                rest = open_ids[position + 1 :]
-                result.failed.update(dict.fromkeys(rest, f"{lost}; the next cycle sees whether the task is gone"))
+                rest = open_ids[position:] if unsure else open_ids[position + 1 :]
+                open_rest = [other for other in rest if other not in result.deleted | result.gone]
+                if unsure or not result.stopped:
+                    result.failed.update(dict.fromkeys(open_rest, f"{lost}{_NEXT}"))
                 break
         return result
 

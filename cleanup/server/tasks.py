@@ -25,6 +25,9 @@ WITH_FILES = (*LISTED, "execution.artifacts", "models.output.model", "models.inp
 DATASET = "dataset"
 """System tag of the task behind a dataset version."""
 
+EXTRA = {"_allow_extra_fields_": True}
+"""Lets a field through that the request classes for an older server do not know; the server ignores it."""
+
 _TASK_ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -58,7 +61,7 @@ class Tasks:
 
     def _list(self, filters: Mapping[str, Any], only: Sequence[str] = LISTED) -> Iterator[Task]:
         def fetch(page: int) -> Any:
-            return self._client.tasks.get_all(**filters, only_fields=list(only), page=page, page_size=PAGE)
+            return self._client.tasks.get_all(**filters, only_fields=list(only), page=page, page_size=PAGE, **EXTRA)
 
         return pages(fetch, parse_task)
 
@@ -68,7 +71,7 @@ class Tasks:
         for chunk in chunks(ids, PAGE):
             answer = self._client.tasks.get_all(
                 id=chunk, system_tags=["archived"], search_hidden=True,
-                only_fields=list(fields), page=0, page_size=PAGE,
+                only_fields=list(fields), page=0, page_size=PAGE, **EXTRA,
             )  # fmt: skip
             asked = set(chunk)
             found.update({task.id: task for task in parsed(rows(answer), parse_task) if task.id in asked})
@@ -79,7 +82,7 @@ class Tasks:
         found: set[str] = set()
         for chunk in chunks(sorted(filter(is_id, ids)), PAGE):
             answer = self._client.tasks.get_all(
-                id=chunk, search_hidden=True, only_fields=["id"], page=0, page_size=PAGE
+                id=chunk, search_hidden=True, only_fields=["id"], page=0, page_size=PAGE, **EXTRA
             )
             found.update(task.id for task in parsed(rows(answer), parse_task))
         return found
@@ -95,7 +98,7 @@ class Tasks:
         def fetch(page: int) -> Any:
             return self._client.tasks.get_all(
                 system_tags=[DATASET], search_hidden=True, order_by=["id"],
-                only_fields=["id", "system_tags", "configuration"], page=page, page_size=100,
+                only_fields=["id", "system_tags", "configuration"], page=page, page_size=100, **EXTRA,
             )  # fmt: skip
 
         for version, parents in pages(fetch, _parents_of_dataset):
@@ -108,7 +111,7 @@ class Tasks:
         names: dict[str, str] = {}
         for chunk in chunks(sorted(filter(is_id, ids)), PAGE):
             answer = self._client.projects.get_all(
-                id=chunk, only_fields=["id", "name"], search_hidden=True, page=0, page_size=PAGE
+                id=chunk, only_fields=["id", "name"], search_hidden=True, page=0, page_size=PAGE, **EXTRA
             )
             names.update({str(row.get("id")): str(row.get("name") or "") for row in rows(answer)})
         return names
@@ -124,7 +127,7 @@ class Tasks:
         def fetch(page: int) -> Any:
             return self._client.projects.get_all(
                 name=pattern, only_fields=["id", "name"], search_hidden=True,
-                order_by=["name"], page=page, page_size=PAGE,
+                order_by=["name"], page=page, page_size=PAGE, **EXTRA,
             )  # fmt: skip
 
         ids: set[str] = set()
