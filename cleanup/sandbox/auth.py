@@ -66,6 +66,12 @@ class Authority:
         else:
             raise ApiError(401, 10, "Unauthorized", "bad authentication header type")
 
+    def check_session(self, authorization: str | None) -> None:
+        """As the file server checks: it takes a token and nothing else."""
+        if not (authorization or "").lower().startswith("bearer "):
+            raise ApiError(401, 20, "Unauthorized", "missing credentials")
+        self.check(authorization)
+
     def _check_credentials(self, value: str) -> None:
         try:
             given = base64.b64decode(value)

@@ -32,13 +32,18 @@ class Descending:
     __hash__ = None  # type: ignore[assignment]
 
 
-def sort_key(entity: Entity, parts: tuple[str, ...]) -> tuple[int, Any]:
-    """Entities without the field come first; numbers before texts, as they do not compare."""
+def sort_key(entity: Entity, parts: tuple[str, ...], missing: int = 0) -> tuple[int, Any]:
+    """Numbers come before texts, as they do not compare, and entities without the field before or after both."""
     found = [entity.get(parts[0])] if len(parts) == 1 else values_at(entity, parts)
     value = found[0] if found else None
     if value is None or isinstance(value, dict | list):
-        return (0, 0)
+        return (missing, 0)
     return (1, value) if isinstance(value, bool | int | float) else (2, str(value))
+
+
+def missing_at(place: int) -> int:
+    """The server puts entities without the first field to sort by last, whichever way it sorts."""
+    return 3 if place == 0 else 0
 
 
 class Listing:
@@ -131,16 +136,18 @@ class Collection:
     def key(self, entity_id: str, order: Order) -> tuple[Any, ...]:
         entity = self._items[entity_id]
         keys = (
-            Descending(sort_key(entity, parts)) if descending else sort_key(entity, parts)
-            for parts, descending in order
+            Descending(sort_key(entity, parts)) if descending else sort_key(entity, parts, missing_at(place))
+            for place, (parts, descending) in enumerate(order)
         )
         return (*keys, self._created[entity_id])
 
     def ordered(self, ids: Iterable[str], order: Order) -> list[str]:
         """One stable sort a field, the last field first: faster than comparing whole keys."""
         result = sorted(ids, key=self._created.__getitem__)
-        for parts, descending in reversed(order):
-            result.sort(key=lambda item, at=parts: sort_key(self._items[item], at), reverse=descending)  # type: ignore[misc]
+        for place, (parts, descending) in reversed(list(enumerate(order))):
+            missing = 0 if descending else missing_at(place)
+            keys = {item: sort_key(self._items[item], parts, missing) for item in result}
+            result.sort(key=keys.__getitem__, reverse=descending)
         return result
 
     def listing(self, name: str, make: Callable[[], tuple[Test, Order]]) -> list[str]:

@@ -7,6 +7,8 @@ import binascii
 import bisect
 import hashlib
 import json
+import re
+import zlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,7 +17,12 @@ from cleanup.sandbox.values import Entity, new_id
 
 IDENTITY = ("task", "iter", "metric", "variant", "key")
 LAST_ITERATION = -(2**31)
+WITHOUT_ITERATION = 2**63
 BATCH = 500
+LARGEST_BATCH = 10_000
+"""Of one search in the server's index: a larger page fails, more of one iteration are left out."""
+LONG_PLOT = 100_000
+SOURCE = re.compile(r"""['"]source['"]:\s?['"]([a-z][a-z0-9+\-.]*://.*?)['"]""")
 
 
 class EventLog:
@@ -27,6 +34,8 @@ class EventLog:
 
     def add(self, event: Entity) -> None:
         task = event["task"]
+        if event["type"] == "plot":
+            event = stored_plot(event)
         if event["type"] == "log":
             identity = new_id()
         else:
@@ -54,7 +63,19 @@ class EventLog:
 
 
 def iteration(event: Entity) -> int:
-    return int(event.get("iter") or 0)
+    """An event without one comes last."""
+    return int(event["iter"]) if isinstance(event.get("iter"), int) else WITHOUT_ITERATION
+
+
+def stored_plot(event: Entity) -> Entity:
+    """With the addresses that the text names, and a long text compressed."""
+    text = event.get("plot_str") or ""
+    found = sorted(set(SOURCE.findall(text)))
+    stored = {**event, **({"source_urls": found} if found else {})}
+    if len(text) >= LONG_PLOT:
+        del stored["plot_str"]
+        stored["plot_data"] = base64.b64encode(zlib.compress(text.encode())).decode()
+    return stored
 
 
 def packed(state: dict[str, Any]) -> str:
@@ -90,6 +111,8 @@ def task_events(log: EventLog, task: str, body: dict[str, Any]) -> dict[str, Any
     **iteration 0 counts as no position**: after a page that ends there the server begins again from the first.
     """
     size = int(body.get("batch_size") or BATCH)
+    if size > LARGEST_BATCH:
+        raise ApiError(500, 100, "General data error", "Result window is too large", batch_size=size)
     state: dict[str, Any] = {"request": body, "from": None, "total": None}
     if body.get("scroll_id"):
         state = unpacked(body["scroll_id"])
@@ -106,7 +129,7 @@ def task_events(log: EventLog, task: str, body: dict[str, Any]) -> dict[str, Any
     else:
         page = iterations_page(iterations, events, state["from"], size, descending)
     kept = {name: request[name] for name in ("event_type", "order", "metrics") if request.get(name)}
-    position = iteration(page[-1]) if page else None
+    position = page[-1]["iter"] if page else None
     following = {"request": kept, "from": position, "total": state["total"], "ended": not page}
     return {"events": page, "returned": len(page), "total": state["total"], "scroll_id": packed(following)}
 
@@ -121,7 +144,8 @@ def iterations_page(
         return events[start:end][::-1]
     start = bisect.bisect_right(iterations, last) if last else 0
     end = min(start + size, len(events))
-    end = bisect.bisect_right(iterations, iterations[end - 1]) if end > start else start
+    if end > start:
+        end = min(bisect.bisect_right(iterations, iterations[end - 1]), end + LARGEST_BATCH)
     return events[start:end]
 
 
@@ -129,6 +153,7 @@ def task_metrics(log: EventLog, tasks: list[str], kind: str) -> list[dict[str, A
     def names(task: str) -> list[str]:
         iterations, events = log.sorted(task, kind)
         begin = bisect.bisect_right(iterations, LAST_ITERATION)
-        return sorted({event["metric"] for event in events[begin:] if event.get("metric")})
+        end = bisect.bisect_left(iterations, WITHOUT_ITERATION)
+        return sorted({event["metric"] for event in events[begin:end] if event.get("metric")})
 
     return [{"task": task, "metrics": names(task)} for task in tasks]

@@ -10,6 +10,7 @@ from urllib.parse import unquote_plus
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import Unauthorized
+from werkzeug.security import safe_join
 
 from cleanup.sandbox.answer import Answer, as_json
 from cleanup.sandbox.api import as_response
@@ -17,17 +18,18 @@ from cleanup.sandbox.auth import Authority
 from cleanup.sandbox.errors import ApiError
 from cleanup.sandbox.traffic import Traffic
 
-METHODS = ["GET", "POST", "PUT", "DELETE"]
+METHODS = ["GET", "POST", "DELETE"]
 TEXT = (("Content-Type", "text/plain"),)
 
 
 def inside(root: Path, path: str) -> Path | None:
-    """Where a path leads, None if that is not below the root; links are followed first."""
+    """Where a path leads, None if that is not the root or below it; links are followed first."""
+    joined = safe_join(str(root), path)
     try:
-        target = (root / path.lstrip("/")).resolve()
+        target = None if joined is None else Path(joined).resolve()
     except (OSError, ValueError):
         return None
-    return target if target != root and target.is_relative_to(root) else None
+    return target if target is not None and target.is_relative_to(root) else None
 
 
 def not_found(path: str) -> Answer:
@@ -45,8 +47,8 @@ def upload(root: Path) -> Answer:
     """Each file of the form is stored under its field's name."""
     stored = []
     for name, file in request.files.items():
-        target = inside(root, name)
-        if target is None:
+        target = inside(root, name.lstrip("/"))
+        if target is None or target == root:
             return Answer(400, b"Invalid path", TEXT)
         target.parent.mkdir(parents=True, exist_ok=True)
         file.save(target)
@@ -70,15 +72,17 @@ def delete_many(root: Path, body: dict[str, Any]) -> Answer:
     deleted: dict[str, str] = {}
     errors: dict[str, list[str]] = {}
     for name in names:
-        path = unquote_plus(name).strip("/")
+        path = unquote_plus(name)
         target = inside(root, path)
-        if not path:
+        if not path.strip("/"):
             errors.setdefault("Empty path not allowed", []).append(name)
         elif target is None or not target.exists():
             errors.setdefault("Not found", []).append(name)
         else:
             if target.is_dir():
+                # Truly so on the real one: `a/..` is the root, and all of it goes.
                 shutil.rmtree(target, ignore_errors=True)
+                root.mkdir(exist_ok=True)
             else:
                 target.unlink(missing_ok=True)
             deleted[name] = path
@@ -88,16 +92,15 @@ def delete_many(root: Path, body: dict[str, Any]) -> Answer:
 def make_fileserver(root: Path, authority: Authority, traffic: Traffic, delete_many_enabled: bool) -> Flask:
     app = Flask("cleanup.sandbox.fileserver", static_folder=None)
     app.config["PROPAGATE_EXCEPTIONS"] = True
-    app.url_map.merge_slashes = False
 
     def act(path: str, body: dict[str, Any]) -> Answer:
         try:
-            authority.check(request.headers.get("Authorization"))
+            authority.check_session(request.headers.get("Authorization"))
         except ApiError as error:
             return Answer(error.code, Unauthorized().get_body().encode(), (("Content-Type", "text/html"),))
         if request.method == "POST" and path == "delete_many":
             return delete_many(root, body) if delete_many_enabled else Answer(404, b"Not Found", TEXT)
-        if request.method in ("POST", "PUT"):
+        if request.method == "POST":
             return upload(root)
         return delete(root, path) if request.method == "DELETE" else download(root, path)
 

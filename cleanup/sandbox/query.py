@@ -25,86 +25,87 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 }
 BOUND = re.compile(r"^(>=|<=|>|<)?(.*)$", re.DOTALL)
 OPERATORS = {"__$all": "all", "__$and": "all", "__$any": "any", "__$or": "any"}
-NEGATIONS = {"__$not": False, "__$nop": True}
+NOT, RESET = "__$not", "__$nop"
 ANY_FIELD = {"_any_": any, "_or_": any, "_all_": all, "_and_": all}
 IGNORED_IN_NAME = {"page", "page_size", "start", "size", "scroll_id", "refresh_scroll", "only_fields"}
 
 
 @dataclass
 class Terms:
-    """A list filter taken apart: values by operator and by whether they are wanted or excluded."""
+    """A list filter taken apart: the values of which all, any or none must be held."""
 
     joined: str = ""
-    values: dict[tuple[str, bool], list[str]] = field(default_factory=dict)
+    values: dict[str, list[str]] = field(default_factory=dict)
     or_empty: bool = False
 
     @property
     def plainly_wanted(self) -> list[str] | None:
         """The values if one of them is all that is asked."""
-        only_any = set(self.values) == {("any", True)}
-        return self.values["any", True] if only_any and not self.or_empty else None
+        return self.values["any"] if set(self.values) == {"any"} and not self.or_empty else None
 
 
 def read_terms(name: str, data: Any) -> Terms:
-    terms, context, pending = Terms(), "any", None
+    """A leading `-` excludes only as long as no operator came; then it belongs to the value."""
+    terms, context, pending, with_sign = Terms(), "any", False, True
     for value in data if isinstance(data, list | tuple) else [data]:
         if value is None:
-            terms.joined = terms.joined or "any"
-            terms.or_empty, pending = True, None
-            continue
-        if not isinstance(value, str):
+            terms.joined = terms.joined or "all"
+            terms.or_empty, pending = True, False
+        elif not isinstance(value, str):
             raise bad_value("invalid value type, string expected", field=name, value=str(value))
-        if value.startswith("__$"):
+        elif value == RESET:
+            terms.joined = terms.joined or "all"
+            context, pending, with_sign = "any", False, True
+        elif value.startswith("__$"):
             if pending:
-                raise bad_value("Value is expected after", field=name, operator=pending)
-            if value in NEGATIONS:
-                pending = value
-                continue
-            if value not in OPERATORS:
+                raise bad_value("Value is expected after", field=name, operator=NOT)
+            if value != NOT and value not in OPERATORS:
                 raise bad_value("Unsupported operator", field=name, operator=value)
-            context = OPERATORS[value]
-            terms.joined = terms.joined or context
-            continue
-        excluded = value.startswith("-")
-        if value == "-":
-            raise bad_value("Missing value after the exclude prefix -", field=name, value="")
-        wanted = not excluded and (NEGATIONS[pending] if pending else True)
-        pending = None
-        terms.joined = terms.joined or "any"
-        terms.values.setdefault((context, wanted), []).append(value[1:] if excluded else value)
+            pending = value == NOT
+            if not pending:
+                context, with_sign = OPERATORS[value], False
+                terms.joined = terms.joined or context
+        else:
+            excluded = value.startswith("-") and with_sign and not pending
+            if excluded and value == "-":
+                raise bad_value("Missing value after the exclude prefix -", field=name, value="")
+            terms.joined = terms.joined or "all"
+            bucket = "none" if excluded or pending else context
+            terms.values.setdefault(bucket, []).append(value[1:] if excluded else value)
+            pending = False
     if pending:
-        raise bad_value("Value is expected after", operator=pending)
+        raise bad_value("Value is expected after", operator=NOT)
     return terms
+
+
+HOLDING: dict[str, Callable[[frozenset[str], list[Any]], bool]] = {
+    "any": lambda given, held: not given.isdisjoint(held),
+    "all": lambda given, held: given.issubset(held),
+    "none": lambda given, held: given.isdisjoint(held),
+}
 
 
 def list_test(name: str, terms: Terms) -> Test | None:
     parts = tuple(name.split("."))
-
-    def having(kind: str, wanted: bool, given: frozenset[str]) -> Callable[[set[Any]], bool]:
-        if kind == "any":
-            return (lambda held: not given.isdisjoint(held)) if wanted else given.isdisjoint
-        return given.issubset if wanted else (lambda held: not given.issubset(held))
-
-    checks = [having(kind, wanted, frozenset(given)) for (kind, wanted), given in terms.values.items()]
+    checks = [(HOLDING[bucket], frozenset(given)) for bucket, given in terms.values.items()]
     if not checks and not terms.or_empty:
         return None
     join = all if terms.joined == "all" else any
 
     def test(entity: Entity) -> bool:
-        held = set(values_at(entity, parts))
-        return (bool(checks) and join(check(held) for check in checks)) or (terms.or_empty and not held)
+        held = values_at(entity, parts)
+        return (bool(checks) and join(check(given, held) for check, given in checks)) or (terms.or_empty and not held)
 
     return test
 
 
 def time_test(name: str, data: Any) -> Test | None:
     """Of several bounds of a kind the last one holds; one that names no time is dropped."""
-    bounds: dict[str, str] = {}
     given = data if isinstance(data, list) else [data]
     if len(given) == 2 and not any(isinstance(value, str) and value[:1] in "<>" for value in given):
-        pairs = [(">=", given[0]), ("<=", given[1])]
-    else:
-        pairs = [BOUND.match(str(value)).groups("") for value in given]  # type: ignore[union-attr,misc]
+        return range_test(name, given)
+    bounds: dict[str, str] = {}
+    pairs = [match.groups("") for value in given if (match := BOUND.match(str(value)))]
     for sign, value in pairs:
         moment = read_time(value)
         if moment is not None:

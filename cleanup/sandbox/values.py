@@ -48,6 +48,9 @@ def copied(value: Any) -> Any:
 
 def values_at(entity: Any, parts: tuple[str, ...]) -> list[Any]:
     """All values under a path, through the lists on the way."""
+    if len(parts) == 1 and isinstance(entity, dict):
+        held = entity.get(parts[0])
+        return held if isinstance(held, list) else [] if held is None else [held]
     found = [entity]
     for part in parts:
         step: list[Any] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cleanup.sandbox.calls.generic import Body, Handler, many, need
-from cleanup.sandbox.calls.status import leave_queues
+from cleanup.sandbox.calls.status import settle
 from cleanup.sandbox.errors import ApiError
 from cleanup.sandbox.kinds import MODEL, TASK
 from cleanup.sandbox.store import Store
@@ -55,19 +55,19 @@ def clean_up(store: Store, task: Entity, body: Body, update_children: bool = Tru
     gone = DELETED + str(task["id"])
     children = store.tasks.find("parent", task["id"]) if update_children else []
     for child in children:
-        store.edit(TASK, child, {"parent": gone}, touch=False)
+        store.edit(TASK, child, {"parent": gone})
     counts = {"updated_children": len(children), "updated_models": 0, "deleted_models": 0}
     for model in drafts:
         if not body.get("delete_output_models", True):
             published.append(model)
         elif model["id"] in used:
-            store.edit(MODEL, model, {"task": None}, touch=False)
+            store.edit(MODEL, model, {"task": None})
         else:
             store.models.remove(model["id"])
             store.events.remove(model["id"])
             counts["deleted_models"] += 1
     for model in published:
-        store.edit(MODEL, model, {"task": gone if update_children else None}, touch=False)
+        store.edit(MODEL, model, {"task": gone if update_children else None})
         counts["updated_models"] += update_children
     store.events.remove(task["id"])
     return {**counts, "urls": urls}
@@ -79,8 +79,9 @@ def delete_task(store: Store, task_id: str, body: Body) -> Body:
     task = store.get_for_writing(TASK, task_id)
     if task["status"] != "created" and "archived" not in task["system_tags"] and not body.get("force"):
         raise refusal("due to status", task=task["id"], expected="created", current=task["status"])
+    # The server takes a task off its queue before it looks for what may refuse the deletion.
+    settle(store, task)
     cleaned = clean_up(store, task, body)
-    leave_queues(store, task)
     store.tasks.remove(task["id"])
     return {"deleted": True, **cleaned}
 

@@ -71,7 +71,13 @@ def get_task_events(store: Store, body: Body) -> Body:
 def get_task_metrics(store: Store, body: Body) -> Body:
     need(body, "tasks", "event_type")
     check_tasks(store, body["tasks"])
-    return {"metrics": task_metrics(store.events, body["tasks"], body["event_type"])}
+    found = task_metrics(store.events, body["tasks"], body["event_type"])
+    # The server searches the events of the first task's company alone, so public and own tasks do not mix.
+    companies = {task: (store.tasks.get(task) or {}).get("company") for task in body["tasks"]}
+    first = companies[body["tasks"][0]]
+    return {
+        "metrics": [{**item, "metrics": item["metrics"] if companies[item["task"]] == first else []} for item in found]
+    }
 
 
 def get_debug_images(store: Store, body: Body) -> Body:

@@ -7,7 +7,7 @@ from typing import Any
 
 from cleanup.sandbox.errors import ApiError, invalid, required
 from cleanup.sandbox.events import packed, unpacked
-from cleanup.sandbox.kinds import Kind
+from cleanup.sandbox.kinds import TASK, Kind
 from cleanup.sandbox.query import find_page
 from cleanup.sandbox.store import Store
 
@@ -67,8 +67,9 @@ def update(kind: Kind) -> Handler:
     def handler(store: Store, body: Body) -> Body:
         need(body, kind.name)
         entity = store.get_for_writing(kind, body[kind.name])
-        changes = {**own_fields(kind, body), "last_update": store.now()}
-        return {"updated": 1, "fields": store.edit(kind, entity, changes)}
+        # Of a task, names and tags are no sign of life.
+        alive = {} if kind is TASK else {"last_update": store.now()}
+        return {"updated": 1, "fields": store.edit(kind, entity, {**own_fields(kind, body), **alive})}
 
     return handler
 

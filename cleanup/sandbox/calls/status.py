@@ -139,13 +139,17 @@ def dequeue(store: Store, body: Body) -> Body:
     return {**answer, "dequeued": 1}
 
 
-def archive(store: Store, entity_id: str, body: Body) -> Body:
-    """Archiving takes a task off its queue and stops a running one."""
-    task = store.get_for_writing(TASK, entity_id)
+def settle(store: Store, task: Entity) -> None:
     if task["status"] == "queued":
-        dequeue(store, {"task": entity_id})
+        dequeue(store, {"task": task["id"]})
     elif task["status"] == "in_progress":
         change_status(store, task, "stopped", {})
+    leave_queues(store, task)
+
+
+def archive(store: Store, entity_id: str, body: Body) -> Body:
+    """Archiving takes a task off its queue and stops a running one."""
+    settle(store, store.get_for_writing(TASK, entity_id))
     return archived(TASK, True)(store, entity_id, body)
 
 

@@ -114,7 +114,7 @@ def move(store: Store, body: Body) -> Body:
 
 def edit_hyper_params(store: Store, body: Body) -> Body:
     given = body.get("hyperparams") or []
-    properties = all(item.get("section") == "properties" for item in given)
+    properties = bool(given) and all(str(item.get("section")).lower() == "properties" for item in given)
     task = for_update(store, body, any_status=properties)
     replacing = body.get("replace_hyperparams")
     held: Body = {} if replacing == "all" else copied(task["hyperparams"])
@@ -123,6 +123,9 @@ def edit_hyper_params(store: Store, body: Body) -> Body:
             held.pop(section, None)
     for item in given:
         held.setdefault(item["section"], {})[item["name"]] = {k: v for k, v in item.items() if v is not None}
+    if properties:
+        store.edit(TASK, task, {"hyperparams": held})
+        return {"updated": 1}
     return updated(store, task, {"hyperparams": held})
 
 
