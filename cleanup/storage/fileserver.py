@@ -68,9 +68,10 @@ class FileServer:
         return {path: answered.get(path, failed("not named like a task's folder")) for path in paths}
 
     def check(self) -> str:
-        """Ask the server for its start page with the session's token."""
+        """Ask the server for its start page with the session's token. Older servers have none: 405."""
         reply = self._wire.send("GET", "/")
-        return "" if reply.status in {200, 404, 405} else _whole(reply)
+        alive = reply.status in {200, 405} or (reply.status == 404 and _says_not_found(reply.body))
+        return "" if alive else _whole(reply)
 
     def close(self) -> None:
         """Close the connections."""
@@ -112,7 +113,8 @@ class FileServer:
     def _delete_one(self, path: str, halt: _Halt) -> Answer:
         if halt.answer:
             return halt.answer
-        reply = self._wire.send("DELETE", "/" + quote(path))
+        # A proxy's page to log in is a 200, too. Asked again, a server that did delete the file has it no more.
+        reply = self._wire.send("DELETE", "/" + quote(path), usable=lambda reply: not _is_page(reply.body))
         if reply.status == 200:
             return DELETED
         if reply.status == 404 and _says_not_found(reply.body):
@@ -198,6 +200,11 @@ def _one(deleted: bool, reason: str | None) -> Answer:
     if reason is None:
         return DELETED if deleted else failed("the file server's answer does not mention it")
     return GONE if reason == "Not found" else failed(reason)
+
+
+def _is_page(body: bytes) -> bool:
+    """Tell whether an answer is some page or object, where the file server repeats the path."""
+    return body.lstrip()[:1] in {b"<", b"{"}
 
 
 def _says_not_found(body: bytes) -> bool:

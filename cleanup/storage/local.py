@@ -13,7 +13,9 @@ from cleanup.storage.address import is_task_folder, task_depth
 from cleanup.storage.base import DELETED, GONE, Answer, failed
 from cleanup.storage.crew import Crew
 
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# Missing on Windows, where opening a folder fails and so does every deletion: FAILED, not a broken import.
+_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0) | _NOFOLLOW
 _OUTSIDE = "a link or a file stands where one of its folders should be"
 _PIECE = 250
 
@@ -75,7 +77,7 @@ def _parent(path: str) -> Iterator[int]:
     parts = path.split("/")[1:]
     depth = task_depth(path) - 1
     trusted, below = (parts[: depth - 1], parts[depth - 1 : -1]) if depth > 0 else (parts[:-1], [])
-    opened = [os.open("/" + "/".join(trusted), _FOLDER & ~os.O_NOFOLLOW)]
+    opened = [os.open("/" + "/".join(trusted), _FOLDER & ~_NOFOLLOW)]
     try:
         for part in below:
             opened.append(os.open(part, _FOLDER, dir_fd=opened[-1]))
@@ -106,7 +108,7 @@ def _remove(path: str) -> Answer:
         return failed("not named like a task's folder")
     above, _, name = path.rpartition("/")
     try:
-        parent = os.open(above or "/", _FOLDER & ~os.O_NOFOLLOW)
+        parent = os.open(above or "/", _FOLDER & ~_NOFOLLOW)
     except OSError as error:
         return GONE if isinstance(error, FileNotFoundError) else _refused(error)
     try:

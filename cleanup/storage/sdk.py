@@ -84,7 +84,7 @@ def load() -> SdkConfig:
     from clearml.config import config, config_obj  # noqa: PLC0415 - the SDK reads its files when imported
 
     def section(key: str) -> Any:
-        return config.get(key, None) or {}
+        return _plain(config.get(key, None) or {})
 
     keys = ("storage.path_substitution", "aws.s3", "aws.boto3", "google.storage", "azure.storage")
     return SdkConfig({key: section(key) for key in keys}, _verify(config_obj))
@@ -105,7 +105,16 @@ def known_file_servers() -> list[str]:
     return list(dict.fromkeys(str(url).rstrip("/") for url in [configured, *own, *former] if url))
 
 
-def _rule(entry: Mapping[str, Any]) -> Substitution | None:
+def _plain(tree: Any) -> Any:
+    """Return a configuration tree as plain dicts: its own ``get`` raises where a key is missing."""
+    if isinstance(tree, Mapping):
+        return {str(key): _plain(value) for key, value in tree.items()}
+    return [_plain(item) for item in tree] if isinstance(tree, list) else tree
+
+
+def _rule(entry: Any) -> Substitution | None:
+    if not isinstance(entry, Mapping):
+        return None
     registered, local = entry.get("registered_prefix"), entry.get("local_prefix")
     windows, linux = bool(entry.get("replace_windows_sep")), bool(entry.get("replace_linux_sep"))
     if registered is None or local is None or (windows and linux):

@@ -58,6 +58,8 @@ def s3_server() -> Iterator[str]:
 def gcs_server() -> Iterator[Any]:
     """Google Cloud Storage emulator in this process; its ``_storage`` shows what it holds."""
     emulator = pytest.importorskip("gcp_storage_emulator.server", reason="pip install gcp-storage-emulator")
+    # It writes the list of all objects to its (in-memory) disk at every change: thousands would take minutes.
+    emulator.Storage._write_config_to_file = lambda _: None
     port = free_port()
     running = emulator.create_server("127.0.0.1", port, in_memory=True)
     running.start()
@@ -73,7 +75,9 @@ def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Azurite's blob service with TLS as host:port of its well-known account, reached by name as the SDK does."""
     program = _azurite()
     if not program:
-        pytest.skip("azurite-blob is neither on PATH, in node_modules/.bin nor in the folder AZURITE_BIN: npm i azurite")
+        pytest.skip(
+            "azurite-blob is neither on PATH, in node_modules/.bin nor in the folder AZURITE_BIN: npm i azurite"
+        )
     folder = tmp_path_factory.mktemp("azurite")
     host, port = "devstoreaccount1.blob.localhost", free_port()
     certificate, key = self_signed(folder, host)

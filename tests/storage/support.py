@@ -8,7 +8,7 @@ from cleanup.storage import Answer, Location, Outcome, SdkConfig, Storages
 
 TASK = "0123456789abcdef0123456789abcdef"
 OTHER = "fedcba9876543210fedcba9876543210"
-ODD_NAMES = ("a b.txt", "a+b.txt", "100%.txt", "%41.txt", "naïve – файл.txt", "q?x#y.txt", "semi;colon.txt", "it's.txt")
+ODD_NAMES = ("a b.txt", "a+b.txt", "100%.txt", "%41.txt", "naïve € файл.txt", "q?x#y.txt", "semi;colon.txt", "it's.txt")
 
 
 def task_id(number: int) -> str:

@@ -36,7 +36,12 @@ SDK = {
             {"registered_prefix": "https://old.example.com", "local_prefix": FILES},
             {"registered_prefix": "file:///mnt/", "local_prefix": "/data/"},
             {"registered_prefix": "\\\\nas\\share", "local_prefix": "/nas", "replace_windows_sep": True},
-            {"registered_prefix": "https://both", "local_prefix": "/x", "replace_windows_sep": 1, "replace_linux_sep": 1},
+            {
+                "registered_prefix": "https://both",
+                "local_prefix": "/x",
+                "replace_windows_sep": 1,
+                "replace_linux_sep": 1,
+            },
             {"registered_prefix": "https://half"},
         ]
     },
@@ -85,7 +90,11 @@ def here():
         (f"gs://bucket/{T}/a b+%41?q#f.pt", "gs://bucket", f"{T}/a b+%41?q#f.pt"),
         (f"gs://data/deep/{T}/a.pt", "gs://data", f"deep/{T}/a.pt"),
         (f"gs://b.c_d/{T}/a.pt", "gs://b.c_d", f"{T}/a.pt"),
-        (f"azure://acct.blob.core.windows.net/c/{T}/a b+%41.pt", "azure://acct.blob.core.windows.net/c", f"{T}/a b+%41.pt"),
+        (
+            f"azure://acct.blob.core.windows.net/c/{T}/a b+%41.pt",
+            "azure://acct.blob.core.windows.net/c",
+            f"{T}/a b+%41.pt",
+        ),
         (f"azure://nobody.blob.core.windows.net/c/{T}/a", "azure://nobody.blob.core.windows.net/c", f"{T}/a"),
         (f"azure://acct.blob.localhost:10000/c/{T}/a", "azure://acct.blob.localhost:10000/c", f"{T}/a"),
         (f"file:///srv/{T}/a b+%41?q#f.pt", "file://", f"/srv/{T}/a b+%41?q#f.pt"),
@@ -231,10 +240,14 @@ def test_a_file_server_address_made_by_the_sdk_leads_back_to_the_uploaded_name(n
 
 
 @pytest.mark.parametrize("name", ODD_NAMES)
-@pytest.mark.parametrize("bucket", ["s3://data", "s3://free", "s3://minio.example.com:9000/b", "gs://data", "gs://free"])
+@pytest.mark.parametrize(
+    "bucket", ["s3://data", "s3://free", "s3://minio.example.com:9000/b", "gs://data", "gs://free"]
+)
 def test_buckets_and_keys_are_those_that_the_sdk_uses(here, monkeypatch, bucket, name):
     monkeypatch.setattr(StorageHelper, "_s3_configurations", S3BucketConfigurations.from_config(SDK["aws"]["s3"]))
-    monkeypatch.setattr(StorageHelper, "_gs_configurations", GSBucketConfigurations.from_config(SDK["google"]["storage"]))
+    monkeypatch.setattr(
+        StorageHelper, "_gs_configurations", GSBucketConfigurations.from_config(SDK["google"]["storage"])
+    )
     address = f"{bucket}/{T}/models/{name}"
     base = StorageHelper._resolve_base_url(address)
     found = here.locate(address)

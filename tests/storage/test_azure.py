@@ -19,7 +19,7 @@ KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr
 
 @pytest.fixture
 def container(azurite):
-    client = ContainerClient(f"https://{azurite}", "c", credential={"account_name": ACCOUNT, "account_key": KEY})
+    client = ContainerClient(f"https://{azurite}", "box", credential={"account_name": ACCOUNT, "account_key": KEY})
     client.create_container()
     yield client
     client.delete_container()
@@ -28,7 +28,7 @@ def container(azurite):
 
 @pytest.fixture
 def root(azurite):
-    return f"azure://{azurite}/c"
+    return f"azure://{azurite}/box"
 
 
 @pytest.fixture
@@ -89,7 +89,9 @@ def test_a_container_that_does_not_exist_fails_with_what_to_look_at(storages, az
 
 def test_a_wrong_key_fails_without_showing_it(azurite, container, root):
     wrong = "d3Jvbmcta2V5LXdyb25nLWtleQ=="
-    storages = make_storages(sdk={"azure": {"storage": {"containers": [{"account_name": ACCOUNT, "account_key": wrong}]}}})
+    storages = make_storages(
+        sdk={"azure": {"storage": {"containers": [{"account_name": ACCOUNT, "account_key": wrong}]}}}
+    )
     put(container, ["a"])
     result = storages.delete(located(root, ["a"]))
     assert "sdk.azure.storage" in failures(result)["a"]
@@ -118,9 +120,19 @@ def test_without_credentials_the_answer_says_what_to_set(monkeypatch):
 
 
 def test_the_parts_of_a_made_up_answer_are_matched_by_their_numbers_not_their_order():
-    part = "--b\r\nContent-Type: application/http\r\nContent-ID: {}\r\n\r\nHTTP/1.1 {}\r\nx-ms-error-code: {}\r\n\r\n\r\n"
-    body = part.format(1, "404 Not there", "BlobNotFound") + part.format(0, "202 Accepted", "") + part.format(2, "409 No", "SnapshotsPresent")
-    reply = SimpleNamespace(headers={"Content-Type": "multipart/mixed; boundary=b"}, body=lambda: (body + "--b--").encode())
+    part = (
+        "--b\r\nContent-Type: application/http\r\nContent-ID: {}\r\n\r\nHTTP/1.1 {}\r\nx-ms-error-code: {}\r\n\r\n\r\n"
+    )
+    body = (
+        part.format(1, "404 Not there", "BlobNotFound")
+        + part.format(0, "202 Accepted", "")
+        + part.format(2, "409 No", "SnapshotsPresent")
+    )
+    reply = SimpleNamespace(headers={"Content-Type": "multipart/mixed; boundary=b"}, body=(body + "--b--").encode)
     answers = {number: module._answer(*found) for number, found in module._parts(reply).items()}
-    assert {number: answer.outcome.value for number, answer in answers.items()} == {0: "deleted", 1: "gone", 2: "failed"}
+    assert {number: answer.outcome.value for number, answer in answers.items()} == {
+        0: "deleted",
+        1: "gone",
+        2: "failed",
+    }
     assert "SnapshotsPresent" in answers[2].error

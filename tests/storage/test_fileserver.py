@@ -60,7 +60,11 @@ def test_one_file_that_the_server_fails_at_fails_alone(sandbox, storages):
     paths = files_of_tasks()
     put(sandbox, [*paths, *neighbours()])
     refused = paths[1234]
-    sandbox.inject(Fault("files.delete_many", status=500, times=None, match=lambda body: refused.replace(" ", "%20") in body["files"]))
+    sandbox.inject(
+        Fault(
+            "files.delete_many", status=500, times=None, match=lambda body: refused.replace(" ", "%20") in body["files"]
+        )
+    )
     result = storages.delete(located(sandbox.files_url, paths))
     assert list(failures(result)) == [refused]
     assert sandbox.files() == {refused, *neighbours()}
@@ -181,5 +185,3 @@ def upload(sandbox, token, name):
     form = MultipartEncoder(fields={name: (name, io.BytesIO(b"content"), "application/octet-stream")})
     headers = {"Content-Type": form.content_type, "Authorization": f"Bearer {token(False)}"}
     assert requests.post(sandbox.files_url, data=form, headers=headers, timeout=10).status_code == 200
-
-

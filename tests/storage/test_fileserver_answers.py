@@ -140,8 +140,12 @@ def test_an_outage_that_ends_is_waited_out(server, answers, sleeps):
     assert sleeps == [0.5, 1.0, 3.0]
 
 
-@pytest.mark.parametrize("body", [b'{"deleted": {"', b"<html>welcome</html>", b"[]", b'{"deleted": {}, "errors": []}', b""])
-def test_an_answer_that_is_cut_off_or_not_a_file_servers_is_asked_for_again_and_then_fails(server, answers, body, sleeps):
+@pytest.mark.parametrize(
+    "body", [b'{"deleted": {"', b"<html>welcome</html>", b"[]", b'{"deleted": {}, "errors": []}', b""]
+)
+def test_an_answer_that_is_cut_off_or_not_a_file_servers_is_asked_for_again_and_then_fails(
+    server, answers, body, sleeps
+):
     answers.post(MANY, body=body)
     result = server.delete([A])
     assert outcome(result) == {A: "failed"}
@@ -207,6 +211,14 @@ def test_without_delete_many_files_go_one_by_one_and_that_is_remembered(server, 
     assert [call.request.method for call in answers.calls].count("POST") == 1
 
 
+def test_a_page_to_log_in_is_not_taken_for_a_deletion(server, answers):
+    answers.post(MANY, status=404)
+    answers.delete(f"{BASE}/{A}", status=200, body="<html>please log in</html>")
+    result = server.delete([A])
+    assert outcome(result) == {A: "failed"}
+    assert "not a file server's" in result[A].error
+
+
 def test_a_404_of_another_server_is_not_taken_for_a_file_that_is_gone(server, answers):
     answers.post(MANY, status=404, body="<html>nginx</html>")
     answers.add(responses.DELETE, f"{BASE}/{A}", status=404, body="<html>nginx</html>")
@@ -240,7 +252,7 @@ def test_a_path_with_other_known_files_below_it_never_goes_by_delete_many(server
     folder, below, kept = f"{FOLDER}/models/m.d", f"{FOLDER}/models/m.d/x.pt", f"{FOLDER}/models/k.d/y.pt"
     for path in (folder, f"{FOLDER}/models/k.d"):
         answers.delete(f"{BASE}/{path}", status=404, body=f"File {path} not found")
-    answers.delete(f"{BASE}/{below}", body="ok")
+    answers.delete(f"{BASE}/{below}", json=below)
     result = server.delete([folder, below, f"{FOLDER}/models/k.d"], keep=[kept])
     assert outcome(result) == {folder: "gone", below: "deleted", f"{FOLDER}/models/k.d": "gone"}
 
@@ -290,11 +302,26 @@ def test_threads_that_meet_an_expired_token_renew_it_once():
     crew = Crew(4)
     with responses.RequestsMock() as answers:
         answers.post(MANY, status=404)
-        answers.add(responses.DELETE, f"{BASE}/{A}", status=401, match=[matchers.header_matcher({"Authorization": "Bearer old"})])
+        answers.add(
+            responses.DELETE,
+            f"{BASE}/{A}",
+            status=401,
+            match=[matchers.header_matcher({"Authorization": "Bearer old"})],
+        )
         for path in (A, B, C):
-            answers.add(responses.DELETE, f"{BASE}/{path}", match=[matchers.header_matcher({"Authorization": "Bearer new"})])
+            answers.add(
+                responses.DELETE,
+                f"{BASE}/{path}",
+                json=path,
+                match=[matchers.header_matcher({"Authorization": "Bearer new"})],
+            )
             if path != A:
-                answers.add(responses.DELETE, f"{BASE}/{path}", status=401, match=[matchers.header_matcher({"Authorization": "Bearer old"})])
+                answers.add(
+                    responses.DELETE,
+                    f"{BASE}/{path}",
+                    status=401,
+                    match=[matchers.header_matcher({"Authorization": "Bearer old"})],
+                )
         answers.assert_all_requests_are_fired = False
         result = FileServer(BASE, Wire(BASE, token), crew).delete([A, B, C])
     crew.close()
@@ -303,7 +330,8 @@ def test_threads_that_meet_an_expired_token_renew_it_once():
 
 
 @pytest.mark.parametrize(
-    ("status", "reason"), [(200, ""), (404, ""), (405, ""), (401, "refuses"), (403, "refuses"), (502, "502"), (302, "redirects")]
+    ("status", "reason"),
+    [(200, ""), (404, "404"), (405, ""), (401, "refuses"), (403, "refuses"), (502, "502"), (302, "redirects")],
 )
 def test_check_tells_whether_the_server_lets_us_in(server, answers, status, reason):
     answers.get(f"{BASE}/", status=status, body="OK")

@@ -54,7 +54,9 @@ def refuse(monkeypatch, name, status, times=99):
         if object_id != name or not left[0]:
             return real(request, item, storage, bucket_name, object_id, meta, response)
         left[0] -= 1
-        objects._batch_write_json(response, f"HTTP/1.1 {status} No", {"error": {"message": "does not have storage.objects.delete"}})
+        objects._batch_write_json(
+            response, f"HTTP/1.1 {status} No", {"error": {"message": "does not have storage.objects.delete"}}
+        )
         return True
 
     monkeypatch.setitem(objects._BATCH_METHOD_HANDLERS, "DELETE", answer)
@@ -131,7 +133,10 @@ def test_credentials_can_differ_by_folder(monkeypatch, storages):
         opened.append(found.credentials_json)
         raise module.StorageUnavailable("none") if found.credentials_json == "deep.json" else RuntimeError
 
-    entries = [{"bucket": "bucket", "subdir": "deep", "credentials_json": "deep.json"}, {"bucket": "bucket", "credentials_json": "top.json"}]
+    entries = [
+        {"bucket": "bucket", "subdir": "deep", "credentials_json": "deep.json"},
+        {"bucket": "bucket", "credentials_json": "top.json"},
+    ]
     clients = {"top.json": object()}
     monkeypatch.setattr(module, "_open_client", lambda found: clients.get(found.credentials_json) or open_client(found))
     with_two = make_storages(sdk={"google": {"storage": {"credentials": entries}}})

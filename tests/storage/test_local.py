@@ -9,7 +9,17 @@ import pytest
 
 from cleanup.storage import Location, Outcome
 from cleanup.storage.address import LOCAL
-from tests.storage.support import ODD_NAMES, OTHER, TASK, failures, files_of_tasks, located, neighbours, outcomes, task_id
+from tests.storage.support import (
+    ODD_NAMES,
+    OTHER,
+    TASK,
+    failures,
+    files_of_tasks,
+    located,
+    neighbours,
+    outcomes,
+    task_id,
+)
 from tests.storage.support import storages as make_storages
 
 FOLDER = f"p/n.{TASK}"

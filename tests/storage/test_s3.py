@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import json
 
 import boto3
@@ -21,7 +20,11 @@ KEYS = {"key": "access-key-id", "secret": "very-secret"}
 @pytest.fixture
 def client(s3_server):
     opened = boto3.client(
-        "s3", endpoint_url=f"http://{s3_server}", aws_access_key_id="x", aws_secret_access_key="y", region_name="us-east-1"
+        "s3",
+        endpoint_url=f"http://{s3_server}",
+        aws_access_key_id="x",
+        aws_secret_access_key="y",
+        region_name="us-east-1",
     )
     opened.create_bucket(Bucket="bucket")
     yield opened
@@ -75,7 +78,12 @@ def test_any_legal_key_is_deleted_by_its_address(storages, client, name):
 def test_a_key_that_the_buckets_policy_forbids_to_delete_fails_alone(storages, client):
     paths = files_of_tasks()
     put(client, [*paths, *neighbours()])
-    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:DeleteObject", "Resource": f"arn:aws:s3:::bucket/{paths[1234]}"}
+    deny = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:DeleteObject",
+        "Resource": f"arn:aws:s3:::bucket/{paths[1234]}",
+    }
     client.put_bucket_policy(Bucket="bucket", Policy=json.dumps({"Version": "2012-10-17", "Statement": [deny]}))
     result = storages.delete(located(storages.prefix, paths))
     assert list(failures(result)) == [paths[1234]]
@@ -126,21 +134,6 @@ def test_without_credentials_the_answer_says_what_to_set(monkeypatch):
     storages.close()
 
 
-def test_without_boto3_the_answer_names_the_extra(monkeypatch):
-    real = builtins.__import__
-
-    def missing(name, *rest, **more):
-        if name.startswith("boto"):
-            raise ImportError(name)
-        return real(name, *rest, **more)
-
-    monkeypatch.setattr(builtins, "__import__", missing)
-    storages = make_storages(sdk={"aws": {"s3": KEYS}})
-    result = storages.delete(located("s3://bucket", ["a", "b"]))
-    storages.close()
-    assert [error for error in failures(result).values()] == ['boto3 is missing: pip install "clearml-cleanup-service[s3]"'] * 2
-
-
 def test_an_unreachable_server_fails_without_its_secrets():
     section = {"credentials": [{"host": "127.0.0.1:9", "secure": False, **KEYS}]}
     storages = make_storages(sdk={"aws": {"s3": section}})
@@ -155,7 +148,9 @@ def test_a_server_like_minio_gets_the_checksum_that_old_ones_insist_on(s3_server
     root = f"s3://{s3_server}/bucket"
     storages.check([root])
     sent = []
-    storages._opened[root]._client.meta.events.register("before-send", lambda request, **_: sent.append(request.headers))
+    storages._opened[root]._client.meta.events.register(
+        "before-send", lambda request, **_: sent.append(request.headers)
+    )
     storages.delete(located(root, ["a"]))
     storages.close()
     assert [headers["Content-MD5"] for headers in sent if "Content-MD5" in headers]
@@ -178,7 +173,12 @@ def test_made_up_answers_are_matched_to_their_keys(stubbed):
     for _ in range(3):
         stubber.add_response("delete_objects", {})
     result = bucket.delete(["a", "b", "c", "d"])
-    assert {key: answer.outcome.value for key, answer in result.items()} == {"a": "deleted", "b": "gone", "c": "failed", "d": "failed"}
+    assert {key: answer.outcome.value for key, answer in result.items()} == {
+        "a": "deleted",
+        "b": "gone",
+        "c": "failed",
+        "d": "failed",
+    }
     assert "very-secret" not in result["c"].error
     assert "\x1b" not in result["c"].error
     assert "does not mention" in result["d"].error

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import builtins
+import os
+import subprocess
+import sys
 import threading
+
+import pytest
 
 from cleanup.storage import Answer, Location, Outcome, StorageUnavailable
 from cleanup.storage.base import DELETED, GONE
@@ -112,3 +118,76 @@ def test_an_unknown_root_fails():
     result = storages.delete([Location("ftp://x", "y")])
     storages.close()
     assert "unknown storage" in failures(result)["y"]
+
+
+@pytest.mark.parametrize(
+    ("root", "module", "sdk", "extra"),
+    [
+        ("s3://bucket", "boto3", {"aws": {"s3": {"key": "k", "secret": "s"}}}, "[s3]"),
+        ("gs://bucket", "google.cloud", {}, "[gs]"),
+        (
+            "azure://acct.blob.core.windows.net/box",
+            "azure.storage",
+            {"azure": {"storage": {"containers": [{"account_name": "acct", "account_key": "a2V5"}]}}},
+            "[azure]",
+        ),
+    ],
+)
+def test_without_a_storages_client_the_answer_names_the_extra_to_install(monkeypatch, root, module, sdk, extra):
+    real = builtins.__import__
+
+    def missing(name, *rest, **more):
+        if name == module or name.startswith(f"{module}."):
+            raise ImportError(name)
+        return real(name, *rest, **more)
+
+    storages = make_storages(sdk=sdk)
+    monkeypatch.setattr(builtins, "__import__", missing)
+    result = storages.delete([Location(root, "a"), Location(root, "b")])
+    reasons = storages.check([root])
+    storages.close()
+    assert len(failures(result)) == 2
+    assert all(f'pip install "clearml-cleanup-service{extra}"' in error for error in failures(result).values())
+    assert extra in reasons[root]
+
+
+CONFIGURATION = """
+api { files_server: "http://files.example.com:8081", verify_certificate: false }
+sdk {
+    storage {
+        path_substitution: [{ registered_prefix: "file:///mnt/", local_prefix: "/data/" }]
+        http.legacy_fileservers: ["https://old.example.com"]
+    }
+    aws.s3 { region: "eu-west-1", credentials: [{ host: "minio:9000", key: "k", secret: "s", secure: false }] }
+    aws.boto3 { signature_version: "s3v4" }
+    google.storage { credentials: [{ bucket: "b", credentials_json: "x.json" }] }
+    azure.storage { containers: [{ account_name: "acct", account_key: "k" }] }
+}
+"""
+SHOW = """
+from cleanup.storage import Storages, known_file_servers
+storages = Storages(known_file_servers(), lambda refresh: "")
+sdk = storages._sdk
+print(known_file_servers(), sdk.verify, dict(sdk.boto3)["signature_version"])
+print(storages.locate("file:///mnt/x"), storages.locate("s3://minio:9000/box/k").root)
+print(sdk.s3.get_config_by_uri("s3://minio:9000/box/k").secure, sdk.gs.get_config_by_uri("gs://b/k").credentials_json)
+print(sdk.azure.get_config_by_uri("azure://acct.blob.core.windows.net/box/k").account_key)
+storages.close()
+"""
+
+
+def test_the_settings_of_clearml_conf_are_those_that_count(tmp_path):
+    (tmp_path / "clearml.conf").write_text(CONFIGURATION)
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("CLEARML", "TRAINS", "AWS"))
+    }
+    environment["CLEARML_CONFIG_FILE"] = str(tmp_path / "clearml.conf")
+    run = subprocess.run(
+        [sys.executable, "-c", SHOW], check=False, env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert run.stdout.splitlines() == [
+        "['http://files.example.com:8081', 'https://old.example.com'] False s3v4",
+        "Location(root='file://', path='/data/x') s3://minio:9000/box",
+        "False x.json",
+        "k",
+    ], run.stderr
