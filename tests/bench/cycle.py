@@ -1,0 +1,67 @@
+"""One cycle against the plain way: the same work in turn, seconds, requests, memory and what is left.
+
+    python -m tests.bench.cycle --tasks 300 --latency-ms 20 --artifacts 1 --models 1 --samples 3
+
+Seconds are those of the work: starting Python, importing the SDK and logging in are left out on both sides.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from cleanup.sandbox import Sandbox
+from tests.bench.turn import take_turn
+from tests.bench.world import THRESHOLD_DAYS, World, requests_of
+
+
+def measure(world: World, latency: float, side: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Return what one side shows in a fresh sandbox filled with ``world``; ``latency``: seconds a request."""
+    with Sandbox() as sandbox:
+        others = world.fill(sandbox)
+        sandbox.latency = latency
+        report = take_turn(side, options, sandbox.environment(), sandbox.reset_requests)
+        counted = requests_of(sandbox, world.tasks)
+        return {**report, **counted, **others.outcome(sandbox)}
+
+
+def compare(world: World, latency: float, settings: dict[str, Any], profile: str = "") -> dict[str, Any]:
+    """Return the figures of both sides and their ratios, plain to service."""
+    service = measure(world, latency, "service", {"settings": settings, "profile": profile})
+    plain = measure(world, latency, "plain", {"older_than_days": THRESHOLD_DAYS})
+
+    def ratio(name: str) -> float:
+        return round(plain[name] / max(service[name], 1e-9), 2)
+
+    return {
+        "work": {**vars(world), "latency_ms": latency * 1000, "settings": settings},
+        "seconds_are": "of the work; SDK import and login are excluded on both sides",
+        "service": service,
+        "plain": plain,
+        "ratios": {
+            "times_faster": ratio("seconds"),
+            "times_fewer_api_requests": ratio("api_requests_per_task"),
+            "times_fewer_file_requests": ratio("file_requests_per_task") if world.file_count else None,
+            "times_less_memory": ratio("peak_memory_mb"),
+        },
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.cycle", description=__doc__)
+    for name, default in (("tasks", 300), ("artifacts", 1), ("models", 1), ("samples", 3), ("projects", 4)):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--latency-ms", type=float, default=20.0, help="added to each request")
+    parser.add_argument("--parallel", type=int, default=None, help="parallel_requests, if not the default")
+    parser.add_argument(
+        "--profile", default="", help="write a pyinstrument profile of the service here"
+    )
+    given = parser.parse_args()
+    world = World(given.tasks, given.artifacts, given.models, given.samples, given.projects)
+    settings = {} if given.parallel is None else {"parallel_requests": given.parallel}
+    print(json.dumps(compare(world, given.latency_ms / 1000, settings, given.profile), indent=2))
+
+
+if __name__ == "__main__":
+    main()

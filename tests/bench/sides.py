@@ -1,0 +1,109 @@
+"""The sides that are measured: each makes itself ready and returns the work that is timed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+Options = dict[str, Any]
+Work = Callable[[], dict[str, Any]]
+
+# The SDK is imported within the sides: it reads the environment when it is.
+
+
+def service(options: Options) -> Work:
+    """A cycle of this service, as cleanup_service.py runs it."""
+    from cleanup import run_once
+    from cleanup.server import Network, Server
+    from cleanup.settings import Settings
+    from cleanup.storage import Storages, known_file_servers
+
+    settings = Settings.parse({"force_delete": True, **options["settings"]})
+    bound = settings.parallel_requests
+    server = Server(Network(parallel=bound))
+    storages = Storages(known_file_servers(), server.session.token_for_files, bound=bound)
+    server.session.token_for_files(False)
+
+    def work() -> dict[str, Any]:
+        run = run_once
+        if options.get("profile"):
+            from pyinstrument import Profiler
+
+            profiler = Profiler(interval=0.001)
+            profiler.start()
+        result = run(server, storages, settings, now=datetime.now(timezone.utc))
+        if options.get("profile"):
+            profiler.stop()
+            from pathlib import Path
+
+            Path(options["profile"]).write_text(profiler.output_text(unicode=True, show_all=True))
+        return {
+            "matched": result.matched,
+            "deleted": len(result.deleted),
+            "kept": len(result.kept),
+            "failed": len(result.failed),
+            "ok": result.ok,
+        }
+
+    return work
+
+
+def plain(options: Options) -> Work:
+    """The plain way: a loop over the archived tasks that has the SDK delete each with its files.
+
+    All are listed before the first is deleted, or the pages would shift and half of them be left.
+    """
+    from clearml import Task
+    from clearml.backend_api.session.client import APIClient
+
+    client = APIClient()
+    Task._get_default_session()
+    before = datetime.now(timezone.utc) - timedelta(days=options["older_than_days"])
+
+    def work() -> dict[str, Any]:
+        ids: list[str] = []
+        while True:
+            page = client.tasks.get_all(
+                system_tags=["archived"], status_changed=[f"<{before:%Y-%m-%dT%H:%M:%S}"], only_fields=["id"],
+                order_by=["status_changed"], page=len(ids) // 500, page_size=500,
+            )  # fmt: skip
+            ids += [task.id for task in page]
+            if len(page) < 500:
+                break
+        done = [Task.get_task(task_id=task).delete(raise_on_error=False) for task in ids]
+        return {"matched": len(ids), "deleted": sum(map(bool, done))}
+
+    return work
+
+
+def s3_bulk(options: Options) -> Work:
+    """Files in a bucket, deleted by this service's storages."""
+    from cleanup.storage import Outcome, Storages
+
+    storages = Storages([], lambda _: "", bound=8)
+
+    def work() -> dict[str, Any]:
+        answers = storages.delete([storages.locate(address) for address in options["addresses"]])
+        return {"deleted": sum(answer.outcome is Outcome.DELETED for answer in answers.values())}
+
+    return work
+
+
+def s3_single(options: Options) -> Work:
+    """Files in a bucket, deleted one by one by the SDK's StorageHelper."""
+    from clearml.storage.helper import StorageHelper
+
+    def work() -> dict[str, Any]:
+        addresses = options["addresses"]
+        return {"deleted": sum(bool(StorageHelper.get(address).delete(address)) for address in addresses)}
+
+    return work
+
+
+SIDES: dict[str, Callable[[Options], Work]] = {
+    "service": service,
+    "plain": plain,
+    "s3_bulk": s3_bulk,
+    "s3_single": s3_single,
+}

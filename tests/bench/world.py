@@ -1,0 +1,90 @@
+"""What a benchmark works on: archived old tasks with real files, beside others that nobody may touch."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from cleanup.sandbox import Sandbox
+
+OLD_DAYS = 60.0
+THRESHOLD_DAYS = 30.0
+OTHERS_EVERY = 20
+
+
+@dataclass(frozen=True)
+class World:
+    """How much of everything: tasks, and of each task its artifacts, models and debug samples."""
+
+    tasks: int
+    artifacts: int = 1
+    models: int = 1
+    samples: int = 0
+    projects: int = 4
+
+    def fill(self, sandbox: Sandbox) -> Others:
+        """Make the tasks, and one in twenty as many that are not archived; return those."""
+        others = []
+        for number in range(self.tasks):
+            self._add(sandbox, number, archived=True)
+            if number % OTHERS_EVERY == 0:
+                others.append(self._add(sandbox, number, archived=False))
+        files = {path for path in sandbox.files() if any(task in path for task in others)} if self.file_count else set()
+        return Others(frozenset(others), frozenset(files), frozenset(sandbox.models) - self._archived_models(sandbox))
+
+    @property
+    def file_count(self) -> int:
+        return self.artifacts + self.models + self.samples
+
+    def _add(self, sandbox: Sandbox, number: int, *, archived: bool) -> str:
+        task = sandbox.add_task(
+            name=f"run {number} of {self.tasks}",
+            project=f"bench/team {number % self.projects}/vision",
+            status="completed" if number % 10 else "failed",
+            archived=archived,
+            # A millisecond apart, so that they have an order.
+            age_days=OLD_DAYS - number / 86_400_000,
+        )
+        for item in range(self.artifacts):
+            sandbox.add_artifact(task, f"artifact {item}")
+        for item in range(self.models):
+            sandbox.add_model(task, f"model {item}")
+        if self.samples:
+            sandbox.add_debug_samples(task, self.samples)
+        return task
+
+    def _archived_models(self, sandbox: Sandbox) -> frozenset[str]:
+        archived = {task for task, held in sandbox.tasks.items() if "archived" in held["system_tags"]}
+        return frozenset(model for model, held in sandbox.models.items() if held["task"] in archived)
+
+
+@dataclass(frozen=True)
+class Others:
+    """What must still be there afterwards."""
+
+    tasks: frozenset[str]
+    files: frozenset[str]
+    models: frozenset[str]
+
+    def outcome(self, sandbox: Sandbox) -> dict[str, int]:
+        """Return how much of the archived is left, and how much of all else is lost."""
+        tasks, models, files = frozenset(sandbox.tasks), frozenset(sandbox.models), sandbox.files()
+        lost = len(self.tasks - tasks) + len(self.models - models) + len(self.files - files)
+        return {
+            "tasks_left": len(tasks - self.tasks),
+            "models_left": len(models - self.models),
+            "files_left": len(files - self.files),
+            "others_lost": lost,
+        }
+
+
+def requests_of(sandbox: Sandbox, tasks: int) -> dict[str, Any]:
+    """Return the requests since the last reset: a task, and by endpoint."""
+    counted: Counter[str] = sandbox.requests
+    return {
+        "api_requests_per_task": round(sandbox.api_requests / tasks, 4),
+        "file_requests_per_task": round(sandbox.file_requests / tasks, 4),
+        "most_requests_at_once": sandbox.peak_concurrency,
+        "requests": dict(counted.most_common()),
+    }
