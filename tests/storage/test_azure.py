@@ -72,7 +72,7 @@ def test_blobs_that_are_gone_already_are_gone(storages, container, root):
 
 
 def test_a_leased_blob_fails_alone(storages, container, root):
-    paths = files_of_tasks()
+    paths = files_of_tasks(25)
     put(container, [*paths, *neighbours()])
     lease = container.get_blob_client(paths[1234]).acquire_lease()
     result = storages.delete(located(root, paths))

@@ -85,7 +85,7 @@ def test_objects_that_are_gone_already_are_gone(storages, bucket):
 
 
 def test_an_object_that_an_emulator_made_to_refuse_it_forbids_fails_alone(storages, bucket, monkeypatch):
-    paths = files_of_tasks()
+    paths = files_of_tasks(25)
     put(bucket, [*paths, *neighbours()])
     refuse(monkeypatch, paths[1234], 403)
     result = storages.delete(located(ROOT, paths))
