@@ -10,6 +10,37 @@ TASK = "0123456789abcdef0123456789abcdef"
 OTHER = "fedcba9876543210fedcba9876543210"
 ODD_NAMES = ("a b.txt", "a+b.txt", "100%.txt", "%41.txt", "naïve € файл.txt", "q?x#y.txt", "semi;colon.txt", "it's.txt")
 
+FILES = "https://files.example.com"
+PREFIXED = "http://host.example.com:8081/files"
+SDK: dict[str, object] = {
+    "aws": {
+        "s3": {
+            "credentials": [
+                {"bucket": "data", "key": "k", "secret": "s"},
+                {"host": "minio.example.com:9000", "key": "k", "secret": "s", "secure": False},
+                {"host": "ceph.example.com", "bucket": "one", "key": "k", "secret": "s"},
+            ]
+        }
+    },
+    "google": {"storage": {"credentials": [{"bucket": "data", "subdir": "deep"}]}},
+    "azure": {"storage": {"containers": [{"account_name": "acct", "account_key": "k"}]}},
+    "storage": {
+        "path_substitution": [
+            {"registered_prefix": "https://old.example.com", "local_prefix": FILES},
+            {"registered_prefix": "file:///mnt/", "local_prefix": "/data/"},
+            {"registered_prefix": "\\\\nas\\share", "local_prefix": "/nas", "replace_windows_sep": True},
+            {
+                "registered_prefix": "https://both",
+                "local_prefix": "/x",
+                "replace_windows_sep": 1,
+                "replace_linux_sep": 1,
+            },
+            {"registered_prefix": "https://half"},
+        ]
+    },
+}
+T = f"p/n.{TASK}"
+
 
 def task_id(number: int) -> str:
     return f"{number:032x}"
