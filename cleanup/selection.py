@@ -9,7 +9,8 @@ from cleanup.records import Task
 from cleanup.settings import Settings
 
 DRAFT = "created"
-ALIVE = ("in_progress", "queued", "publishing")
+ALIVE = ("in_progress", "queued", "publishing", "")
+"""Statuses of tasks that may be at work; an answer that leaves the status out says nothing to the contrary."""
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 OWN_TASK = "the service's own task"

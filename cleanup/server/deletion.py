@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,7 @@ from clearml.backend_api.session.client import APIClient
 
 from cleanup.errors import ServerError, ServerUnreachable, Stopped
 from cleanup.server.session import CleanupSession, Network
+from cleanup.text import without_secrets
 
 MISSING = 101
 """Subcode of 400: there is no task with this id."""
@@ -22,6 +23,8 @@ _OPTIONS = {
     "delete_external_artifacts": False,
     "_allow_extra_fields_": True,
 }
+
+_NEXT_CYCLE = "; the next cycle sees whether the task is gone"
 
 
 @dataclass
@@ -52,60 +55,80 @@ class Deleter:
         unsure = False
         if CleanupSession.check_min_api_server_version("2.13"):
             unsure = True
-            with suppress(ServerError):
-                answer = self._client.tasks.delete_many(ids=open_ids, force=force, **_OPTIONS).data
-                _sort_out(answer, set(open_ids), result)
+            try:
+                _sort_out(self._client.tasks.delete_many(ids=open_ids, force=force, **_OPTIONS).data, open_ids, result)
+            except ServerError as error:
+                unsure = not _refused(error)
             open_ids = [task for task in open_ids if task not in result.deleted | result.gone | result.failed.keys()]
         for position, task in enumerate(open_ids):
-            try:
-                lost = self._delete_one(task, force, unsure, result)
-            except Stopped as error:
-                lost = result.stopped = str(error)
+            lost = self._delete_one(task, force, unsure, result)
             if lost:
-                # What delete_many did before the server was lost, only the next cycle can see.
-                rest = open_ids[position:] if unsure else open_ids[position + 1 :]
-                open_rest = [other for other in rest if other not in result.deleted | result.gone]
-                if unsure or not result.stopped:
-                    result.failed.update(dict.fromkeys(open_rest, f"{lost}{_NEXT}"))
+                if unsure:
+                    result.failed.update(dict.fromkeys(open_ids[position + 1 :], f"{lost}{_NEXT_CYCLE}"))
+                elif not result.stopped:
+                    result.failed.update(dict.fromkeys(open_ids[position + 1 :], lost))
                 break
         return result
 
     def _delete_one(self, task: str, force: bool, unsure: bool, result: Deletion) -> str:
-        """Delete one task into ``result``; return why the server is lost if it does not answer at all, else ""."""
+        """Delete one task into ``result``; return why no other should be tried, else "".
+
+        ``unsure``: it may be gone already, by an attempt that had no clear answer.
+        """
         left = self._network.attempts
         pause = self._network.backoff
         while True:
             left -= 1
             try:
-                self._client.tasks.delete(task=task, force=force, **_OPTIONS)
+                if left < self._network.attempts - 1:
+                    self._network.pause(pause)
+                    pause *= 2
+                if self._client.tasks.delete(task=task, force=force, **_OPTIONS).data.get("deleted") is not True:
+                    raise ServerError("the answer to tasks.delete does not say that the task is deleted")
+            except Stopped as error:
+                result.stopped = str(error)
+                if unsure:
+                    result.failed[task] = f"{error}{_NEXT_CYCLE}"
+                return result.stopped
             except ServerError as error:
                 if (error.code, error.subcode) == (400, MISSING):
                     # After an attempt without a clear answer, it was this service that deleted the task.
                     (result.deleted if unsure else result.gone).add(task)
-                elif left and (error.code in (0, 429) or error.code >= 500):
-                    unsure = True
-                    self._network.pause(pause)
-                    pause *= 2
+                    return ""
+                unsure = unsure or not _refused(error)
+                if left and (error.code in (0, 429) or error.code >= 500):
                     continue
-                else:
-                    result.failed[task] = str(error)
-                    return str(error) if isinstance(error, ServerUnreachable) else ""
+                # A refusal with a subcode is about this task, which is therefore there.
+                there = _refused(error) and error.subcode
+                result.failed[task] = str(error) if there or not unsure else f"{error}{_NEXT_CYCLE}"
+                return str(error) if isinstance(error, ServerUnreachable) else ""
             else:
                 result.deleted.add(task)
-            return ""
+                return ""
 
 
-def _sort_out(answer: Mapping[str, Any], asked: set[str], result: Deletion) -> None:
+def _refused(error: ServerError) -> bool:
+    """True if the server surely did nothing: any other failed call may have deleted what it was asked to."""
+    return 400 <= error.code < 500
+
+
+def _sort_out(answer: Mapping[str, Any], asked: Collection[str], result: Deletion) -> None:
     """Put what ``tasks.delete_many`` says of each id of ``asked`` into ``result``; what it does not name stays open."""
-    for row in answer.get("succeeded") or []:
-        if isinstance(row, dict) and row.get("id") in asked and row.get("deleted") is not False:
+    for row in _rows(answer.get("succeeded")):
+        if row.get("id") in asked and row.get("deleted") is not False:
             result.deleted.add(row["id"])
-    for row in answer.get("failed") or []:
-        task = row.get("id") if isinstance(row, dict) else None
-        if task not in asked or task in result.deleted:
+    for row in _rows(answer.get("failed")):
+        task = row.get("id")
+        if not isinstance(task, str) or task not in asked or task in result.deleted:
             continue
-        error = row.get("error") or {}
-        if list(error.get("codes") or [])[:2] == [400, MISSING]:
+        error = row.get("error")
+        error = error if isinstance(error, dict) else {}
+        codes = error.get("codes")
+        if isinstance(codes, list) and codes[:2] == [400, MISSING]:
             result.gone.add(task)
         else:
-            result.failed[task] = f"{error.get('msg') or 'no reason given'} (codes {error.get('codes')})"
+            result.failed[task] = without_secrets(f"{error.get('msg') or 'no reason given'} (codes {codes})")
+
+
+def _rows(value: object) -> list[dict[str, Any]]:
+    return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []

@@ -27,7 +27,10 @@ class Registry:
 
     def made_by(self, tasks: Sequence[str]) -> list[Model]:
         """Return the model entries that ``tasks`` made: those the server deletes with them, and published ones."""
-        return [model for chunk in chunks(tasks, PAGE) for model in self._models(task=chunk)]
+        found = [model for chunk in chunks(tasks, PAGE) for model in self._models(task=chunk)]
+        if not {model.task for model in found} <= set(tasks):
+            raise ServerError("the server answers models.get_all for some tasks with models of others")
+        return found
 
     def by_id(self, ids: Sequence[str]) -> list[Model]:
         """Return the model entries with ``ids``."""

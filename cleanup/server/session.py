@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+import jwt
 import requests
 from clearml.backend_api.session import CallResult, Response
 from clearml.backend_api.session.client import StrictSession
@@ -26,20 +27,12 @@ from requests.auth import AuthBase
 from urllib3.util import Retry
 
 from cleanup.errors import CleanupError, CredentialsError, ServerError, ServerUnreachable, Stopped
+from cleanup.server.answers import missing
 from cleanup.text import address_of, one_line, without_secrets
 
 # A task id that fails to delete makes the server answer 500 after it deleted the ids before it; sending the same again
 # would hide which of them this service deleted. server.py takes such a batch apart instead.
 SEND_ONCE = frozenset({"tasks.delete", "tasks.delete_many"})
-
-# An answer without its list would read as "no more tasks" or "no files": it is a broken answer, and asked for again.
-REQUIRED = {
-    "tasks.get_all": "tasks",
-    "models.get_all": "models",
-    "projects.get_all": "projects",
-    "events.get_task_events": "events",
-    "events.get_task_metrics": "metrics",
-}
 
 
 @dataclass
@@ -252,9 +245,9 @@ def _checked(call: str, response: requests.Response, where: str) -> dict[str, An
         kind = CredentialsError if code == 401 else ServerError
         raise kind(text, code, subcode if isinstance(subcode, int) else 0)
     data = answer.get("data")
-    required = REQUIRED.get(call)
-    if not isinstance(data, dict) or (required and not isinstance(data.get(required), list)):
-        raise ServerError(f"{where} answers {call} without its {required or 'data'}")
+    lack = missing(call, data)
+    if lack or not isinstance(data, dict):
+        raise ServerError(f"{where} answers {call} without its {lack}")
     return data
 
 
@@ -279,7 +272,7 @@ def _login_errors(where: str) -> Iterator[None]:
     """Turn what the SDK raises on the way to a token into this package's errors."""
     try:
         yield
-    except (MissingConfigError, LoginError, ValueError) as error:
+    except (MissingConfigError, LoginError, ValueError, jwt.PyJWTError) as error:
         if isinstance(error.__context__, CleanupError) and not isinstance(error.__context__, CredentialsError):
             raise error.__context__ from None
         raise CredentialsError(
