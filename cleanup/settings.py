@@ -98,7 +98,7 @@ class Settings:
         problems = []
         for item in fields(self):
             value = getattr(self, item.name)
-            if type(value) in (int, float) and value < 0:
+            if type(value) in (int, float) and value < 0 and item.name != "parallel_requests":
                 problems.append(f"{item.name} = {value}: allowed is 0 or more")
         if not 1 <= self.parallel_requests <= 64:
             problems.append(f"parallel_requests = {self.parallel_requests}: allowed is 1 to 64")

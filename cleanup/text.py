@@ -7,8 +7,11 @@ import unicodedata
 from urllib.parse import urlsplit, urlunsplit
 
 _SECRETS = re.compile(
-    r"(?i)(?P<keep>\bBearer\s+|\bBasic\s+|://[^/\s:@]*:|"
-    r"(?:secret|token|password|passwd|signature|sig|access_key|accesskey|account_?key|credential)[\"']?\s*[=:]\s*[\"']?)"
+    r"(?i)(?P<keep>\bBearer\s+|\bBasic\s+|"
+    # A user's password; no port, which ends where the address or its host does.
+    r"://[^/\s:@\[]*:(?!\d{1,5}(?:[/?#\s\"',;:)\]}]|\.?$))|"
+    r"(?:(?:secret|token|password|passwd|access_?key|account_?key|credential)[\w-]*|signature|sig)"
+    r"[\"']?\s*[=:]\s*[\"']?)"
     r"[^\s@&\"',;}]+"
 )
 
@@ -27,7 +30,7 @@ def one_line(text: object, limit: int = 300) -> str:
 
 def without_secrets(text: object, limit: int = 300) -> str:
     """Return ``text`` as :func:`one_line` does, with what looks like a password, key or token masked."""
-    return _SECRETS.sub(lambda found: found["keep"] + "***", one_line(text, limit))
+    return one_line(_SECRETS.sub(lambda found: found["keep"] + "***", str(text)), limit)
 
 
 def address_of(host: str) -> str:

@@ -1,0 +1,105 @@
+"""Text from elsewhere: one line, bounded, harmless, without secrets."""
+
+from __future__ import annotations
+
+import pytest
+
+from cleanup.text import address_of, one_line, plural, without_secrets
+
+KEY = "wJalrXUtnFEMI0123456789"
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("plain", "plain"),
+        ("a\nb\r\nc\td", "a b c d"),
+        ("\x1b[31mred\x1b[0m", "[31mred [0m"),
+        ("a\x00b", "a b"),
+        ("a\u202eb\u2028c\u200bd", "a b c d"),
+        ("  many   spaces ", "many spaces"),
+        ("", ""),
+        (None, "None"),
+        (7, "7"),
+        ("\ud800", ""),
+        ("naïve файл", "naïve файл"),
+    ],
+)
+def test_text_is_shown_on_one_line_without_control_characters(given: object, shown: str) -> None:
+    assert one_line(given) == shown
+
+
+@pytest.mark.parametrize("length", [10, 300])
+def test_long_text_is_cut_and_says_so(length: int) -> None:
+    assert one_line("x" * 100_000, length) == "x" * (length - 1) + "…"
+    assert one_line("x" * length, length) == "x" * length
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Bearer {KEY}",
+        f"Authorization: Basic {KEY}",
+        f"https://user:{KEY}@host/path",
+        f"s3://:{KEY}@host/path",
+        f"secret={KEY}",
+        f"secret_key = '{KEY}'",
+        f'{{"secret": "{KEY}"}}',
+        f"{{'aws_secret_access_key': '{KEY}'}}",
+        f"?X-Amz-Signature={KEY}&X-Amz-Credential={KEY}",
+        f"?sv=2020&sig={KEY}",
+        f"AccountKey={KEY};EndpointSuffix=x",
+        f"password: {KEY}",
+        f"token={KEY}",
+        f'"token": "{KEY}"',
+        f"https://user:12345{KEY}@host",
+        f"https://user:{KEY}",
+    ],
+)
+def test_what_looks_like_a_secret_is_masked(text: str) -> None:
+    shown = without_secrets(f"before {text} after")
+    assert KEY not in shown
+    assert shown.startswith("before ")
+    assert shown.endswith(" after")
+
+
+def test_a_password_of_digits_is_no_port() -> None:
+    assert without_secrets("https://user:12345@host/a") == "https://user:***@host/a"
+
+
+@pytest.mark.parametrize("limit", range(10, 60))
+def test_a_cut_leaves_no_part_of_a_secret(limit: int) -> None:
+    assert KEY[:4] not in without_secrets(f"cannot reach https://user:{KEY}@host/path", limit)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Permission denied",
+        "a: b",
+        "https://host:8081/team/a.b/c@2.bin",
+        "https://host:8081 does not answer",
+        "https://host:8081: refused",
+        "s3://minio:9000/bucket/a",
+        "http://[::1]:8081/a",
+        "s3://bucket/token_counts/secret.bin",
+    ],
+)
+def test_what_is_no_secret_is_shown(text: str) -> None:
+    assert without_secrets(text) == text
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [
+        ("http://host:8008", "http://host:8008"),
+        (f"https://user:{KEY}@host/api", "https://host/api"),
+        (f"https://us@er:{KEY}@host/api", "https://host/api"),
+    ],
+)
+def test_an_address_is_shown_without_credentials(host: str, shown: str) -> None:
+    assert address_of(host) == shown
+
+
+def test_one_is_singular_and_all_else_plural() -> None:
+    assert [plural(count, "task") for count in (0, 1, 2)] == ["0 tasks", "1 task", "2 tasks"]
