@@ -73,17 +73,6 @@ def test_a_file_whose_project_is_missing_failed_because_the_storage_may_not_be_m
     assert all("mounted" in error for error in failures(result).values())
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may delete everywhere")
-def test_a_file_without_permission_fails_alone(storages, tmp_path):
-    paths = [*files_of_tasks(2, 3), f"{FOLDER}/models/x.pt"]
-    put(tmp_path, paths)
-    (tmp_path / FOLDER / "models").chmod(0o500)
-    result = storages.delete(at(tmp_path, paths))
-    (tmp_path / FOLDER / "models").chmod(0o700)
-    assert list(failures(result)) == [f"{tmp_path}/{FOLDER}/models/x.pt"]
-    assert held(tmp_path) == {f"{FOLDER}/models/x.pt"}
-
-
 def test_a_file_that_the_system_refuses_to_delete_fails_alone(storages, tmp_path, monkeypatch):
     paths = [*files_of_tasks(), f"{FOLDER}/models/forbidden.pt"]
     put(tmp_path, [*paths, *neighbours()])
