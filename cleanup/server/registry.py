@@ -39,7 +39,7 @@ class Registry:
     def _models(self, **filters: Any) -> Iterator[Model]:
         return pages(
             lambda page: self._client.models.get_all(
-                **filters, only_fields=_FIELDS, order_by=["id"], page=page, page_size=PAGE
+                **filters, only_fields=_FIELDS, order_by=["created"], page=page, page_size=PAGE
             ),
             parse_model,
         )
@@ -54,7 +54,7 @@ class Registry:
             answer: Iterator[Any] = pages(
                 lambda page: self._client.models.get_all(
                     _any_={"pattern": pattern, "fields": ["uri"]},
-                    only_fields=_FIELDS, order_by=["id"], page=page, page_size=PAGE,
+                    only_fields=_FIELDS, order_by=["created"], page=page, page_size=PAGE,
                 ),
                 parse_model,
             )  # fmt: skip
@@ -93,7 +93,7 @@ class Registry:
             # Without search_hidden a dataset or a pipeline's step that uses the model would be overlooked.
             return self._client.tasks.get_all(
                 **{"models.input.model": models if len(models) > 1 else models[0]},
-                only_fields=["id", "models.input"], search_hidden=True, order_by=["id"],
+                only_fields=["id", "models.input"], search_hidden=True, order_by=["created"],
                 page=page, page_size=PAGE, _allow_extra_fields_=True,
             )  # fmt: skip
 

@@ -97,7 +97,7 @@ class Tasks:
 
         def fetch(page: int) -> Any:
             return self._client.tasks.get_all(
-                system_tags=[DATASET], search_hidden=True, order_by=["id"],
+                system_tags=[DATASET], search_hidden=True, order_by=["created"],
                 only_fields=["id", "system_tags", "configuration"], page=page, page_size=100, **EXTRA,
             )  # fmt: skip
 
