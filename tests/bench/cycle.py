@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import time
 from typing import Any
 
 from cleanup.sandbox import Sandbox
@@ -21,9 +22,15 @@ def measure(world: World, latency: float, side: str, options: dict[str, Any]) ->
     with Sandbox() as sandbox:
         others = world.fill(sandbox)
         sandbox.latency = latency
-        report = take_turn(side, options, sandbox.environment(), sandbox.reset_requests)
-        counted = requests_of(sandbox, world.tasks)
-        return {**report, **counted, **others.outcome(sandbox)}
+        started = [0.0]
+
+        def at_start() -> None:
+            sandbox.reset_requests()
+            started[0] = time.process_time()
+
+        report = take_turn(side, options, sandbox.environment(), at_start)
+        busy = {"sandbox_cpu_seconds": round(time.process_time() - started[0], 3)}
+        return {**report, **busy, **requests_of(sandbox, world.tasks), **others.outcome(sandbox)}
 
 
 def compare(world: World, latency: float, settings: dict[str, Any], profile: str = "") -> dict[str, Any]:
@@ -54,9 +61,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--latency-ms", type=float, default=20.0, help="added to each request")
     parser.add_argument("--parallel", type=int, default=None, help="parallel_requests, if not the default")
-    parser.add_argument(
-        "--profile", default="", help="write a pyinstrument profile of the service here"
-    )
+    parser.add_argument("--profile", default="", help="write a pyinstrument profile of the service here")
     given = parser.parse_args()
     world = World(given.tasks, given.artifacts, given.models, given.samples, given.projects)
     settings = {} if given.parallel is None else {"parallel_requests": given.parallel}

@@ -28,7 +28,7 @@ def take_turn(
     reaches the side. ``at_start`` is called when all is imported and logged in, right before the work begins.
     """
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("CLEARML_", "AWS_"))}
-    command = [sys.executable, "-m", "tests.bench.worker", side, json.dumps(options)]
+    command = [sys.executable, "-m", "tests.bench.worker", side]
     with (
         tempfile.TemporaryFile("w+") as said,
         subprocess.Popen(
@@ -38,6 +38,8 @@ def take_turn(
     ):  # fmt: skip
         assert process.stdin and process.stdout
         try:
+            process.stdin.write(json.dumps(options) + "\n")
+            process.stdin.flush()
             if process.stdout.readline().strip() == READY:
                 at_start()
                 process.stdin.write("go\n")

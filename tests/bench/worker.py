@@ -27,7 +27,7 @@ def memory_mb() -> float:
 
 
 def main() -> None:
-    side, options = sys.argv[1], json.loads(sys.argv[2])
+    side, options = sys.argv[1], json.loads(sys.stdin.readline())
     # What the SDK prints goes with the errors; the answer has the output to itself.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,8 @@ class World:
     models: int = 1
     samples: int = 0
     projects: int = 4
+    real_files: bool = True
+    """False: addresses alone, for work that deletes nothing."""
 
     def fill(self, sandbox: Sandbox) -> Others:
         """Make the tasks, and one in twenty as many that are not archived; return those."""
@@ -30,11 +33,14 @@ class World:
             self._add(sandbox, number, archived=True)
             if number % OTHERS_EVERY == 0:
                 others.append(self._add(sandbox, number, archived=False))
-        files = {path for path in sandbox.files() if any(task in path for task in others)} if self.file_count else set()
-        return Others(frozenset(others), frozenset(files), frozenset(sandbox.models) - self._archived_models(sandbox))
+        staying = frozenset(others)
+        files = (path for path in sandbox.files() if staying.intersection(re.findall(r"[0-9a-f]{32}", path)))
+        models = (model for model, held in sandbox.models.items() if held["task"] in staying)
+        return Others(staying, frozenset(files), frozenset(models))
 
     @property
     def file_count(self) -> int:
+        """Files of one task."""
         return self.artifacts + self.models + self.samples
 
     def _add(self, sandbox: Sandbox, number: int, *, archived: bool) -> str:
@@ -46,17 +52,19 @@ class World:
             # A millisecond apart, so that they have an order.
             age_days=OLD_DAYS - number / 86_400_000,
         )
-        for item in range(self.artifacts):
-            sandbox.add_artifact(task, f"artifact {item}")
-        for item in range(self.models):
-            sandbox.add_model(task, f"model {item}")
-        if self.samples:
-            sandbox.add_debug_samples(task, self.samples)
-        return task
+        base = "" if self.real_files else f"{sandbox.files_url}/{sandbox.folder(task)}"
 
-    def _archived_models(self, sandbox: Sandbox) -> frozenset[str]:
-        archived = {task for task, held in sandbox.tasks.items() if "archived" in held["system_tags"]}
-        return frozenset(model for model, held in sandbox.models.items() if held["task"] in archived)
+        def uri(path: str) -> str | None:
+            return f"{base}/{path}" if base else None
+
+        for item in range(self.artifacts):
+            sandbox.add_artifact(task, f"artifact {item}", uri=uri(f"artifacts/artifact%20{item}/artifact.bin"))
+        for item in range(self.models):
+            sandbox.add_model(task, f"model {item}", uri=uri(f"models/model%20{item}.bin"))
+        if self.samples:
+            uris = [f"{base}/metrics/img/v/img_v_{item:08d}.png" for item in range(self.samples)]
+            sandbox.add_debug_samples(task, self.samples, uris if base else None)
+        return task
 
 
 @dataclass(frozen=True)

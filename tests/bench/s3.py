@@ -1,0 +1,103 @@
+"""Files in an S3 bucket (moto's server): this service in bulk against the SDK one by one, requests of each.
+
+    python -m tests.bench.s3 --files 2000
+
+Seconds are those of the deletions, the making of boto3's client included; importing the SDK is left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.s3.models import s3_backends
+from moto.server import DomainDispatcherApplication, create_backend_app
+
+from cleanup.sandbox.http import WebServer
+from tests.bench.turn import take_turn
+
+BUCKET = "bench"
+
+
+class Counting:
+    """A WSGI application around moto's that counts requests by method."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self._moto = DomainDispatcherApplication(create_backend_app)
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        self.counts[environ["REQUEST_METHOD"]] += 1
+        return self._moto(environ, start_response)
+
+
+@contextmanager
+def bucket() -> Iterator[tuple[Counting, str, dict[str, str]]]:
+    """Run a server with one empty bucket; give the counts, the address, and what points the SDK there."""
+    counting = Counting()
+    server = WebServer(counting)
+    server.start()
+    backend = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
+    backend.reset()
+    backend.create_bucket(BUCKET, "us-east-1")
+    host = server.url.removeprefix("http://")
+    access = {"host": host, "bucket": BUCKET, "key": "bench", "secret": "bench", "secure": False}
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder) / "clearml.conf"
+        config.write_text(json.dumps({"sdk": {"aws": {"s3": {"credentials": [access]}}}}))
+        environment = {"CLEARML_CONFIG_FILE": str(config), "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+        try:
+            yield counting, f"s3://{host}/{BUCKET}", environment
+        finally:
+            server.stop()
+
+
+def measure(side: str, files: int) -> dict[str, Any]:
+    """Return what one side shows on a bucket with so many files, and one that must stay."""
+    with bucket() as (counting, root, environment):
+        backend = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
+        keys = [f"team/run {n // 10}.{uuid.uuid4().hex}/artifacts/part {n % 10}/part.npz" for n in range(files)]
+        for key in [*keys, "stays"]:
+            backend.put_object(BUCKET, key, b"content")
+        options = {"addresses": [f"{root}/{key}" for key in keys]}
+        report = take_turn(side, options, environment, counting.counts.clear)
+        left = set(backend.get_bucket(BUCKET).keys)
+    return {
+        **report,
+        "requests": sum(counting.counts.values()),
+        "by_method": dict(counting.counts),
+        "files_left": len(left - {"stays"}),
+        "others_lost": len({"stays"} - left),
+    }
+
+
+def compare(files: int) -> dict[str, Any]:
+    """Return the figures of both sides and their ratios, one by one to bulk."""
+    service, single = measure("s3_bulk", files), measure("s3_single", files)
+    return {
+        "work": {"files": files},
+        "service": service,
+        "one_by_one": single,
+        "ratios": {
+            "times_fewer_requests": round(single["requests"] / service["requests"], 2),
+            "times_faster": round(single["seconds"] / max(service["seconds"], 1e-9), 2),
+        },
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.s3", description=__doc__)
+    parser.add_argument("--files", type=int, default=2000)
+    print(json.dumps(compare(parser.parse_args().files), indent=2))
+
+
+if __name__ == "__main__":
+    main()
