@@ -48,7 +48,8 @@ def count_force_would_add(server: Server, rules: Rules) -> int:
     """Return how many tasks that are no drafts ``force_delete`` would delete besides."""
     forced = rules.with_force()
     older = server.tasks.archived(statuses=OTHER_STATUSES, changed_before=rules.cutoff, projects=rules.projects)
-    return len({task.id for task in older if not mismatch(task, forced) and not reason_to_keep(task, forced)})
+    others = (task for task in older if task.status != DRAFT)
+    return len({task.id for task in others if not mismatch(task, forced) and not reason_to_keep(task, forced)})
 
 
 def _candidates(server: Server, rules: Rules) -> Iterator[Task]:

@@ -49,6 +49,8 @@ class Task:
     artifacts: tuple[Artifact, ...] = ()
     output_models: tuple[str, ...] = ()
     input_models: tuple[str, ...] = ()
+    artifacts_listed: bool = False
+    """True if the row had a list of artifacts, be it empty: without one they are not known."""
 
 
 def parse_time(value: object) -> datetime | None:
@@ -100,6 +102,7 @@ def parse_task(row: Mapping[str, Any]) -> Task | None:
         artifacts=tuple(_artifacts(row)),
         output_models=tuple(_models(row, "output")),
         input_models=tuple(_models(row, "input")),
+        artifacts_listed=isinstance(_mapping(row.get("execution")).get("artifacts"), list),
     )
 
 

@@ -9,9 +9,10 @@ from typing import Any
 
 from clearml.backend_api.session.client import APIClient
 
-from cleanup.errors import SettingsError
+from cleanup.errors import ServerError, SettingsError
 from cleanup.records import Task, is_id, parse_task
 from cleanup.server.paging import PAGE, chunks, pages, parsed, rows
+from cleanup.server.session import CleanupSession
 
 LISTED = (
     "id", "name", "project", "company", "status", "tags", "system_tags",
@@ -19,7 +20,9 @@ LISTED = (
 )  # fmt: skip
 """The fields that selection looks at."""
 
-WITH_FILES = (*LISTED, "execution.artifacts", "models.output.model", "models.input.model")
+ARTIFACTS = "execution.artifacts"
+
+WITH_FILES = (*LISTED, ARTIFACTS, "models.output.model", "models.input.model")
 """The fields that deletion needs."""
 
 DATASET = "dataset"
@@ -75,6 +78,11 @@ class Tasks:
             )  # fmt: skip
             asked = set(chunk)
             found.update({task.id: task for task in parsed(rows(answer), parse_task) if task.id in asked})
+        # Older servers may leave an empty list out; of these it would mean files that nobody knows of.
+        if ARTIFACTS in fields and CleanupSession.check_min_api_server_version("2.31"):
+            for task in found.values():
+                if not task.artifacts_listed:
+                    raise ServerError(f"the server's answer lacks the artifacts of task {task.id}")
         return found
 
     def existing(self, ids: Iterable[str]) -> set[str]:

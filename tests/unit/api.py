@@ -78,6 +78,7 @@ class Api:
     def _serve(self, request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
         call = str(request.url).partition("?")[0].rpartition("/")[2]
         body = json.loads(request.body or "{}")
+        body.pop("method", None)  # how the SDK would have sent it
         self.requests.append((call, body, request))
         prepared = self._answers.get(call) or [Refusal(404, 0, f"Unable to find endpoint for name {call}")]
         answer = prepared.pop(0) if len(prepared) > 1 else prepared[0]
