@@ -97,6 +97,8 @@ class Batch:
         self._server, self._storages, self._settings = server, storages, settings
         self._rules, self._pool = rules, pool
         self._would_go: set[str] = set()
+        self.failed: set[str] = set()
+        """Tasks of the cycle that failed: the next cycle takes them, and files that only they hold."""
         self._roots: set[str] = set()
 
     def storage_name(self, root: str) -> str:
@@ -162,6 +164,8 @@ class Batch:
                 outcome.fail([plan[task]], evidence.unreadable[task])
             elif any(other in pending and other != task for other in files.waits_for):
                 outcome.deferred.append(plan[task])
+            elif stuck := self.failed.intersection(files.waits_for):
+                outcome.fail([plan[task]], f"waits for task {min(stuck)}, which holds a file of it and failed")
             elif task in evidence.claims:
                 outcome.keep(plan[task], next(iter(evidence.claims[task].values())))
             else:

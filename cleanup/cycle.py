@@ -181,6 +181,7 @@ class _Cycle:
         """Add what became of a batch to the result, and take its tasks off the list of those to come."""
         for task in outcome.settled:
             self._pending.pop(task, None)
+        self._batch.failed.update(entry.task.id for entry in outcome.failed)
         outcome.add_to(self._result, self._storage_name)
 
 

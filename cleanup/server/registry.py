@@ -102,9 +102,11 @@ class Registry:
     def delete(self, model: str) -> None:
         """Delete a model entry whose file is gone, although a task still names it."""
         try:
-            self._client.models.delete(
+            answer = self._client.models.delete(
                 model=model, force=True, delete_external_artifacts=False, _allow_extra_fields_=True
             )
+            if answer.data.get("deleted") is not True:
+                raise ServerError("the answer to models.delete does not say that the model entry is deleted")
         except ServerError as error:
             if (error.code, error.subcode) != (400, NO_MODEL):
                 raise
@@ -112,4 +114,9 @@ class Registry:
 
 def folder_pattern(tasks: Sequence[str]) -> str:
     """Return the regular expression for addresses under a folder that ends in ``.<id>`` of one of ``tasks``."""
-    return rf"(\.|%2e)({'|'.join(map(re.escape, tasks))})(/|%2f)"
+    by_first: dict[str, list[str]] = {}
+    for task in tasks:
+        by_first.setdefault(task[:1], []).append(re.escape(task[1:]))
+    # Grouped, since the server tries every branch at every dot of every address it has: sixteen instead of hundreds.
+    ids = "|".join(f"{re.escape(first)}({'|'.join(rest)})" for first, rest in by_first.items())
+    return rf"(\.|%2e)({ids})(/|%2f)"

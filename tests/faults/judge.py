@@ -76,6 +76,8 @@ class Case:
     meddling: Meddling = field(default_factory=Meddling)
     complete: bool = False
     """Every task that may go must be gone now: no fault was in the way."""
+    exempt: frozenset[str] = frozenset()
+    """Files that an earlier cycle had to keep for others and that nobody writes any more."""
     others_than: frozenset[str] | None = None
     """Only these tasks were under attack: every other one must be gone."""
 
@@ -150,8 +152,43 @@ def _files_first(case: Case) -> Iterable[str]:
     gone = gone_tasks(case)
     for address in sorted(case.after.files):
         writer = writer_of(address)
-        if writer in gone and address not in registered and not case.rules.ignore_file_errors:
+        if address in case.exempt or case.rules.ignore_file_errors:
+            continue
+        if writer in gone and address not in registered:
             yield f"law 3: {address} is orphaned: its task is gone"
+        elif writer in gone and _held_for_going(case, address):
+            yield f"law 3: {address} was kept for a task that is itself to go: nothing will delete it"
+
+
+def _held_for_going(case: Case, address: str) -> bool:
+    """Tell whether the only entries that hold a file are drafts of tasks that merely failed in this cycle."""
+    holders = [model for model in case.after.models.values() if _plain(model.get("uri")) == address]
+    kept = {entry.task.id for entry in case.result.kept} if case.result and not case.result.interrupted else set()
+    going = {
+        task
+        for task, fields in case.before.tasks.items()
+        if task in case.after.tasks and case.rules.reaches(fields) and task not in kept | case.meddling.spared
+    }
+    users = users_of(case.after)
+    return all(
+        not model["ready"] and {str(model.get("task")), *users.get(str(model["id"]), set())} <= going
+        for model in holders
+    )
+
+
+def users_of(world: Snapshot) -> dict[str, set[str]]:
+    """Return for each model the tasks that have it as input."""
+    users: dict[str, set[str]] = {}
+    for task, fields in world.tasks.items():
+        for entry in fields["models"]["input"]:
+            users.setdefault(str(entry.get("model")), set()).add(task)
+    return users
+
+
+def held_by_others(world: Snapshot) -> set[str]:
+    """Return the files whose writer is gone already and that a model entry keeps: no cycle deletes them (law 4)."""
+    registered = {_plain(model.get("uri")) for model in world.models.values()}
+    return {file for file in world.files if file in registered and writer_of(file) not in world.tasks}
 
 
 def _only_its_own(case: Case) -> Iterable[str]:
@@ -178,10 +215,7 @@ def _deleted_before(case: Case, writer: str | None) -> bool:
 
 def _dangling(case: Case, lost: Collection[str]) -> Iterable[str]:
     """No model entry that stays names a file that is gone, except of a task that the next cycle takes."""
-    users: dict[str, set[str]] = {}
-    for task, fields in case.after.tasks.items():
-        for entry in fields["models"]["input"]:
-            users.setdefault(str(entry.get("model")), set()).add(task)
+    users = users_of(case.after)
     for model in case.after.models.values():
         address = _plain(model.get("uri"))
         if address not in lost:
@@ -230,7 +264,12 @@ def _says_what_happened(case: Case) -> Iterable[str]:
 
 
 def _complaints(result: CycleResult) -> str:
-    texts = [*(entry.error for entry in result.failed), *result.errors, result.interrupted, *map(str, result.failed_files)]
+    texts = [
+        *(entry.error for entry in result.failed),
+        *result.errors,
+        result.interrupted,
+        *map(str, result.failed_files),
+    ]
     return "; ".join(filter(None, texts))[:500]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from cleanup.sandbox import Fault
 from tests.faults.case import Attack
-from tests.faults.judge import Case, Rules, broken_laws
+from tests.faults.judge import Case, Rules, broken_laws, held_by_others
 from tests.faults.rig import Rig
 from tests.faults.world import World
 
@@ -30,9 +30,10 @@ _ANSWER_OF = {
     "tasks.delete": "deleted",
     "models.delete": "deleted",
 }
+# An entry without an address is one without a file: its lack is no sign of a broken answer.
 _FIELDS = {
     "tasks.get_all": ("tasks.id", "tasks.system_tags", "tasks.status", "tasks.company", "tasks.status_changed"),
-    "models.get_all": ("models.id", "models.uri", "models.task", "models.ready"),
+    "models.get_all": ("models.id", "models.task", "models.ready"),
     "events.get_task_metrics": ("metrics.task", "metrics.metrics"),
     "events.get_task_events": ("total", "scroll_id"),
     "tasks.delete_many": ("failed", "succeeded.id", "succeeded.deleted"),
@@ -83,7 +84,8 @@ def ways(endpoint: str) -> Iterator[Way]:
         yield Way(kind, {"kind": kind})
         yield Way(f"{kind} after it acted", {"kind": kind, "acted": True})
     yield Way("malformed", {"kind": "malformed", "acted": True})
-    yield Way("no data", {"kind": "missing"})
+    if endpoint != "s3.delete_object":  # whose success is an empty answer
+        yield Way("no data", {"kind": "missing"})
     if endpoint.startswith("s3."):
         return
     yield Way("no envelope", {"kind": "missing_meta", "acted": True})
@@ -135,7 +137,8 @@ def finished(rig: Rig, before: Any, rules: Rules) -> list[str]:
     if result is None:
         return [f"law 5: the clean cycle could not begin: {rig.said[-1]}"]
     broken = broken_laws(Case(between, after, rules, result, complete=True))
-    broken += broken_laws(Case(before, after, rules, None, complete=True))
+    exempt = frozenset(held_by_others(between))
+    broken += broken_laws(Case(before, after, rules, None, complete=True, exempt=exempt))
     return [f"then clean: {line}" for line in broken]
 
 

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import logging
 import os
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_plus
 
 from cleanup.result import CycleResult
 from cleanup.sandbox import Sandbox
 from cleanup.sandbox import fileserver as sandbox_files
+from cleanup.sandbox.answer import as_json
+from cleanup.sandbox.http import open_connections
 from cleanup.sandbox.kinds import MODEL, PROJECT, QUEUE, TASK
+from tests.faults.forked import Forker
 from tests.faults.judge import Snapshot
-from tests.faults.storage_server import KEY_ID, SECRET, S3
+from tests.faults.storage_server import KEY_ID, S3, SECRET
 
 _FORCED = {"force_delete": True, "keep_tags": "keep"}
-_DEAD = "a cycle raised "
 
 
 class Rig:
@@ -38,6 +43,7 @@ class Rig:
         """Paths that the file server may not delete."""
         self._configure()
         self._log = _listen(self.said)
+        self._forker: Forker | None = None
 
     def _configure(self) -> None:
         environment = self.sandbox.environment()
@@ -45,7 +51,7 @@ class Rig:
             f'sdk.aws.s3.credentials: [{{host: "{self.s3.host}", key: "{KEY_ID}", secret: "{SECRET}", secure: false}}]'
         )
         os.environ.update(environment)
-        _shorten_pauses()
+        prepare()
         plain = sandbox_files.delete_many
         sandbox_files.delete_many = lambda root, body: _refusing(plain, root, body, self.forbidden)
 
@@ -54,6 +60,8 @@ class Rig:
         return [self.sandbox.secret_key, self.sandbox.access_key, SECRET, KEY_ID, "eyJ"]
 
     def close(self) -> None:
+        if self._forker is not None:
+            self._forker.__exit__(None, None, None)
         self.s3.stop()
         self.sandbox.stop()
         shutil.rmtree(self.local, ignore_errors=True)
@@ -89,9 +97,7 @@ class Rig:
     def snapshot(self) -> Snapshot:
         on_disk = {f"file://{path}" for path in self.local.rglob("*") if path.is_file()}
         served = {f"{self.sandbox.files_url}/{path}" for path in self.sandbox.files()}
-        return Snapshot(
-            self.sandbox.tasks, self.sandbox.models, frozenset(on_disk | served | self.s3.files())
-        )
+        return Snapshot(self.sandbox.tasks, self.sandbox.models, frozenset(on_disk | served | self.s3.files()))
 
     def cycle(
         self,
@@ -104,35 +110,28 @@ class Rig:
         stop: threading.Event | None = None,
     ) -> CycleResult | None:
         """Run one cycle; None where it could not begin. Any error but the service's own is a breach: it is raised."""
-        from cleanup.cycle import run_once
         from cleanup.errors import CleanupError
-        from cleanup.server import Network, Server
-        from cleanup.settings import Settings
-        from cleanup.storage import Storages, known_file_servers
 
-        network = Network(attempts, 0.001, 0.01, timeout, timeout, timeout, stop=stop or threading.Event())
+        network = {"attempts": attempts, "timeout": timeout, "stop": stop}
         try:
-            server = Server(network)
+            result = run_cycle(settings or {}, now=now, own_task=own_task, **network)
         except CleanupError as error:
-            self.said.append(f"{_DEAD}{error!r} {error}")
+            self.said.append(f"a cycle raised {error!r} {error}")
             return None
-        storages = Storages(known_file_servers(), server.session.token_for_files, bound=4, timeout=timeout)
-        try:
-            result = run_once(
-                server,
-                storages,
-                Settings.parse({**_FORCED, **(settings or {})}),
-                now=now or datetime.now(timezone.utc),
-                own_task=own_task,
-            )
-        except CleanupError as error:
-            self.said.append(f"{_DEAD}{error!r} {error}")
-            return None
-        finally:
-            storages.close()
-            server.close()
         self.said.append(repr(result))
         return result
+
+    def quiet(self) -> None:
+        """Wait until no connection to a server is open, so that nobody acts on the world any more."""
+        servers = [server._server for server in (*self.sandbox._servers, self.s3._server)]
+        wait_for(lambda: not any(open_connections(server) for server in servers))
+
+    @property
+    def forker(self) -> Forker:
+        """What runs cycles that can be killed; started when it is first asked for."""
+        if self._forker is None:
+            self._forker = Forker()
+        return self._forker
 
     def leaked(self) -> list[str]:
         """Return the secrets that were said; each text that holds one."""
@@ -166,11 +165,49 @@ def captured(said: list[str]) -> Iterator[None]:
             said.append(out.getvalue())
 
 
-def _shorten_pauses() -> None:
-    """Storages wait seconds between two tries; the tests have thousands of tries."""
+def run_cycle(
+    settings: dict[str, Any],
+    *,
+    timeout: float = 20.0,
+    attempts: int = 3,
+    now: datetime | None = None,
+    own_task: str | None = None,
+    stop: threading.Event | None = None,
+) -> CycleResult:
+    """Run one cycle as the service does, with its own session and connections."""
+    from cleanup.cycle import run_once
+    from cleanup.server import Network, Server
+    from cleanup.settings import Settings
+    from cleanup.storage import Storages, known_file_servers
+
+    server = Server(Network(attempts, 0.001, 0.01, timeout, timeout, timeout, stop=stop or threading.Event()))
+    storages = Storages(known_file_servers(), server.session.token_for_files, bound=4, timeout=timeout)
+    chosen = Settings.parse({**_FORCED, **settings})
+    try:
+        return run_once(server, storages, chosen, now=now or datetime.now(timezone.utc), own_task=own_task)
+    finally:
+        storages.close()
+        server.close()
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+    """Wait until ``condition`` holds."""
+    until = time.monotonic() + seconds
+    pause = threading.Event()
+    while not condition():
+        if time.monotonic() > until:
+            raise TimeoutError("it did not come true in time")
+        pause.wait(0.002)
+
+
+def prepare() -> None:
+    """Shorten the seconds that storages wait between two tries: the tests have thousands of tries."""
     import boto3
     import botocore.endpoint
 
+    import cleanup.cycle
+    import cleanup.server
+    import cleanup.storage.s3  # noqa: F401 - a process that is forked has them then
     from cleanup.storage import bulk, wire
 
     short = (0.001, 0.001, 0.001)
@@ -189,11 +226,6 @@ class _NoTime:
 
 def _refusing(plain: Callable[..., Any], root: Path, body: dict[str, Any], forbidden: set[str]) -> Any:
     """Answer ``delete_many`` as a file server that may not delete some of the files."""
-    import json
-
-    from cleanup.sandbox.answer import as_json
-    from urllib.parse import unquote_plus
-
     refused = [name for name in body.get("files") or [] if unquote_plus(name).strip("/") in forbidden]
     if not refused:
         return plain(root, body)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 
 from tests.faults.case import Attack, Finding, try_one
 
@@ -16,12 +18,12 @@ ROOT = Path(__file__).parents[2]
 
 def attacks_of(kind: str) -> Iterator[Attack]:
     """Yield the attacks of a kind."""
-    from tests.faults import matrix
+    from tests.faults import kills, matrix
 
-    return {"faults": matrix.attacks}[kind]()
+    return {"faults": matrix.attacks, "kills": kills.kills, "cuts": kills.cuts}[kind]()
 
 
-KINDS = ("faults",)
+KINDS = ("faults", "kills", "cuts")
 
 
 def chosen(kind: str, most: int, only: str = "") -> list[Attack]:
@@ -44,16 +46,25 @@ def work(kind: str, most: int, part: int, parts: int, only: str = "") -> None:
 
 
 def run(kind: str, most: int = 0, *, processes: int = 2, only: str = "") -> Iterator[Finding]:
-    """Run attacks in ``processes``; yield the findings as they come, process by process."""
+    """Run attacks in ``processes`` at once; yield the findings as they come."""
+    findings: SimpleQueue[Finding | None] = SimpleQueue()
 
-    def one(part: int) -> list[Finding]:
+    def one(part: int) -> None:
         command = [sys.executable, "-m", "tests.faults.worker", kind, str(most), str(part), str(processes), only]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-        findings = [Finding(**json.loads(line)) for line in done.stdout.splitlines()]
-        if done.returncode:
-            findings.append(Finding(kind, f"process {part}", [f"it died: {done.stderr[-2000:]}"], [], 0.0))
-        return findings
+        with (
+            tempfile.TemporaryFile("w+") as errors,
+            subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
+        ):
+            for line in process.stdout or ():
+                findings.put(Finding(**json.loads(line)))
+            if process.wait():
+                errors.seek(0)
+                findings.put(Finding(kind, f"process {part}", [f"it died: {errors.read()[-2000:]}"], [], 0.0))
+        findings.put(None)
 
     with ThreadPoolExecutor(processes) as pool:
-        for findings in pool.map(one, range(processes)):
-            yield from findings
+        for part in range(processes):
+            pool.submit(one, part)
+        for _ in range(processes):
+            while finding := findings.get():
+                yield finding

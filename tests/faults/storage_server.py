@@ -18,7 +18,14 @@ from cleanup.sandbox.traffic import Traffic
 BUCKET = "bucket"
 KEY_ID, SECRET = "AKIAFAULTSKEYID00000", "s3-secret-that-nobody-may-see"
 
-_CODES = {400: "MalformedXML", 403: "AccessDenied", 404: "NoSuchBucket", 429: "TooManyRequests", 500: "InternalError"} | {501: "NotImplemented"}
+_CODES = {
+    400: "MalformedXML",
+    403: "AccessDenied",
+    404: "NoSuchBucket",
+    429: "TooManyRequests",
+    500: "InternalError",
+    501: "NotImplemented",
+}
 _KEY = re.compile(r"<Key>(.*?)</Key>", re.DOTALL)
 _XML = (("Content-Type", "application/xml"),)
 

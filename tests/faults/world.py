@@ -22,7 +22,9 @@ class World:
         if storages:
             self._elsewhere()
 
-    def add(self, name: str, status: str = "completed", *, archived: bool = True, days: float = OLD, **more: Any) -> str:
+    def add(
+        self, name: str, status: str = "completed", *, archived: bool = True, days: float = OLD, **more: Any
+    ) -> str:
         task = self.sandbox.add_task(name, "team/vision", status, archived=archived, age_days=days, **more)
         self.tasks[name] = task
         return task
