@@ -22,8 +22,8 @@ _BATCH = {DEBUG_SAMPLE: 10_000, PLOT: 200}
 _PLOT_BYTES = 64 * 1024 * 1024
 """No plot is unpacked to more than this: a small event can be made to unpack to gigabytes."""
 
-# What the server itself counts as files of a plot when it is asked to delete them.
-_SOURCE = re.compile(r"""['"]source['"]\s*:\s*['"]([a-z][a-z0-9+.\-]*://[^'"\\]+)['"]""", re.IGNORECASE)
+# What the server itself counts as files of a plot when it is asked to delete them; an address may hold the other quote.
+_SOURCE = re.compile(r"""(['"])source\1\s*:\s*(['"])([a-z][a-z0-9+.\-]*://(?:(?!\2)[^\\])+)\2""", re.IGNORECASE)
 
 
 class Incomplete(ServerError):
@@ -100,11 +100,14 @@ def _event_addresses(event: Mapping[str, Any], event_type: str) -> Iterator[str]
         if isinstance(event.get("url"), str) and event["url"]:
             yield event["url"]
         return
-    sources = event.get("source_urls")
-    yield from (source for source in sources if isinstance(source, str)) if isinstance(sources, list) else ()
     text = _plot_text(event)
-    yield from (found[1] for found in _SOURCE.finditer(text))
-    yield from _image_sources(text)
+    found = {source[3] for source in _SOURCE.finditer(text)}.union(_image_sources(text))
+    yield from found
+    listed = event.get("source_urls")
+    for source in listed if isinstance(listed, list) else ():
+        # The server lists an address up to the first quote in it.
+        if isinstance(source, str) and not any(whole.startswith((f"{source}'", f'{source}"')) for whole in found):
+            yield source
 
 
 def _plot_text(event: Mapping[str, Any]) -> str:

@@ -283,12 +283,12 @@ def test_a_name_is_no_regular_expression(api: Api, connect: Connect, name: str) 
 
 
 def test_every_project_that_does_not_exist_is_named(api: Api, connect: Connect) -> None:
-    api.on("projects.get_all", matching("team/a", "TEAM"))
+    api.on("projects.get_all", matching("team/a", "OTHER", "other2"))
 
     with pytest.raises(SettingsError) as caught:
-        connect().tasks.projects_under(["team/a", "team", "nope"])
+        connect().tasks.projects_under(["team/a", "other", "nope"])
     assert caught.value.problems == (
-        "projects = 'team': there is no such project",
+        "projects = 'other': there is no such project",
         "projects = 'nope': there is no such project",
     )
 
