@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from cleanup.errors import ServerError, ServerUnreachable, Stopped
 from cleanup.files import Evidence
 from cleanup.records import Model, Task
 from cleanup.server import DATASET, Server, events
-from cleanup.server.registry import folder_pattern
+from cleanup.server.registry import named_folders
 
 
 def collect(server: Server, tasks: Mapping[str, Task], pool: Executor, *, linked: bool, going: set[str]) -> Evidence:
@@ -49,8 +48,8 @@ def _collect_models(server: Server, evidence: Evidence, linked: bool) -> None:
     others = list(in_folders or []) if evidence.folders_clear else server.models.at(sorted(addresses))
     if linked and evidence.folders_clear:
         # Where every other entry in the folders is known, only addresses outside them are left to ask for.
-        written = re.compile(folder_pattern(ids), re.IGNORECASE)
-        others += server.models.at(sorted(address for address in addresses if not written.search(address)))
+        own_folders = {task.lower() for task in ids}
+        others += server.models.at(sorted(a for a in addresses if own_folders.isdisjoint(named_folders(a))))
     evidence.other_models = [model for model in others if model.task not in evidence.tasks]
     drafts = [model.id for model in [*own, *evidence.other_models] if not model.published]
     evidence.users = server.models.users_of(sorted(set(drafts))) if drafts else {}
@@ -59,8 +58,8 @@ def _collect_models(server: Server, evidence: Evidence, linked: bool) -> None:
 
 def _all_in(found: Iterable[Model], own: Iterable[Model], ids: list[str]) -> bool:
     """True if the answer holds every entry that must be in it: a check that the server understood the pattern."""
-    pattern = re.compile(folder_pattern(ids), re.IGNORECASE)
-    expected = {model.id for model in own if pattern.search(str(model.uri))}
+    folders = {task.lower() for task in ids}
+    expected = {model.id for model in own if not folders.isdisjoint(named_folders(model.uri))}
     return expected <= {model.id for model in found}
 
 

@@ -16,6 +16,8 @@ from cleanup.server.session import CleanupSession
 NO_MODEL = 201
 """Subcode of 400: there is no model with this id."""
 
+_FOLDER = re.compile(r"(?:\.|%2e)([0-9a-z_-]+)(?:/|%2f)", re.IGNORECASE | re.ASCII)
+
 _FIELDS = ["id", "uri", "task", "ready"]
 
 
@@ -49,7 +51,7 @@ class Registry:
 
         None where the server does not understand the question: it then answers with other entries, or refuses.
         """
-        pattern = folder_pattern(tasks)
+        pattern, folders = folder_pattern(tasks), {task.lower() for task in tasks}
         try:
             answer: Iterator[Any] = pages(
                 lambda page: self._client.models.get_all(
@@ -60,7 +62,7 @@ class Registry:
             )  # fmt: skip
             found = []
             for model in answer:
-                if not re.search(pattern, str(model.uri), re.IGNORECASE):
+                if folders.isdisjoint(named_folders(model.uri)):
                     return None
                 found.append(model)
         except ServerError as error:
@@ -120,3 +122,12 @@ def folder_pattern(tasks: Sequence[str]) -> str:
     # Grouped, since the server tries every branch at every dot of every address it has: sixteen instead of hundreds.
     ids = "|".join(f"{re.escape(first)}({'|'.join(rest)})" for first, rest in by_first.items())
     return rf"(\.|%2e)({ids})(/|%2f)"
+
+
+def named_folders(address: object) -> set[str]:
+    """Return the ends, after their dots and in small letters, of the folders in ``address``.
+
+    An address matches :func:`folder_pattern` if one of the ids is among them; to compile that pattern takes longer
+    than to look through all addresses of a batch.
+    """
+    return {found.lower() for found in _FOLDER.findall(str(address))}
