@@ -20,33 +20,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             server = lifecycle.log_in()
         except CleanupError as error:
-            print(f"No cleanup: {error}", file=sys.stderr)
-            return error.exit_code
+            return lifecycle.turn_back(error, json_to)
 
-        remote.record_packages()
-        task: Task = Task.init(
-            project_name="DevOps",
-            task_name="Cleanup Service",
-            task_type=Task.TaskTypes.service,
-            reuse_last_task_id=False,
-            auto_connect_arg_parser=False,
-            auto_connect_frameworks=False,
-            auto_resource_monitoring=False,
-        )
-        run = lifecycle.Run(server, task, json_to)
-        try:
+        with lifecycle.lifeline(server):
+            remote.record_packages()
+            task: Task = Task.init(
+                project_name="DevOps",
+                task_name="Cleanup Service",
+                task_type=Task.TaskTypes.service,
+                reuse_last_task_id=False,
+                auto_connect_arg_parser=False,
+                auto_connect_frameworks=False,
+                auto_resource_monitoring=False,
+            )
+            run = lifecycle.Run(server, task, json_to)
             # The args dict: delete_threshold_days, cleanup_period_in_days, force_delete, run_as_service, ...
             task.connect(lifecycle.with_defaults(asked.settings))
-            settings = run.read_settings()
-            if asked.template:
-                run.prepare_remote(settings, Path(__file__), template=True)
-                task.execute_remotely(queue_name=None, exit_process=True)
-            elif settings.run_as_service and Task.running_locally():
-                run.prepare_remote(settings, Path(__file__), template=False)
-                task.execute_remotely(queue_name=settings.services_queue, exit_process=True)
-            return run.leave(run.clean(settings))
-        except CleanupError as error:
-            return run.leave(error.exit_code, str(error))
+            try:
+                settings = run.read_settings()
+                if asked.template:
+                    run.prepare_remote(settings, Path(__file__), template=True)
+                    task.execute_remotely(queue_name=None, exit_process=True)
+                elif settings.run_as_service and Task.running_locally():
+                    run.prepare_remote(settings, Path(__file__), template=False)
+                    task.execute_remotely(queue_name=settings.services_queue, exit_process=True)
+            except CleanupError as error:
+                return run.refuse(error)
+            run.listen()
+
+        return run.leave(run.clean(settings))
 
 
 if __name__ == "__main__":

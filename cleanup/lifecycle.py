@@ -1,33 +1,48 @@
-"""The way of one run of the script: check the server, read the settings of the task, enqueue or work, leave."""
+"""The way of one run of the script: log in, read the settings of the task, enqueue or work, leave with a status."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sys
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NoReturn, TextIO
+
+from clearml import Task
+from clearml.config import config as sdk_config
 
 from cleanup import remote, service
+from cleanup.errors import CleanupError
 from cleanup.page import Page
 from cleanup.report import Report
 from cleanup.server import Network, Server
 from cleanup.server.own_task import OwnTask
 from cleanup.server.queues import is_watched, queue_id
+from cleanup.service import Ending
 from cleanup.settings import SECTION, Settings, defaults, descriptions
 
 COMMENT = (
     "Deletes archived tasks past their time, with every file they wrote, and nothing else: clone it, edit the "
     "parameters under General, enqueue it. Its code is in the repository under EXECUTION > SOURCE CODE."
 )
+
 LEAVING = 60.0
 """Seconds that the SDK has to send its last reports; with the server away it would try for hours."""
 
+LEAVING_ALONE = 5.0
+"""The same when the server is known to be away."""
 
 FIRST_ATTEMPTS = 3
-"""Attempts at the first login: a person waits for it."""
+"""Attempts until the work begins: a person waits for it."""
+
+LAST_ATTEMPTS = 2
+"""Attempts at the status on leaving."""
+
+ABORTED = 254
+"""The exit code that clearml-agent takes for an abort; any other but 0 is a failure to it."""
 
 
 class Run:
@@ -37,7 +52,6 @@ class Run:
         self._server, self._task, self._json_to = server, task, json_to
         self._own = OwnTask(server.client, task.id)
         self._stop = server.network.stop
-        self._over = threading.Event()
 
     def read_settings(self) -> Settings:
         """Return the settings under General as they are written there, and let the web UI describe them.
@@ -64,59 +78,98 @@ class Run:
             self._task.set_base_docker(docker_image=settings.services_docker)
         page = self._task.get_output_log_web_page()
         if template:
-            print(f'The draft "{self._task.name}" ({self._task.id}) is ready to clone and enqueue: {page}', flush=True)
+            print(f'Leaving the draft "{self._task.name}" ({self._task.id}) to clone and enqueue: {page}', flush=True)
             return
         print(f'Enqueuing "{self._task.name}" ({self._task.id}) to queue {settings.services_queue!r}: {page}')
         if not is_watched(self._server.client, queue):
             print(
                 f"No agent watches the queue {settings.services_queue!r} at the moment. The task waits there until one "
-                f"does: clearml-agent daemon --queue {settings.services_queue} --services-mode",
+                f"does: clearml-agent daemon --queue {settings.services_queue} --services-mode --docker",
                 flush=True,
             )
+        sys.stdout.flush()
 
-    def clean(self, settings: Settings) -> int:
-        """Run the service, once or for ever; return the exit code."""
+    def listen(self) -> None:
+        """From now on a signal, or an abort in the web UI, asks the work to stop between two requests."""
+        if Task.running_locally():
+            self._task.set_comment(COMMENT)
         service.stop_on_signals(self._stop)
-        # The web UI's Abort: the SDK ends the process once this returns.
-        self._task.register_abort_callback(self._abort, callback_execution_timeout=LEAVING)
-        self._task.set_comment(COMMENT)
+        # Once the callback returns, the SDK ends the process from another thread, in whatever it is. It never does:
+        # leaving ends the process, and if that takes too long, the SDK.
+        never = threading.Event()
+
+        def abort() -> None:
+            self._stop.set()
+            never.wait()
+
+        self._task.register_abort_callback(abort, callback_execution_timeout=LEAVING)
+
+    def clean(self, settings: Settings) -> Ending:
+        """Run the service, once or for ever."""
         print("Cleanup service started", flush=True)
+        self._server.network.attempts = Network.attempts
         self._server.session.limit(settings.parallel_requests)
-        storages = service.open_storages(self._server, settings)
-        report = Report(
-            Page(self._task, self._own, self._server.web_server), web=self._server.web_server, json_to=self._json_to
-        )
+        web = self._server.web_server
+        report = Report(Page(self._task, self._own, web), web=web, json_to=self._json_to)
+        try:
+            storages = service.open_storages(self._server, settings)
+        except CleanupError as error:
+            return Ending(error.exit_code, str(error))
         try:
             return service.Service(self._server, storages, settings, report, own_task=self._task.id).run()
         finally:
             storages.close()
 
-    def _abort(self) -> None:
-        self._stop.set()
-        self._over.wait(LEAVING)
+    def leave(self, ending: Ending) -> int:
+        """Close the task with the status and message that ``ending`` means; return the exit code of the process.
 
-    def leave(self, code: int, message: str = "") -> int:
-        """Close the task as ``code`` says: failed with ``message``, stopped, or completed; return ``code``."""
+        Every way out comes through here, and none waits longer than the server may need.
+        """
         stopped = self._stop.is_set()
         self._stop.clear()
-        status = "failed" if code else "stopped" if stopped else ""
-        message = message or (
-            "Stopped as asked, between two requests" if stopped else "See the console for what failed"
-        )
-        if status:
-            print(message if code != 1 else f"Exit code 1: {message}", flush=True)
-            self._own.set_status(status, message)
-        self._over.set()
-        closing = threading.Thread(target=self._task.close, name="cleanup-leaving", daemon=True)
-        closing.start()
-        closing.join(LEAVING)
-        # Closing makes a task completed that was stopped before; a failed one it leaves.
-        if status and self._own.status() not in ("", status):
-            self._own.set_status(status, message)
-        if closing.is_alive():
+        self._server.network.attempts = LAST_ATTEMPTS
+        status = "failed" if ending.code else "stopped" if stopped else ""
+        message = ending.message
+        if status == "stopped":
+            message = "Stopped as asked, between two requests"
+            print(message, flush=True)
+        patience = LEAVING if ending.code != 3 or self._server.alive() else LEAVING_ALONE
+        # In this order: the SDK ends the process when it sees a status that it did not set, and closing makes a task
+        # completed whatever it was.
+        closed = self._close(patience)
+        recorded = bool(status) and self._own.set_status(status, message)
+        code = ending.code
+        if not Task.running_locally():
+            code = _code_for_agent(code, stopped, recorded)
+        if not closed:
             sys.stdout.flush()
+            sys.stderr.flush()
             os._exit(code)
         return code
+
+    def _close(self, patience: float) -> bool:
+        """Let the SDK send its last reports and close the task; return whether that came to an end."""
+        closing = threading.Thread(target=self._task.close, name="cleanup-leaving", daemon=True)
+        closing.start()
+        closing.join(patience)
+        return not closing.is_alive()
+
+    def refuse(self, error: CleanupError) -> int:
+        """Leave because of ``error``, before anything was deleted; return the exit code of the process."""
+        _as_json(error, self._json_to)
+        print(error, flush=True)
+        return self.leave(Ending(error.exit_code, str(error)))
+
+
+def _code_for_agent(code: int, stopped: bool, recorded: bool) -> int:
+    """Return the exit code for clearml-agent, which derives status and message from it.
+
+    After a failure it would replace the status message by its own. After success it asks for "completed", which the
+    server refuses for a task that has failed: so what is recorded stays.
+    """
+    if code:
+        return 0 if recorded else code
+    return ABORTED if stopped else 0
 
 
 def log_in() -> Server:
@@ -125,10 +178,42 @@ def log_in() -> Server:
     Raises:
         ServerUnreachable, CredentialsError: within about half a minute.
     """
-    network = Network(attempts=FIRST_ATTEMPTS)
-    server = Server(network)
-    network.attempts = Network.attempts
+    server = Server(Network(attempts=FIRST_ATTEMPTS))
+    # The SDK would fork a process for its reports beside its own threads. Every now and then that child waits for ever
+    # for a lock that a thread held at the fork, and closing the task waits for the child, for minutes.
+    sdk_config.get("development").put("report_use_subprocess", False)
     return server
+
+
+def turn_back(error: CleanupError, json_to: TextIO | None) -> int:
+    """Say that there is no server to work on; return the exit code."""
+    _as_json(error, json_to)
+    print(f"No cleanup: {error}", file=sys.stderr)
+    return error.exit_code
+
+
+@contextlib.contextmanager
+def lifeline(server: Server) -> Iterator[None]:
+    """End the process if the server goes away meanwhile: the SDK would wait for it for hours."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(LEAVING / 2):
+            if not server.alive() and not over.is_set():
+                _give_up(server)
+
+    threading.Thread(target=watch, name="cleanup-lifeline", daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
+
+
+def _give_up(server: Server) -> NoReturn:
+    print(f"No cleanup: {server.session.where} stopped answering while the task was set up", file=sys.stderr)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(3)
 
 
 @contextlib.contextmanager
@@ -140,6 +225,11 @@ def json_on_stdout(wanted: bool) -> Iterator[TextIO | None]:
     real = sys.stdout
     with contextlib.redirect_stdout(sys.stderr):
         yield real
+
+
+def _as_json(error: CleanupError, json_to: TextIO | None) -> None:
+    if json_to:
+        print(json.dumps({"ok": False, "error": str(error)}), file=json_to, flush=True)
 
 
 def with_defaults(given: Mapping[str, object]) -> dict[str, Any]:

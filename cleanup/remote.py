@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -22,6 +23,9 @@ _WAYS_OUT = (
     "Ways out: clone the service's repository and start it from there with everything pushed; or run it here with "
     "--no-run-as-service (a cron job can repeat that)"
 )
+
+
+_INSTALLED = {"site-packages", "dist-packages"}
 
 
 class NotForAgents(CleanupError):
@@ -54,6 +58,11 @@ def check_code(script: Path) -> None:
         NotForAgents: not in a git repository, without a remote, not pushed, or with files that git does not know.
     """
     folder = script.resolve().parent
+    if _INSTALLED & set(folder.parts):
+        raise NotForAgents(
+            f"{script.name} runs from an installed package ({folder}): an agent gets code from a git repository, and "
+            f"could not find this package by its name. {_WAYS_OUT}"
+        )
     if _git(folder, "rev-parse", "--is-inside-work-tree") != "true":
         raise NotForAgents(
             f"{script.name} is not in a git repository: the task would hold this one file, and the package beside it "
@@ -61,21 +70,27 @@ def check_code(script: Path) -> None:
         )
     if not _git(folder, "ls-files", "--", "cleanup/__init__.py", script.name).count("\n"):
         raise NotForAgents(f"{script.name} and the package cleanup are not committed to git. {_WAYS_OUT}")
-    unknown = _git(folder, "ls-files", "--others", "--exclude-standard", "--", "cleanup/*.py", "cleanup/**/*.py")
+    unknown = _git(folder, "ls-files", "--others", "--exclude-standard", "--", "cleanup/*.py")
     if unknown:
         raise NotForAgents(f"git does not know {unknown.splitlines()[0]}: git add it. {_WAYS_OUT}")
     if not _git(folder, "remote"):
         raise NotForAgents(f"the git repository has no remote that an agent could clone. {_WAYS_OUT}")
+    # A clone of a single tag knows no remote branch: then the remote itself is asked.
     if not _git(folder, "branch", "--remotes", "--contains", "HEAD"):
-        commit = _git(folder, "rev-parse", "--short", "HEAD")
-        raise NotForAgents(f"commit {commit} is on no remote branch: git push it first. {_WAYS_OUT}")
+        commit = _git(folder, "rev-parse", "HEAD")
+        if commit not in _git(folder, "ls-remote"):
+            raise NotForAgents(f"commit {commit[:10]} is on no remote branch: git push it first. {_WAYS_OUT}")
 
 
 def _git(folder: Path, *arguments: str) -> str:
     """Return what git says, an empty text if it fails or is not there."""
     command: Sequence[str] = ("git", "-C", str(folder), *arguments)
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603
+        # A question for a password would wait where nobody sees it.
+        environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
+        done = subprocess.run(  # noqa: S603
+            command, capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL, env=environment
+        )
     except (OSError, subprocess.SubprocessError):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""

@@ -59,17 +59,18 @@ class Report:
         if self._page:
             self._page.cycle(self._cycles, result)
 
-    def failed(self, error: Exception, details: str = "") -> None:
-        """A cycle could not be done at all."""
+    def failed(self, error: Exception, details: str = "", *, retry_in: float = 0.0) -> None:
+        """A cycle could not be done at all; ``retry_in``: seconds to the next attempt, 0 for the usual period."""
         self._end_bar()
-        self._say(f"The cycle failed: {error}" if str(error) else f"The cycle failed: {type(error).__name__}")
+        again = f"; trying again in {retry_in:.0f} seconds" if retry_in else ""
+        self._say(f"The cycle failed: {str(error) or type(error).__name__}{again}")
         if details:
             self._say(details)
         if self._json_to:
             print(json.dumps({"ok": False, "error": str(error)}), file=self._json_to, flush=True)
 
     def waiting(self, seconds: float) -> None:
-        """The server is away; the next attempt comes in ``seconds``."""
+        """The server was lost in mid-cycle; the next attempt comes in ``seconds``."""
         self._say(f"Trying again in {seconds:.0f} seconds")
 
     def _end_bar(self) -> None:

@@ -7,6 +7,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from types import FrameType
 
@@ -17,7 +18,7 @@ from cleanup.result import CycleResult
 from cleanup.server import Server
 from cleanup.settings import Settings
 from cleanup.storage import Storages, known_file_servers
-from cleanup.text import without_secrets
+from cleanup.text import plural, without_secrets
 
 DAY = 86_400.0
 FIRST_WAIT = 15.0
@@ -33,8 +34,20 @@ def utc_now() -> datetime:
     return datetime.now(timezone.utc)
 
 
+@dataclass(frozen=True)
+class Ending:
+    """How a run ended: the exit code (0, 1, 2 or 3), and unless that is 0, in one line why."""
+
+    code: int = 0
+    message: str = ""
+
+
 class Service:
-    """Runs cycles for one task. ``stop`` ends it: at once while it waits, between two requests while it works."""
+    """Runs cycles for one task. ``stop`` ends it: at once while it waits, between two requests while it works.
+
+    ``clock`` tells the time that tasks' ages count from, ``seconds`` the time that periods count in, and ``wait`` waits
+    so many seconds, or until ``stop``.
+    """
 
     def __init__(
         self,
@@ -45,40 +58,60 @@ class Service:
         *,
         own_task: str | None,
         clock: Callable[[], datetime] = utc_now,
+        seconds: Callable[[], float] = time.monotonic,
+        wait: Callable[[float], object] | None = None,
     ) -> None:
         self._server, self._storages, self._settings, self._report = server, storages, settings, report
-        self._own_task, self._clock = own_task, clock
+        self._own_task, self._clock, self._seconds = own_task, clock, seconds
         self.stop = server.network.stop
+        self._wait = wait or self.stop.wait
 
-    def run(self) -> int:
-        """Run once, or for ever with ``run_as_service``; return the exit code (0, 1, 2 or 3)."""
+    def run(self) -> Ending:
+        """Run once, or with ``run_as_service`` until stopped."""
         if self._settings.run_as_service:
-            return self._run_for_ever()
-        code = self._cycle()[0]
-        return 0 if self.stop.is_set() and code == 1 else code
-
-    def _run_for_ever(self) -> int:
-        wait = FIRST_WAIT
-        while not self.stop.is_set():
-            begun = time.monotonic()
-            _, server_away = self._cycle()
-            if server_away:
-                # A period may be a day: the server is back long before that, and its archive is waiting.
-                pause, wait = min(wait, self._period()), min(wait * 2, LONGEST_WAIT)
-                self._report.waiting(pause)
-            else:
-                pause, wait = max(self._period() - (time.monotonic() - begun), 0.0), FIRST_WAIT
-            self.stop.wait(min(max(pause, SHORTEST_PERIOD), threading.TIMEOUT_MAX))
-        return 0
-
-    def _period(self) -> float:
-        return self._settings.cleanup_period_in_days * DAY
-
-    def _cycle(self) -> tuple[int, bool]:
-        """Run one cycle; return its exit code, and whether it ended because the server is away."""
+            self._run_for_ever()
+            return Ending()
         self._report.starting()
+        outcome = self._cycle()
+        if isinstance(outcome, CycleResult):
+            self._report.finished(outcome)
+            ending = ending_of(outcome)
+        elif isinstance(outcome, Stopped):
+            ending = Ending()
+        else:
+            self._report.failed(outcome, _details(outcome))
+            code = outcome.exit_code if isinstance(outcome, CleanupError) else 1
+            ending = Ending(code, f"The cycle failed: {str(outcome) or type(outcome).__name__}")
+        return Ending() if self.stop.is_set() else ending
+
+    def _run_for_ever(self) -> None:
+        backoff = 0.0
+        while not self.stop.is_set():
+            begun = self._seconds()
+            if not backoff:
+                self._report.starting()
+            outcome = self._cycle()
+            if isinstance(outcome, Stopped) or self.stop.is_set():
+                backoff = 0.0
+            elif _server_away(outcome):
+                # Not the period: that may be a day, and the server is back long before, with its archive waiting.
+                backoff = min(backoff * 2 or FIRST_WAIT, LONGEST_WAIT)
+            else:
+                backoff = 0.0
+            if isinstance(outcome, CycleResult):
+                self._report.finished(outcome)
+                if backoff:
+                    self._report.waiting(backoff)
+            elif not isinstance(outcome, Stopped):
+                self._report.failed(outcome, _details(outcome), retry_in=backoff)
+            rest = self._settings.cleanup_period_in_days * DAY - (self._seconds() - begun)
+            if not self.stop.is_set():
+                self._wait(min(backoff or max(rest, SHORTEST_PERIOD), threading.TIMEOUT_MAX))
+
+    def _cycle(self) -> CycleResult | Exception:
+        """Run one cycle; return its result, or what ended it."""
         try:
-            result = run_once(
+            return run_once(
                 self._server,
                 self._storages,
                 self._settings,
@@ -86,24 +119,47 @@ class Service:
                 own_task=self._own_task,
                 watcher=self._report,
             )
-        except Stopped:
-            return 0, False
-        except CleanupError as error:
-            self._report.failed(error)
-            return error.exit_code, isinstance(error, (ServerUnreachable, CredentialsError))
         except Exception as error:
-            # A mistake of this program in one cycle must not end the service; it is shown in full, once a cycle.
-            self._report.failed(error, without_secrets(traceback.format_exc(), 4000))
-            return 1, False
-        self._report.finished(result)
-        return exit_code(result), bool(result.interrupted) and not self.stop.is_set()
+            # One bad cycle, or a mistake of this program in it, must not end the service.
+            return error
 
 
-def exit_code(result: CycleResult) -> int:
-    """Return the exit code that a finished cycle means: 0 all done, 1 something failed, 3 the server was lost."""
+def _server_away(outcome: CycleResult | Exception) -> bool:
+    if isinstance(outcome, CycleResult):
+        return bool(outcome.interrupted)
+    return isinstance(outcome, (ServerUnreachable, CredentialsError))
+
+
+def _details(error: Exception) -> str:
+    """Return where a mistake of this program is; an error made for people says enough by itself."""
+    if isinstance(error, CleanupError):
+        return ""
+    return without_secrets("".join(traceback.format_exception(error)), 4000)
+
+
+def ending_of(result: CycleResult) -> Ending:
+    """Return how a run of the one cycle ``result`` ends: 0 all done, 1 something failed, 3 the server was lost."""
     if result.interrupted:
-        return 3
-    return 0 if result.ok else 1
+        return Ending(3, f"The server was lost in mid-cycle: {result.interrupted}. The next run goes on from there")
+    if result.ok:
+        return Ending()
+    counts = [
+        plural(many, noun)
+        for many, noun in (
+            (len(result.failed), "task"),
+            (result.files.failed, "file"),
+            (len(result.unreachable), "storage"),
+            (len(result.errors), "other call"),
+        )
+        if many
+    ]
+    why = [
+        *(entry.error for entry in result.failed),
+        *(entry.error for entry in result.failed_files),
+        *result.unreachable.values(),
+        *result.errors,
+    ]
+    return Ending(1, f"Not all could be done: {', '.join(counts)} failed; the first says: {why[0] if why else '?'}")
 
 
 def open_storages(server: Server, settings: Settings) -> Storages:
@@ -113,9 +169,11 @@ def open_storages(server: Server, settings: Settings) -> Storages:
 
 def stop_on_signals(stop: threading.Event) -> None:
     """Let SIGTERM and SIGINT set ``stop``; the second one ends the process at once."""
+    asked: list[int] = []
 
     def handle(number: int, _frame: FrameType | None) -> None:
-        if stop.is_set():
+        asked.append(number)
+        if len(asked) > 1:
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
         stop.set()
