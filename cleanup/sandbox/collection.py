@@ -115,7 +115,10 @@ class Collection:
                 del self._indexes[path][value]
         entity = self._items.get(entity_id)
         if entity is not None and self._indexes:
-            entries = [(path, value) for path, parts in self._parts.items() for value in values_at(entity, parts)]
+            # A model can be an input twice.
+            entries = [
+                (path, value) for path, parts in self._parts.items() for value in dict.fromkeys(values_at(entity, parts))
+            ]
             for path, value in entries:
                 self._indexes[path].setdefault(value, {})[entity_id] = None
             if entries:

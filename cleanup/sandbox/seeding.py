@@ -67,7 +67,7 @@ class Seeding:
         return str(task["id"])
 
     def folder(self, task: str) -> str:
-        """The folder on the file server that the SDK uploads a task's files to."""
+        """The folder on the file server that the SDK uploads a task's files to: quoted once, its address twice."""
         held = self._task(task)
         project = self.store.projects.get(held.get("project")) or {"name": "unknown"}
         return quote(f"{project['name']}/{held['name']}.{task}", safe=KEPT_IN_PATHS)
@@ -76,7 +76,7 @@ class Seeding:
         target = self.files_root / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
-        return f"{self.files_url}/{quote(path, safe=KEPT_IN_PATHS)}"
+        return f"{self.files_url}/{quote(path)}"
 
     def add_artifact(
         self, task: str, key: str, content: bytes = b"content", uri: str | None = None, mode: str = "output"
@@ -143,7 +143,7 @@ class Seeding:
             uris = [self.put_file(path, b"png") for path in paths]
         for number, uri in enumerate(uris):
             named = {"metric": metric, "variant": variant, "iter": first_iteration + number}
-            self.add_event(task, {"type": "training_debug_image", **named, "key": f"{number}", "url": uri})
+            self.add_event(task, {"type": "training_debug_image", **named, "key": uri, "url": uri})
         return list(uris)
 
     def add_plot_image(
