@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
 from clearml.backend_api.session.client import APIClient
 
 from cleanup.errors import ServerError, SettingsError
-from cleanup.records import Task, is_id, parse_task
+from cleanup.records import Artifact, Task, is_id, parse_task
 from cleanup.server.paging import PAGE, chunks, pages, parsed, rows
-from cleanup.server.session import CleanupSession
 
 LISTED = (
     "id", "name", "project", "company", "status", "tags", "system_tags",
@@ -78,12 +78,22 @@ class Tasks:
             )  # fmt: skip
             asked = set(chunk)
             found.update({task.id: task for task in parsed(rows(answer), parse_task) if task.id in asked})
-        # Older servers may leave an empty list out; of these it would mean files that nobody knows of.
-        if ARTIFACTS in fields and CleanupSession.check_min_api_server_version("2.31"):
-            for task in found.values():
-                if not task.artifacts_listed:
-                    raise ServerError(f"the server's answer lacks the artifacts of task {task.id}")
+        if ARTIFACTS in fields:
+            for task in [task for task in found.values() if not task.artifacts_listed]:
+                found[task.id] = replace(task, artifacts=self._artifacts_of(task.id))
         return found
+
+    def _artifacts_of(self, task: str) -> tuple[Artifact, ...]:
+        """Return the artifacts of a task whose row came without a list of them, as its whole record says.
+
+        A task that never had any may lack the list, but so may a broken answer, and then its files would be left
+        behind: what one answer lacks must be missing in another one too.
+        """
+        whole = self._client.tasks.get_by_id(task=task).data
+        parsed_task = parse_task(whole) if isinstance(whole, dict) else None
+        if parsed_task is None or parsed_task.id != task:
+            raise ServerError(f"the server's answer lacks the artifacts of task {task}, and its record")
+        return parsed_task.artifacts
 
     def existing(self, ids: Iterable[str]) -> set[str]:
         """Return those of ``ids`` that are tasks on the server, archived or not."""

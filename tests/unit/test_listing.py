@@ -220,19 +220,34 @@ def test_nothing_to_read_is_no_request(api: Api, connect: Connect) -> None:
     assert [call for call, _, _ in api.requests] == ["auth.login"]
 
 
-@pytest.mark.parametrize("execution", [..., None, {}, {"artifacts": None}, {"artifacts": {"k": {"uri": "u"}}}])
-def test_artifacts_that_do_not_come_are_an_error(api: Api, connect: Connect, execution: Any) -> None:
+@pytest.mark.parametrize("execution", [..., None, {}, {"artifacts": None}, {"artifacts": "x"}])
+def test_artifacts_that_do_not_come_are_looked_for_in_the_whole_record(
+    api: Api, connect: Connect, execution: Any
+) -> None:
     api.on("tasks.get_all", {"tasks": [row(1, execution=execution)]})
+    api.on("tasks.get_by_id", {"task": row(1, execution={"artifacts": [{"key": "k", "uri": "u"}]})})
+
+    (task,) = connect().tasks.read([task_id(1)], WITH_FILES).values()
+    assert [artifact.uri for artifact in task.artifacts] == ["u"]
+
+
+def test_a_task_whose_whole_record_has_no_artifacts_either_has_none(api: Api, connect: Connect) -> None:
+    api.on("tasks.get_all", {"tasks": [row(1)]})
+    api.on("tasks.get_by_id", {"task": row(1)})
+
+    (task,) = connect().tasks.read([task_id(1)], WITH_FILES).values()
+    assert task.artifacts == ()
+
+
+@pytest.mark.parametrize("record", [{}, {"task": None}, {"task": {}}, {"task": {"id": "another"}}])
+def test_artifacts_that_do_not_come_in_the_whole_record_either_are_an_error(
+    api: Api, connect: Connect, record: dict[str, Any]
+) -> None:
+    api.on("tasks.get_all", {"tasks": [row(1)]})
+    api.on("tasks.get_by_id", record)
 
     with pytest.raises(ServerError, match=f"lacks the artifacts of task {task_id(1)}"):
         connect().tasks.read([task_id(1)], WITH_FILES)
-
-
-def test_a_server_of_older_times_may_leave_an_empty_list_out(old_api: Callable[[str], Api], connect: Connect) -> None:
-    api = old_api("2.20")
-    api.on("tasks.get_all", {"tasks": [row(1)]})
-
-    assert set(connect().tasks.read([task_id(1)], WITH_FILES)) == {task_id(1)}
 
 
 def test_existing_tasks_are_found_hidden_or_not(api: Api, connect: Connect) -> None:
