@@ -7,7 +7,12 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
+import hypothesis
 import pytest
+
+# No test may depend on how fast this machine is at the moment.
+hypothesis.settings.register_profile("any-speed", deadline=None)
+hypothesis.settings.load_profile("any-speed")
 
 # Before anything imports the SDK: nothing of the machine's own clearml.conf or environment may reach a test.
 for _name in [name for name in os.environ if name.startswith(("CLEARML_", "TRAINS_", "AWS_", "AZURE_", "GOOGLE_"))]:
