@@ -4,15 +4,35 @@ from __future__ import annotations
 
 import html
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-from cleanup.render import HEADER, ROWS, as_json, numbers, task_rows, task_url
+from cleanup import tables
+from cleanup.figures import as_json, numbers, shown_numbers
 from cleanup.result import CycleResult
 from cleanup.server.own_task import OwnTask
+from cleanup.tables import Table
+from cleanup.text import one_line, without_secrets
+
+ROWS = 500
+"""So many rows a table has on the page. JSON has all."""
 
 PATIENCE = 30.0
 """Seconds that the service waits for the SDK to take a report before it goes on without."""
+
+_SCALARS = {
+    "matched": ("tasks", "matched"),
+    "deleted": ("tasks", "deleted"),
+    "kept": ("tasks", "kept"),
+    "failed": ("tasks", "failed"),
+    "files_deleted": ("files", "deleted"),
+    "files_already_gone": ("files", "already gone"),
+    "files_kept": ("files", "kept"),
+    "files_failed": ("files", "failed"),
+    "bytes_freed": ("bytes", "freed"),
+    "seconds": ("seconds", "cycle"),
+}
+"""The graph and the line in it that show each number over the cycles."""
 
 
 class Page:
@@ -38,31 +58,58 @@ class Page:
         """Report the ``number``-th cycle of this run (from 1)."""
         self._run(lambda: self._report(number, result))
 
+    def failed(self, error: Exception) -> None:
+        """Show that the last cycle could not be done at all."""
+        self._run(lambda: self._own.set_properties({"last_ok": False, "last_error": _said(error)}))
+
     def _report(self, number: int, result: CycleResult) -> None:
         logger = self._task.get_logger()
-        counts = numbers(result)
-        for name, value in counts.items():
-            group = "files" if name.startswith("files") else name if name in ("bytes_freed", "seconds") else "tasks"
-            logger.report_scalar(title=group, series=name, value=value, iteration=number)
-        # Always iteration 0: the tables show the last cycle, and do not pile up over the years.
-        kind = "would be deleted" if result.dry_run else "deleted"
-        self._table(logger, "last cycle", kind, [list(HEADER), *task_rows(result, 10 * ROWS)])
-        self._table(logger, "last cycle", "failures", _failure_rows(result, self._web))
-        self._table(logger, "last cycle", "kept", _kept_rows(result, self._web))
+        for name, value in numbers(result).items():
+            title, series = _SCALARS[name]
+            if result.dry_run and series in ("deleted", "freed"):
+                series = f"would be {series}"
+            logger.report_scalar(title=title, series=series, value=value, iteration=number)
+        failed = tables.failures(result, ROWS, self._web)
+        for table in (
+            tables.going(result, ROWS, self._web),
+            failed,
+            tables.staying(result, ROWS, self._web),
+            tables.projects(result, ROWS),
+            tables.storages(result, ROWS),
+        ):
+            self._table(logger, table)
         self._own.set_properties(
-            {f"last_{name}": value for name, value in counts.items()}
-            | {"last_cycle": f"{result.started:%Y-%m-%d %H:%M:%S} UTC", "last_ok": result.ok}
+            {
+                "last_cycle": f"{result.started:%Y-%m-%d %H:%M:%S} UTC",
+                "last_ok": result.ok,
+                "last_error": result.interrupted or "".join(row[2] for row in failed.rows[:1]),
+                **{f"last_{name}": value for name, value in shown_numbers(result).items()},
+            }
         )
         if result.dry_run:
             self._task.upload_artifact("plan", artifact_object=as_json(result), wait_on_upload=True)
 
     @staticmethod
-    def _table(logger: Any, title: str, series: str, rows: Sequence[Sequence[str]]) -> None:
-        # The UI shows a table's cells as HTML: a name must not become a link or a picture there.
-        cells = [[html.escape(str(cell)) for cell in row] for row in rows]
-        logger.report_table(title=title, series=series, iteration=0, table_plot=cells)
+    def _table(logger: Any, table: Table) -> None:
+        rows = [[_shown(cell) for cell in row] for row in table.rows]
+        for row, link in zip(rows, table.links, strict=False):
+            if link:
+                row[0] = f'<a href="{html.escape(link)}">{row[0]}</a>'
+        if not rows:
+            rows = [["none", *[""] * (len(table.header) - 1)]]
+        if table.left_out:
+            rows.append([f"… and {table.left_out} more", *[""] * (len(table.header) - 1)])
+        longest = [max(len(row[at]) for row in [list(table.header), *table.rows]) for at in range(len(table.header))]
+        # Always iteration 0: the tables show the last cycle, and do not pile up over the years.
+        logger.report_table(
+            title="last cycle",
+            series=table.name,
+            iteration=0,
+            table_plot=[list(table.header), *rows],
+            extra_data={"columnwidth": [min(max(length, 6), 80) for length in longest]},
+        )
 
-    def _run(self, report: Callable[[], None]) -> None:
+    def _run(self, report: Callable[[], object]) -> None:
         if self._aside and self._aside.is_alive():
             return
 
@@ -70,22 +117,17 @@ class Page:
             try:
                 report()
             except Exception as error:
-                print(f"The task's page could not be updated: {type(error).__name__}")
+                print(f"The task's page could not be updated: {_said(error)}")
 
         self._aside = threading.Thread(target=quietly, name="cleanup-page", daemon=True)
         self._aside.start()
         self._aside.join(PATIENCE)
 
 
-def _failure_rows(result: CycleResult, web: str) -> list[list[str]]:
-    rows = [["task", "id", "error and what to do", "page"]]
-    for entry in result.failed[: 10 * ROWS]:
-        rows.append([entry.task.name, entry.task.id, entry.error, task_url(web, entry.task) if web else ""])
-    return rows
+def _shown(cell: str) -> str:
+    # The UI shows a cell as HTML: a name must not become a link or a picture there.
+    return html.escape(one_line(cell, 1000), quote=False)
 
 
-def _kept_rows(result: CycleResult, web: str) -> list[list[str]]:
-    rows = [["task", "id", "why it stays", "page"]]
-    for entry in result.kept[: 10 * ROWS]:
-        rows.append([entry.task.name, entry.task.id, entry.reason, task_url(web, entry.task) if web else ""])
-    return rows
+def _said(error: Exception) -> str:
+    return without_secrets(error) or type(error).__name__

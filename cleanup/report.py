@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
-from collections.abc import Callable
 from typing import Any, TextIO
 
+from clearml import Task
 from tqdm import tqdm
 
+from cleanup.errors import CredentialsError, ServerUnreachable
+from cleanup.figures import as_json
 from cleanup.page import Page
-from cleanup.render import REAL, as_json, dry_run_lines, summary
+from cleanup.render import REAL, dry_run_lines, summary
 from cleanup.result import CycleResult
 from cleanup.text import plural
-
-Print = Callable[[str], None]
 
 
 class Report:
@@ -24,17 +25,21 @@ class Report:
         self._page, self._web, self._json_to = page, web, json_to
         self._cycles = 0
         self._bar: Any = None
+        self._terminal = _own_terminal()
 
     def starting(self) -> None:
         """A cycle starts."""
         self._cycles += 1
-        self._say("Starting cleanup")
+        _say("Starting cleanup")
 
     def planned(self, result: CycleResult, count: int) -> None:
-        """A plan of ``count`` tasks is about to be worked off."""
-        self._say(f"{'Would delete' if result.dry_run else 'Deleting'} {plural(count, 'task')}")
-        if sys.stderr.isatty():
-            self._bar = tqdm(total=count, unit="task", file=sys.stderr, leave=False)
+        """A plan of ``count`` tasks is about to be worked off; a cycle may have several, one after the other."""
+        self._end_bar()
+        _say(f"{'Would delete' if result.dry_run else 'Deleting'} {plural(count, 'task')}")
+        if self._terminal:
+            self._bar = tqdm(total=count, unit="task", file=self._terminal, leave=False)
+        if self._page:
+            self._page.progress(0, count)
 
     def batch_done(self, result: CycleResult, done: int, total: int) -> None:
         """``done`` of ``total`` planned tasks are behind."""
@@ -42,7 +47,7 @@ class Report:
             self._bar.update(done - self._bar.n)
         else:
             verb = "would be deleted" if result.dry_run else "deleted"
-            self._say(
+            _say(
                 f"{done} of {total} tasks looked at: {len(result.deleted)} {verb}, {len(result.kept)} kept, "
                 f"{len(result.failed)} failed"
             )
@@ -53,32 +58,54 @@ class Report:
         """A cycle has ended with ``result``."""
         self._end_bar()
         lines = dry_run_lines(result) if result.dry_run else []
-        self._say(*lines, *summary(result, self._web), *([REAL] if result.dry_run else []))
+        _say(*lines, *summary(result, self._web), *([REAL] if result.dry_run else []))
         if self._json_to:
-            print(json.dumps(as_json(result), indent=1), file=self._json_to, flush=True)
+            _say(json.dumps(as_json(result), indent=1), to=self._json_to)
         if self._page:
+            if not result.interrupted:
+                self._page.progress(1, 1)
             self._page.cycle(self._cycles, result)
 
     def failed(self, error: Exception, details: str = "", *, retry_in: float = 0.0) -> None:
         """A cycle could not be done at all; ``retry_in``: seconds to the next attempt, 0 for the usual period."""
         self._end_bar()
-        again = f"; trying again in {retry_in:.0f} seconds" if retry_in else ""
-        self._say(f"The cycle failed: {str(error) or type(error).__name__}{again}")
+        said = str(error) or type(error).__name__
+        _say(f"The cycle failed: {said}{f'; trying again in {retry_in:.0f} seconds' if retry_in else ''}")
         if details:
-            self._say(details)
+            _say(details)
         if self._json_to:
-            print(json.dumps({"ok": False, "error": str(error)}), file=self._json_to, flush=True)
+            _say(json.dumps({"ok": False, "error": said}), to=self._json_to)
+        if self._page and not isinstance(error, (ServerUnreachable, CredentialsError)):
+            self._page.failed(error)
 
     def waiting(self, seconds: float) -> None:
         """The server was lost in mid-cycle; the next attempt comes in ``seconds``."""
-        self._say(f"Trying again in {seconds:.0f} seconds")
+        _say(f"Trying again in {seconds:.0f} seconds")
 
     def _end_bar(self) -> None:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
 
-    @staticmethod
-    def _say(*lines: str) -> None:
-        for line in lines:
-            print(line, flush=True)
+
+def _own_terminal() -> TextIO | None:
+    """Return the terminal that stderr is, for a progress bar; None if it is something else, or an agent reads it.
+
+    It is opened anew: what goes through ``sys.stderr`` also goes to the task's log.
+    """
+    try:
+        if Task.running_locally() and sys.stderr.isatty():
+            return open(sys.stderr.fileno(), "w", encoding="utf-8", errors="replace", closefd=False)
+    except (OSError, ValueError):
+        pass
+    return None
+
+
+def _say(*lines: str, to: TextIO | None = None) -> None:
+    """Print ``lines`` whatever the other end is: one that reads no more, or only ASCII, must not end the service."""
+    for line in lines:
+        with contextlib.suppress(OSError):
+            try:
+                print(line, file=to, flush=True)
+            except UnicodeEncodeError:
+                print(line.encode("ascii", "replace").decode(), file=to, flush=True)
