@@ -117,7 +117,9 @@ class Collection:
         if entity is not None and self._indexes:
             # A model can be an input twice.
             entries = [
-                (path, value) for path, parts in self._parts.items() for value in dict.fromkeys(values_at(entity, parts))
+                (path, value)
+                for path, parts in self._parts.items()
+                for value in dict.fromkeys(values_at(entity, parts))
             ]
             for path, value in entries:
                 self._indexes[path].setdefault(value, {})[entity_id] = None

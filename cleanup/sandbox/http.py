@@ -14,6 +14,7 @@ from cleanup.sandbox.answer import Dropped
 
 HOST = "127.0.0.1"
 POLL_SECONDS = 0.05
+BACKLOG = 128
 
 
 class Handler(WSGIRequestHandler):
@@ -92,9 +93,15 @@ def open_connections(server: Any) -> set[socket.socket]:
 
 
 class WebServer:
+    """Listens from the start, answers from `start` on. Raises OSError if the port is taken."""
+
     def __init__(self, app: Any, port: int = 0) -> None:
-        self._server: BaseWSGIServer = make_server(HOST, port, app, threaded=True, request_handler=Handler)
-        self.url = f"http://{HOST}:{self._server.server_port}"
+        # Bound here: werkzeug ends the whole process when it finds a port taken.
+        with socket.create_server((HOST, port), backlog=BACKLOG) as listening:
+            self._server: BaseWSGIServer = make_server(
+                HOST, port, app, threaded=True, request_handler=Handler, fd=listening.fileno()
+            )
+        self.url = f"http://{HOST}:{self._server.port}"
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": POLL_SECONDS}, daemon=True
         )
@@ -103,8 +110,9 @@ class WebServer:
         self._thread.start()
 
     def stop(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._thread.join()
         self._server.server_close()
         for connection in list(open_connections(self._server)):
             with contextlib.suppress(OSError):

@@ -55,8 +55,8 @@ class Sandbox(Seeding):
         try:
             for app, at in ((make_api(self.store, self._authority, self.traffic), port), (files, files_port)):
                 self._servers.append(WebServer(app, at))
-        except BaseException:
-            self._close()
+        except OSError:
+            self.stop()
             raise
         self.api_url, self.files_url = (server.url for server in self._servers)
         self.web_url = self.api_url
@@ -71,9 +71,6 @@ class Sandbox(Seeding):
         self.traffic.stopping.set()
         for server in self._servers:
             server.stop()
-        self._close()
-
-    def _close(self) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def __enter__(self) -> Sandbox:

@@ -110,3 +110,10 @@ def test_nothing_is_left_after_the_sandbox(sandbox: Sandbox) -> None:
     assert not folder.exists()
     with pytest.raises(requests.ConnectionError):
         requests.get(made.api_url, timeout=10)
+
+
+def test_a_port_that_is_taken_is_an_error_and_leaves_nothing(sandbox: Sandbox) -> None:
+    port = int(sandbox.files_url.rpartition(":")[2])
+    with pytest.raises(OSError, match="in use"):
+        Sandbox(files_port=port)
+    assert sandbox.put_file("still there") == f"{sandbox.files_url}/still%20there"
