@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from clearml import Task
@@ -39,16 +40,33 @@ def record_packages() -> None:
 
     The SDK would else guess them from the imports of the script alone.
     """
-    pins = []
-    for name in (*NEEDED, *STORAGE_CLIENTS):
-        try:
-            pins.append(f"{name}=={version(name)}")
-        except PackageNotFoundError:
-            continue
     # The SDK reads the file later, from a thread of its own; the system's temporary folder outlives the process.
     with tempfile.NamedTemporaryFile("w", suffix="-requirements.txt", delete=False) as file:
-        file.write("\n".join(pins) + "\n")
+        file.write("\n".join(packages()) + "\n")
     Task.force_requirements_env_freeze(force=True, requirements_file=file.name)
+
+
+def packages() -> list[str]:
+    """Return the packages as they are installed here, and all that these need.
+
+    The agent's old pip does not look whether what it takes for one package suits the others: this set does.
+    """
+    found: dict[str, str] = {}
+    waiting = [*NEEDED, *STORAGE_CLIENTS]
+    while waiting:
+        name = waiting.pop(0)
+        try:
+            package = distribution(name)
+        except PackageNotFoundError:
+            continue
+        plain = re.sub(r"[-_.]+", "-", name).lower()
+        if plain not in found:
+            # A version with a local part is on no index.
+            found[plain] = name if "+" in package.version else f"{name}=={package.version}"
+            # Those for other platforms and Pythons are not installed here; those of extras nobody asked for.
+            needs = [line for line in package.requires or [] if not re.search(r"\bextra\s*==", line)]
+            waiting += [found_name[0] for line in needs if (found_name := re.match(r"[\w.-]+", line))]
+    return list(found.values())
 
 
 def check_code(script: Path) -> None:
