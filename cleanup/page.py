@@ -82,7 +82,7 @@ class Page:
             {
                 "last_cycle": f"{result.started:%Y-%m-%d %H:%M:%S} UTC",
                 "last_ok": result.ok,
-                "last_error": result.interrupted or "".join(row[2] for row in failed.rows[:1]),
+                "last_error": one_line(result.interrupted or "".join(row[2] for row in failed.rows[:1])),
                 **{f"last_{name}": value for name, value in shown_numbers(result).items()},
             }
         )

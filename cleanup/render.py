@@ -72,12 +72,12 @@ def _kept(result: CycleResult) -> list[str]:
         if many == 1:
             lines.append(f"Kept 1 task: {_named(entry.task)}: {one_line(entry.reason)}")
         else:
-            lines.append(f"Kept {many} tasks: {one_line(reason)}; one is {_named(entry.task)}")
+            lines.append(f"Kept {many} tasks: {one_line(reason)}; such as {_named(entry.task)}")
     return lines
 
 
 def _named(task: Planned) -> str:
-    return f"{one_line(task.name, 80)} ({task.id})"
+    return f"{tables.task_name(task)} ({task.id})"
 
 
 def _failed_tasks(result: CycleResult, web: str) -> Iterable[str]:
@@ -89,8 +89,8 @@ def _failed_tasks(result: CycleResult, web: str) -> Iterable[str]:
         yield f"… and {len(result.failed) - LINES} more that failed: see the table of failures, or --output json"
     if result.failed:
         yield (
-            f"{plural(len(result.failed), 'task')} failed and stayed; the next cycle tries again. What to do: "
-            'see "When files cannot be deleted" in the README'
+            f"{plural(len(result.failed), 'task')} failed and stayed; the next cycle tries again. "
+            "Where files cannot be deleted, the README says what to do"
         )
 
 

@@ -34,7 +34,7 @@ def going(result: CycleResult, limit: int, web: str = "") -> Table:
     """Return the tasks that went, or in a dry run would, oldest first."""
     rows = [
         [
-            entry.task.name,
+            task_name(entry.task),
             entry.task.id,
             project_name(entry.task, result),
             entry.task.status,
@@ -57,14 +57,14 @@ def going(result: CycleResult, limit: int, web: str = "") -> Table:
 def staying(result: CycleResult, limit: int, web: str = "") -> Table:
     """Return the tasks that matched and stay, each with the reason."""
     shown = result.kept[:limit]
-    rows = [[entry.task.name, entry.task.id, project_name(entry.task, result), entry.reason] for entry in shown]
+    rows = [[task_name(entry.task), entry.task.id, project_name(entry.task, result), entry.reason] for entry in shown]
     links = [task_url(web, entry.task) for entry in shown]
     return Table("kept", ("task", "id", "project", "why it stays"), rows, links, len(result.kept) - len(rows))
 
 
 def failures(result: CycleResult, limit: int, web: str = "") -> Table:
     """Return all that went wrong: tasks first, then files left behind, storages out of reach, and other errors."""
-    rows = [[entry.task.name, entry.task.id, entry.error] for entry in result.failed]
+    rows = [[task_name(entry.task), entry.task.id, entry.error] for entry in result.failed]
     links = [task_url(web, entry.task) for entry in result.failed]
     rows += [["file left behind", file.task, f"{file.address}: {file.error}"] for file in left_behind(result)]
     rows += [["storage out of reach", "", f"{name}: {why}"] for name, why in result.unreachable.items()]
@@ -100,6 +100,11 @@ def left_behind(result: CycleResult) -> list[FailedFile]:
     """Return the files that could not be deleted and whose tasks went all the same, as ignore_file_errors asks."""
     gone = {entry.task.id for entry in result.deleted}
     return [file for file in result.failed_files if file.task in gone]
+
+
+def task_name(task: Planned) -> str:
+    """Return a task's name as people can read it: on one line, not too long, never empty."""
+    return one_line(task.name, 80) or "(no name)"
 
 
 def task_url(web: str, task: Planned) -> str:
