@@ -146,13 +146,15 @@ class Collection:
         )
         return (*keys, self._created[entity_id])
 
+    def _keys_by(self, parts: tuple[str, ...], missing: int) -> Callable[[str], tuple[int, Any]]:
+        return lambda entity_id: sort_key(self._items[entity_id], parts, missing)
+
     def ordered(self, ids: Iterable[str], order: Order) -> list[str]:
         """One stable sort a field, the last field first: faster than comparing whole keys."""
         result = sorted(ids, key=self._created.__getitem__)
         for place, (parts, descending) in reversed(list(enumerate(order))):
             missing = 0 if descending else missing_at(place)
-            keys = {item: sort_key(self._items[item], parts, missing) for item in result}
-            result.sort(key=keys.__getitem__, reverse=descending)
+            result.sort(key=self._keys_by(parts, missing), reverse=descending)
         return result
 
     def listing(self, name: str, make: Callable[[], tuple[Test, Order]]) -> list[str]:
