@@ -1,0 +1,128 @@
+"""The voice of the service: its lines, its bar, its JSON, and that nobody listening is no reason to stop."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pty
+import sys
+
+import pytest
+
+from cleanup import report as report_module
+from cleanup.errors import ServerUnreachable
+from cleanup.figures import as_json
+from cleanup.report import Report
+from tests.report.results import CASES, dry_run, real
+
+
+class Closed(io.StringIO):
+    """The other end of a pipe has gone."""
+
+    def write(self, text: str) -> int:
+        raise BrokenPipeError
+
+
+def tell_all(report: Report) -> None:
+    for result in (real(), dry_run()):
+        report.starting()
+        report.planned(result, 8)
+        report.batch_done(result, 8, 8)
+        report.finished(result)
+    report.failed(ServerUnreachable("away"), "where", retry_in=30)
+    report.waiting(5)
+
+
+def test_a_pipe_that_nobody_reads_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", Closed())
+    report = Report(json_to=Closed())
+    tell_all(report)
+    with pytest.raises(BrokenPipeError):
+        print("the pipe is one that breaks")
+
+
+def test_a_console_of_ascii_shows_what_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
+    tell_all(Report())
+    told = raw.getvalue().decode("ascii")
+    assert "<img src=x onerror=alert(1)> & more" in told
+    assert "?? ??? ???" in told
+
+
+def test_one_line_a_batch_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    report = Report()
+    report.planned(real(), 600)
+    for done in (200, 400, 600):
+        report.batch_done(real(), done, 600)
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert out.splitlines() == [
+        "Deleting 600 tasks",
+        "200 of 600 tasks looked at: 2 deleted, 3 kept, 3 failed",
+        "400 of 600 tasks looked at: 2 deleted, 3 kept, 3 failed",
+        "600 of 600 tasks looked at: 2 deleted, 3 kept, 3 failed",
+    ]
+
+
+def terminal(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Make stderr a terminal; return the end from which one sees it."""
+    seen, stderr = pty.openpty()
+    monkeypatch.setattr(sys, "stderr", os.fdopen(stderr, "w"))
+    return seen
+
+
+def test_a_bar_instead_of_the_lines_on_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = terminal(monkeypatch)
+    report = Report()
+    report.planned(real(), 600)
+    for done in (200, 400, 600):
+        report.batch_done(real(), done, 600)
+    report.planned(real(), 5)
+    report.finished(real())
+    out = capsys.readouterr().out
+    assert "looked at" not in out
+    assert out.startswith("Deleting 600 tasks\nDeleting 5 tasks\nCleanup finished")
+    shown = os.read(seen, 100_000).decode()
+    assert "600" in shown
+    assert "task" in shown
+    assert "\n" not in shown
+
+
+def test_no_bar_for_an_agent(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = terminal(monkeypatch)
+    monkeypatch.setattr(report_module.Task, "running_locally", staticmethod(lambda: False))
+    report = Report()
+    report.planned(real(), 600)
+    report.batch_done(real(), 200, 600)
+    assert "200 of 600 tasks looked at" in capsys.readouterr().out
+    os.write(sys.stderr.fileno(), b"end")
+    assert os.read(seen, 100_000) == b"end"
+
+
+def test_each_cycle_is_one_json_document_with_everything() -> None:
+    document = io.StringIO()
+    Report(json_to=document).finished(real())
+    assert json.loads(document.getvalue()) == as_json(real())
+
+
+def test_a_cycle_that_could_not_be_done_is_a_json_document_too(capsys: pytest.CaptureFixture[str]) -> None:
+    document = io.StringIO()
+    Report(json_to=document).failed(ServerUnreachable("the server is away"))
+    assert json.loads(document.getvalue()) == {"ok": False, "error": "the server is away"}
+    assert capsys.readouterr().out == "The cycle failed: the server is away\n"
+
+
+def test_an_error_without_words_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    Report().failed(KeyError(), retry_in=15)
+    assert capsys.readouterr().out == "The cycle failed: KeyError; trying again in 15 seconds\n"
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if CASES[name].dry_run])
+def test_a_dry_run_ends_with_how_to_do_it_for_real(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Report().finished(CASES[name])
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("Nothing was deleted. To delete for real: run it again without --dry-run")
