@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import sys
@@ -219,6 +220,10 @@ def _give_up(server: Server) -> NoReturn:
 @contextlib.contextmanager
 def json_on_stdout(wanted: bool) -> Iterator[TextIO | None]:
     """Yield the real stdout for JSON if ``wanted``; all that is printed meanwhile goes to stderr then."""
+    for stream in (sys.stdout, sys.stderr):
+        # A name that the console cannot write must not cost its whole line: the SDK drops that without a word.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     if not wanted:
         yield None
         return

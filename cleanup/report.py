@@ -48,7 +48,7 @@ class Report:
         else:
             verb = "would be deleted" if result.dry_run else "deleted"
             _say(
-                f"{done} of {total} tasks looked at: {len(result.deleted)} {verb}, {len(result.kept)} kept, "
+                f"{done} of {plural(total, 'task')} looked at: {len(result.deleted)} {verb}, {len(result.kept)} kept, "
                 f"{len(result.failed)} failed"
             )
         if self._page:
@@ -102,10 +102,7 @@ def _own_terminal() -> TextIO | None:
 
 
 def _say(*lines: str, to: TextIO | None = None) -> None:
-    """Print ``lines`` whatever the other end is: one that reads no more, or only ASCII, must not end the service."""
+    """Print ``lines``. That nobody reads them any more must not end the service."""
     for line in lines:
         with contextlib.suppress(OSError):
-            try:
-                print(line, file=to, flush=True)
-            except UnicodeEncodeError:
-                print(line.encode("ascii", "replace").decode(), file=to, flush=True)
+            print(line, file=to, flush=True)

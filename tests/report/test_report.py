@@ -42,15 +42,6 @@ def test_a_pipe_that_nobody_reads_ends_nothing(monkeypatch: pytest.MonkeyPatch) 
         print("the pipe is one that breaks")
 
 
-def test_a_console_of_ascii_shows_what_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
-    raw = io.BytesIO()
-    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
-    tell_all(Report())
-    told = raw.getvalue().decode("ascii")
-    assert "<img src=x onerror=alert(1)> & more" in told
-    assert "?? ??? ???" in told
-
-
 def test_one_line_a_batch_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     report = Report()
     report.planned(real(), 600)
