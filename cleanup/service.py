@@ -93,7 +93,7 @@ class Service:
             outcome = self._cycle()
             if isinstance(outcome, Stopped) or self.stop.is_set():
                 backoff = 0.0
-            elif _server_away(outcome):
+            elif self._server_away(outcome):
                 # Not the period: that may be a day, and the server is back long before, with its archive waiting.
                 backoff = min(backoff * 2 or FIRST_WAIT, LONGEST_WAIT)
             else:
@@ -107,6 +107,11 @@ class Service:
             rest = self._settings.cleanup_period_in_days * DAY - (self._seconds() - begun)
             if not self.stop.is_set():
                 self._wait(min(backoff or max(rest, SHORTEST_PERIOD), threading.TIMEOUT_MAX))
+
+    def _server_away(self, outcome: CycleResult | Exception) -> bool:
+        if isinstance(outcome, CycleResult):
+            return bool(outcome.interrupted) or not (outcome.ok or self._server.alive())
+        return isinstance(outcome, (ServerUnreachable, CredentialsError))
 
     def _cycle(self) -> CycleResult | Exception:
         """Run one cycle; return its result, or what ended it."""
@@ -122,12 +127,6 @@ class Service:
         except Exception as error:
             # One bad cycle, or a mistake of this program in it, must not end the service.
             return error
-
-
-def _server_away(outcome: CycleResult | Exception) -> bool:
-    if isinstance(outcome, CycleResult):
-        return bool(outcome.interrupted)
-    return isinstance(outcome, (ServerUnreachable, CredentialsError))
 
 
 def _details(error: Exception) -> str:

@@ -42,12 +42,12 @@ def test_what_the_script_enqueues_runs_in_an_agents_own_environment_until_it_is_
 
         with agent(sandbox, agents_home, "execute", "--id", task["id"], log=tmp_path / "agent.log") as worker:
             worker.until(lambda: archive.gone == archive.drafts)
-            worker.until(lambda: "last_cycle" in task["hyperparams"].get("properties", {}))
-            assert task["status"] == "in_progress"
+            worker.until(lambda: "last_cycle" in sandbox.tasks[task["id"]]["hyperparams"].get("properties", {}))
+            assert sandbox.tasks[task["id"]]["status"] == "in_progress"
             WebUI(sandbox).abort(task["id"])
             worker.exit_code(within=60)
         assert "Stopped as asked, between two requests" in worker.output
-        assert task["status"] == "stopped"
+        assert sandbox.tasks[task["id"]]["status"] == "stopped"
         assert archive.gone == archive.drafts
         assert archive.on_disk(archive.drafts) == set()
         kept = archive.done | archive.others
@@ -82,28 +82,27 @@ def test_clones_of_the_template_run_as_edited_on_an_agent_that_watches_the_queue
 
         command = ("daemon", "--queue", "services", "--foreground")
         with agent(sandbox, agents_home, *command, log=tmp_path / "agent.log") as worker:
-            tasks = sandbox.tasks
-            worker.until(lambda: tasks[wrong]["status"] == "failed")
+            worker.until(lambda: sandbox.tasks[wrong]["status"] == "failed")
             assert archive.gone == set()
             message = "Wrong settings, nothing was deleted: delete_threshold_days = '9O'"
 
-            worker.until(lambda: tasks[once]["status"] == "completed")
-            assert tasks[wrong]["status"] == "failed"
-            assert tasks[wrong]["status_message"].startswith(message)
+            worker.until(lambda: sandbox.tasks[once]["status"] == "completed")
+            assert sandbox.tasks[wrong]["status"] == "failed"
+            assert sandbox.tasks[wrong]["status_message"].startswith(message)
             assert archive.gone == archive.drafts | archive.done
             assert archive.on_disk(archive.gone) == set()
             assert archive.on_disk(archive.others) == {path for one in archive.others for path in archive.files[one]}
 
-            worker.until(lambda: "last_cycle" in tasks[always]["hyperparams"].get("properties", {}))
+            worker.until(lambda: "last_cycle" in sandbox.tasks[always]["hyperparams"].get("properties", {}))
             ui.abort(always)
-            worker.until(lambda: tasks[always]["status"] == "stopped", within=90)
+            worker.until(lambda: sandbox.tasks[always]["status"] == "stopped", within=90)
             again = filled(sandbox, each=1)
             following = ui.clone(always)
             ui.enqueue(following, queue)
             worker.until(lambda: again.gone == again.drafts)
-            assert general(tasks[following])["cleanup_period_in_days"] == "0"
+            assert general(sandbox.tasks[following])["cleanup_period_in_days"] == "0"
 
             worker.signal(signal.SIGTERM)
             worker.exit_code(within=60)
-        assert tasks[following]["status"] in ("stopped", "in_progress")
-        assert template["status"] == "created"
+        assert sandbox.tasks[following]["status"] in ("stopped", "in_progress")
+        assert sandbox.tasks[template["id"]]["status"] == "created"
