@@ -227,7 +227,8 @@ class Batch:
             return
         still = self._qualified({task: plan[task] for task in ready}, LISTED, outcome, _AFTER_FILES)
         for chunk in chunks(self._without_own_models(plan, list(still), ready, outcome), DELETE_AT_ONCE):
-            deletion = self._server.delete(chunk, force=self._settings.force_delete)
+            # Without force the server refuses drafts with published models or children, whose files are gone by now.
+            deletion = self._server.delete(chunk, force=True)
             for task in deletion.deleted:
                 outcome.go(plan[task])
             for task in deletion.gone:

@@ -31,6 +31,7 @@ class Finding:
     broken: list[str]
     leaked: list[str]
     seconds: float
+    cases: int = 1
 
     def as_json(self) -> dict[str, Any]:
         return dict(vars(self))
@@ -39,6 +40,7 @@ class Finding:
 def try_one(rig: Rig, kind: str, attack: Attack) -> Finding:
     """Run one attack on an empty rig."""
     rig.reset()
+    rig.tried = 1
     begun = time.monotonic()
     with captured(rig.said):
         try:
@@ -49,4 +51,4 @@ def try_one(rig: Rig, kind: str, attack: Attack) -> Finding:
     seconds = time.monotonic() - begun
     if seconds > LONGEST:
         broken.append(f"law 5: it took {seconds:.0f} s")
-    return Finding(kind, attack.name, broken, rig.leaked(), seconds)
+    return Finding(kind, attack.name, broken, rig.leaked(), seconds, rig.tried)

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from cleanup.result import CycleResult
 
-_WRITER = re.compile(r"\.([0-9a-f]{32})/")
+_WRITER = re.compile(r"\.([0-9a-f]{32})/(?=artifacts/|models/|metrics/)")
 _UNSURE = "the next cycle sees"
 
 

@@ -39,6 +39,8 @@ class Rig:
         self.local = Path(tempfile.mkdtemp(prefix="faults-")).resolve()
         self.said: list[str] = []
         """Everything that results, exceptions and the log held, for the search for secrets."""
+        self.tried = 1
+        """The cases in the attack that runs."""
         self.forbidden: set[str] = set()
         """Paths that the file server may not delete."""
         self._configure()
@@ -215,7 +217,14 @@ def prepare() -> None:
     botocore.endpoint.time = _NoTime()  # type: ignore[attr-defined]
     # A session reads its data files each time; hundreds of cycles share one.
     session = boto3.Session()
+    making, client = threading.Lock(), session.client
+    session.client = lambda *args, **more: _locked(making, client, *args, **more)  # type: ignore[method-assign]
     boto3.Session = lambda profile_name=None: session  # type: ignore[assignment,misc]
+
+
+def _locked(lock: threading.Lock, act: Callable[..., Any], *args: Any, **more: Any) -> Any:
+    with lock:
+        return act(*args, **more)
 
 
 class _NoTime:

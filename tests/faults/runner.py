@@ -18,12 +18,12 @@ ROOT = Path(__file__).parents[2]
 
 def attacks_of(kind: str) -> Iterator[Attack]:
     """Yield the attacks of a kind."""
-    from tests.faults import kills, matrix
+    from tests.faults import kills, matrix, worlds
 
-    return {"faults": matrix.attacks, "kills": kills.kills, "cuts": kills.cuts}[kind]()
+    return {"faults": matrix.attacks, "kills": kills.kills, "cuts": kills.cuts, "worlds": worlds.attacks}[kind]()
 
 
-KINDS = ("faults", "kills", "cuts")
+KINDS = ("faults", "kills", "cuts", "worlds")
 
 
 def chosen(kind: str, most: int, only: str = "") -> list[Attack]:
