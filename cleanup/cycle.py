@@ -24,8 +24,11 @@ BATCH = 200
 PASSES = 10
 """So often a cycle lists again for what came or was shifted meanwhile: a bound for a server that lists for ever."""
 
-BROKEN_BATCHES = 3
-"""After so many batches in a row in which nothing works, the cycle gives up: it is the server and not a task."""
+FAILED_ALONE = 10
+"""After so many tasks in a row that the server fails at one by one, the rest of a batch is not tried in this cycle."""
+
+HOPELESS = 30
+"""After so many of them, and no batch in between in which anything works, the cycle gives up: it is the server."""
 
 
 class Watcher(Protocol):
@@ -89,7 +92,7 @@ class _Cycle:
         self._storage_name = batch.storage_name
         self._seen: set[str] = set()
         self._pending: dict[str, Planned] = {}
-        self._broken = 0
+        self._failed_alone = 0
 
     def run(self) -> None:
         """List, work the list off, and list again until nothing new comes."""
@@ -152,14 +155,14 @@ class _Cycle:
             self._attempt(tasks, last_wait, outcome)
         finally:
             self._take(outcome)
-        self._broken = self._broken + 1 if outcome.all_failed else 0
-        if self._broken >= BROKEN_BATCHES:
-            raise ServerUnreachable(f"nothing worked in {BROKEN_BATCHES} batches in a row, last: {outcome.last_error}")
+        self._failed_alone = self._failed_alone + outcome.failures_alone if outcome.all_failed else 0
+        if self._failed_alone >= HOPELESS:
+            raise ServerUnreachable(f"nothing worked for {HOPELESS} tasks in a row, last: {outcome.last_error}")
         return outcome.deferred
 
     def _attempt(self, tasks: Sequence[Planned], last_wait: bool, outcome: BatchOutcome) -> None:
         """Run the batch; if the server fails at it, take it apart until the one task that it fails at is alone."""
-        if outcome.failures_alone >= BROKEN_BATCHES:
+        if outcome.failures_alone >= FAILED_ALONE:
             outcome.fail(tasks, outcome.last_error)
             return
         try:
@@ -176,6 +179,8 @@ class _Cycle:
             half = len(tasks) // 2
             self._attempt(tasks[:half], last_wait, outcome)
             self._attempt(tasks[half:], last_wait, outcome)
+        else:
+            outcome.failures_alone = 0
 
     def _take(self, outcome: BatchOutcome) -> None:
         """Add what became of a batch to the result, and take its tasks off the list of those to come."""

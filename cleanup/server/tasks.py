@@ -70,14 +70,7 @@ class Tasks:
 
     def read(self, ids: Sequence[str], fields: Sequence[str]) -> dict[str, Task]:
         """Return those of ``ids`` that are archived now."""
-        found: dict[str, Task] = {}
-        for chunk in chunks(ids, PAGE):
-            answer = self._client.tasks.get_all(
-                id=chunk, system_tags=["archived"], search_hidden=True,
-                only_fields=list(fields), page=0, page_size=PAGE, **EXTRA,
-            )  # fmt: skip
-            asked = set(chunk)
-            found.update({task.id: task for task in parsed(rows(answer), parse_task) if task.id in asked})
+        found = {task.id: task for task in self._named(ids, fields, system_tags=["archived"])}
         if ARTIFACTS in fields:
             for task in [task for task in found.values() if not task.artifacts_listed]:
                 found[task.id] = replace(task, artifacts=self._artifacts_of(task.id))
@@ -97,13 +90,19 @@ class Tasks:
 
     def existing(self, ids: Iterable[str]) -> set[str]:
         """Return those of ``ids`` that are tasks on the server, archived or not."""
-        found: set[str] = set()
-        for chunk in chunks(sorted(filter(is_id, ids)), PAGE):
-            answer = self._client.tasks.get_all(
-                id=chunk, search_hidden=True, only_fields=["id"], page=0, page_size=PAGE, **EXTRA
-            )
-            found.update(task.id for task in parsed(rows(answer), parse_task))
-        return found
+        return {task.id for task in self._named(sorted(filter(is_id, ids)), ["id"])}
+
+    def _named(self, ids: Sequence[str], fields: Sequence[str], **filters: Any) -> Iterator[Task]:
+        """Yield those of ``ids`` that match. A server may cut the page short: the rest is asked for while some come."""
+        for chunk in chunks(ids, PAGE):
+            rest = chunk
+            while rest:
+                answer = self._client.tasks.get_all(
+                    id=rest, search_hidden=True, only_fields=list(fields), page=0, page_size=PAGE, **filters, **EXTRA
+                )
+                found = {task.id: task for task in parsed(rows(answer), parse_task) if task.id in rest}
+                yield from found.values()
+                rest = [task for task in rest if task not in found] if found else []
 
     def datasets_in_use(self) -> dict[str, set[str]]:
         """Return the dataset versions that others are built on, each with the versions, archived or not, that are.

@@ -202,11 +202,22 @@ def test_a_batch_is_read_by_id_with_the_same_condition(api: Api, connect: Connec
     found = connect().tasks.read([task_id(1), task_id(2), task_id(3)], WITH_FILES)
 
     assert set(found) == {task_id(1), task_id(2)}
-    (body,) = api.bodies("tasks.get_all")
+    body, again = api.bodies("tasks.get_all")
     assert body["id"] == [task_id(1), task_id(2), task_id(3)]
+    assert again["id"] == [task_id(3)]
     assert body["system_tags"] == ["archived"]
     assert body["search_hidden"] is True
     assert set(body["only_fields"]) == set(WITH_FILES)
+
+
+@pytest.mark.parametrize("cap", [1, 3, 9])
+def test_a_batch_is_read_whole_however_short_the_servers_pages_are(api: Api, connect: Connect, cap: int) -> None:
+    api.on("tasks.get_all", lambda body: {"tasks": [{"id": task} for task in body["id"] if task != "x"][:cap]})
+    ids = [task_id(number) for number in range(10)]
+    server = connect()
+
+    assert list(server.tasks.read([*ids, "x"], LISTED)) == ids
+    assert server.tasks.existing([*ids, "x"]) == set(ids)
 
 
 def test_nothing_to_read_is_no_request(api: Api, connect: Connect) -> None:
@@ -254,7 +265,7 @@ def test_existing_tasks_are_found_hidden_or_not(api: Api, connect: Connect) -> N
     api.on("tasks.get_all", {"tasks": [{"id": task_id(1)}]})
 
     assert connect().tasks.existing([task_id(1), task_id(2), "__DELETED__x", "-y", ""]) == {task_id(1)}
-    (body,) = api.bodies("tasks.get_all")
+    body = api.bodies("tasks.get_all")[0]
     assert body["id"] == [task_id(1), task_id(2)]
     assert body["search_hidden"] is True
     assert "system_tags" not in body

@@ -1,0 +1,196 @@
+"""What others do to tasks while a cycle works: the last look before each step counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+
+from cleanup import selection
+from cleanup.sandbox import Fault
+from cleanup.sandbox.values import stamp
+from tests.cycle.world import World, errors, exit_code, ids, reasons
+
+Change = Callable[[World, str], None]
+
+
+def unarchive(world: World, task: str) -> None:
+    world.sandbox.edit_task(task, system_tags=[])
+
+
+def rerun(world: World, task: str) -> None:
+    now = stamp(datetime.now(timezone.utc))
+    world.sandbox.edit_task(task, status="in_progress", status_changed=now, last_update=now, last_change=now)
+
+
+def tag(world: World, task: str) -> None:
+    world.sandbox.edit_task(task, tags=["keep"])
+
+
+def make_public(world: World, task: str) -> None:
+    world.sandbox.edit_task(task, company="")
+
+
+CHANGES = [
+    pytest.param(unarchive, f"{selection.CHANGED}not archived", id="unarchived"),
+    pytest.param(rerun, f"{selection.CHANGED}not past the threshold", id="run again"),
+    pytest.param(tag, "has the tag keep", id="tagged"),
+    pytest.param(make_public, selection.PUBLIC, id="made public"),
+]
+
+
+def once(world: World, at: Callable[[str, dict[str, Any]], bool], act: Callable[[], None]) -> None:
+    """Let ``act`` happen when the first request comes that ``at`` accepts, before the server answers it."""
+    done: list[bool] = []
+
+    def hook(endpoint: str, body: dict[str, Any]) -> None:
+        if not done and at(endpoint, body):
+            done.append(True)
+            act()
+
+    world.sandbox.on_request = hook
+
+
+def batch_is_read(endpoint: str, body: dict[str, Any]) -> bool:
+    return endpoint == "tasks.get_all" and bool(body.get("id")) and "execution.artifacts" in body["only_fields"]
+
+
+def files_are_deleted(endpoint: str, body: dict[str, Any]) -> bool:
+    return endpoint.startswith("files.")
+
+
+def tasks_are_deleted(endpoint: str, body: dict[str, Any]) -> bool:
+    return endpoint in ("tasks.delete", "tasks.delete_many")
+
+
+@pytest.mark.parametrize(("change", "reason"), CHANGES)
+def test_a_task_changed_after_it_was_listed_keeps_all_its_files(world: World, change: Change, reason: str) -> None:
+    tasks = [world.add_full(f"{number}") for number in range(5)]
+    files = world.files_of(tasks[2])
+    once(world, batch_is_read, lambda: change(world, tasks[2]))
+    result = world.clean(keep_tags="keep")
+
+    assert set(world.sandbox.tasks) == {tasks[2]}
+    assert world.sandbox.files() == files
+    assert reasons(result) == {tasks[2]: reason}
+    assert exit_code(result) == 0
+
+
+@pytest.mark.parametrize(("change", "reason"), CHANGES)
+def test_a_task_changed_while_its_files_go_stays_and_says_so(world: World, change: Change, reason: str) -> None:
+    tasks = [world.add_full(f"{number}") for number in range(5)]
+    once(world, files_are_deleted, lambda: change(world, tasks[2]))
+    result = world.clean(keep_tags="keep")
+
+    assert set(world.sandbox.tasks) == {tasks[2]}
+    assert reasons(result) == {tasks[2]: f"{reason}, after its files were deleted"}
+
+
+def test_a_task_that_others_delete_after_the_listing_is_gone_already(world: World) -> None:
+    tasks = [world.add_full(f"{number}") for number in range(5)]
+    once(world, batch_is_read, lambda: world.sandbox.remove_task(tasks[2]))
+    result = world.clean()
+
+    assert world.sandbox.tasks == {}
+    assert reasons(result) == {tasks[2]: selection.GONE}
+    assert exit_code(result) == 0
+
+
+def test_a_task_that_others_delete_in_the_last_moment_is_gone_already(world: World) -> None:
+    tasks = [world.add_full(f"{number}") for number in range(5)]
+    once(world, tasks_are_deleted, lambda: world.sandbox.remove_task(tasks[2]))
+    result = world.clean()
+
+    assert world.sandbox.tasks == {}
+    assert world.sandbox.files() == set()
+    assert ids(result.deleted) == {*tasks} - {tasks[2]}
+    assert exit_code(result) == 0
+
+
+def test_a_task_archived_while_the_cycle_works_is_reached_by_it(world: World) -> None:
+    world.add_full()
+    late = world.add_full("late", archived=False)
+    once(world, tasks_are_deleted, lambda: world.sandbox.edit_task(late, system_tags=["archived"]))
+    result = world.clean()
+
+    assert world.sandbox.tasks == {}
+    assert world.sandbox.files() == set()
+    assert (result.matched, len(result.deleted)) == (2, 2)
+
+
+def test_tasks_that_others_delete_while_the_list_is_read_hide_none(world: World) -> None:
+    tasks = [world.add(f"{number}", age_days=100 - number / 100) for number in range(1200)]
+
+    def remove() -> None:
+        for task in tasks[:300]:
+            world.sandbox.remove_task(task)
+
+    once(world, lambda endpoint, body: endpoint == "tasks.get_all" and body.get("page") == 1, remove)
+    result = world.clean()
+
+    assert world.sandbox.tasks == {}
+    assert ids(result.deleted) == set(tasks[300:])
+
+
+@pytest.mark.parametrize("change", [unarchive, rerun])
+def test_a_model_that_someone_begins_to_use_in_time_keeps_its_file(world: World, change: Change) -> None:
+    maker, user = world.add("maker"), world.add("user", archived=False)
+    model = world.sandbox.add_model(maker, "weights")
+    world.sandbox.add_artifact(maker, "data")
+    once(world, batch_is_read, lambda: world.sandbox.use_model(user, model))
+    world.clean()
+
+    assert set(world.sandbox.tasks) == {user}
+    assert world.sandbox.files() == {world.path(world.sandbox.models[model]["uri"])}
+
+
+def test_a_server_lost_in_the_middle_interrupts_and_the_next_cycle_finishes(world: World) -> None:
+    tasks = [world.add_full(f"{number}") for number in range(300)]
+    world.sandbox.inject(Fault("*", "drop", times=None, after=40))
+    first = world.clean()
+
+    assert first.interrupted
+    assert exit_code(first) == 3
+    left = set(world.sandbox.tasks)
+    assert left
+    assert not world.files_of(*(set(tasks) - left))
+    world.sandbox.clear_faults()
+    second = world.clean()
+    assert world.sandbox.tasks == {}
+    assert world.sandbox.files() == set()
+    assert exit_code(second) == 0
+
+
+@pytest.mark.parametrize("how_many", [1, 2, 3, 9])
+def test_tasks_that_the_server_cannot_even_read_stop_no_other(world: World, how_many: int) -> None:
+    tasks = [world.add_full(f"{age}", age_days=age) for age in range(40, 80)]
+    bad = set(tasks[-how_many:])
+    world.sandbox.inject(Fault("tasks.get_all", times=None, match=lambda body: bool(bad & set(body.get("id") or []))))
+    result = world.clean()
+
+    assert set(world.sandbox.tasks) == bad
+    assert set(errors(result)) == bad
+    assert len(world.files_of(*bad)) == 6 * how_many
+
+
+@pytest.mark.parametrize("how_many", [3, 9])
+def test_with_a_limit_of_one_unreadable_tasks_starve_no_other(world: World, how_many: int) -> None:
+    tasks = [world.add(f"{age}", age_days=age) for age in range(40, 55)]
+    bad = set(tasks[-how_many:])
+    world.sandbox.inject(Fault("tasks.get_all", times=None, match=lambda body: bool(bad & set(body.get("id") or []))))
+    result = world.clean(max_tasks_per_cycle=1)
+
+    assert ids(result.deleted) == {tasks[-how_many - 1]}
+
+
+def test_a_server_that_fails_at_every_task_is_not_asked_for_ever(world: World) -> None:
+    for number in range(1000):
+        world.add(f"{number}")
+    world.sandbox.inject(Fault("tasks.get_all", times=None, match=lambda body: bool(body.get("id"))))
+    result = world.clean(network={"attempts": 1})
+
+    assert len(world.sandbox.tasks) == 1000
+    assert exit_code(result) in (1, 3)
+    assert world.sandbox.api_requests < 500
