@@ -1,0 +1,62 @@
+"""Reads configuration files with their commented examples, which people uncomment."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import clearml
+from pyhocon import ConfigFactory
+
+SDK = Path(clearml.__file__).parent
+DEFAULTS = {"sdk": SDK / "config/default/sdk.conf", "api": SDK / "backend_api/config/default/api.conf"}
+
+NOT_IN_DEFAULTS = {
+    "sdk.storage.path_substitution": SDK / "storage/helper.py",
+    "sdk.storage.path_substitution[].registered_prefix": SDK / "storage/helper.py",
+    "sdk.storage.path_substitution[].local_prefix": SDK / "storage/helper.py",
+}
+"""Keys that the SDK reads although its default configuration has none of them, and the file that reads them."""
+
+_CODE = re.compile(r'[\[\]{}],?$|\{.*\},?$|[a-z_][a-zA-Z0-9_.]*\s*([:=]\s*("[^"]*"|[^\s"]*|[\[{].*)|\{.*)(\s+#.*)?$')
+
+
+def uncommented(text: str) -> str:
+    """The text with every commented line that is configuration and no prose."""
+    lines = []
+    for line in text.splitlines():
+        code = line.strip()
+        if code.startswith("#"):
+            code = code.lstrip("# ")
+            if not _CODE.match(code):
+                continue
+            code += ' ""' if code.endswith(":") else ""
+        lines.append(code)
+    return "\n".join(lines) + "\n"
+
+
+def parsed(text: str) -> dict[str, Any]:
+    return dict(ConfigFactory.parse_string(text).as_plain_ordered_dict())
+
+
+def keys(tree: Any, prefix: str = "") -> Iterator[str]:
+    """Every key as a dotted path; an item of a list is `[]`."""
+    if isinstance(tree, Mapping):
+        for name, value in tree.items():
+            path = f"{prefix}.{name}".strip(".")
+            yield path
+            yield from keys(value, path)
+    elif isinstance(tree, list):
+        for item in tree:
+            yield from keys(item, f"{prefix}[]")
+
+
+def known_keys() -> set[str]:
+    """The keys of the SDK's default configuration, its commented examples included, and those it reads besides."""
+    found = set(NOT_IN_DEFAULTS)
+    for section, path in DEFAULTS.items():
+        for text in (path.read_text(), uncommented(path.read_text())):
+            found |= {f"{section}.{key}" for key in keys(parsed(text))}
+    return found | set(DEFAULTS)
