@@ -146,6 +146,24 @@ def test_a_model_that_someone_begins_to_use_in_time_keeps_its_file(world: World,
     assert world.sandbox.files() == {world.path(world.sandbox.models[model]["uri"])}
 
 
+@pytest.mark.parametrize("at", [batch_is_read, files_are_deleted, tasks_are_deleted])
+def test_tokens_that_the_server_takes_back_in_the_middle_are_renewed(
+    world: World, at: Callable[[str, dict[str, Any]], bool]
+) -> None:
+    for number in range(5):
+        world.add_full(f"{number}")
+
+    def take_back() -> None:
+        world.sandbox._authority._signing_key = b"another key"
+
+    once(world, at, take_back)
+    result = world.clean()
+
+    assert (world.sandbox.tasks, world.sandbox.files()) == ({}, set())
+    assert (len(result.deleted), exit_code(result)) == (5, 0)
+    assert world.sandbox.requests["auth.login"] >= 2
+
+
 def test_a_server_lost_in_the_middle_interrupts_and_the_next_cycle_finishes(world: World) -> None:
     tasks = [world.add_full(f"{number}") for number in range(300)]
     world.sandbox.inject(Fault("*", "drop", times=None, after=40))

@@ -1,0 +1,113 @@
+"""A dry run changes nothing, and tells what the cycle after it does."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from cleanup.result import CycleResult
+from tests.cycle.world import World, errors, ids, reasons
+
+CHANGING = (
+    "delete",
+    "edit",
+    "update",
+    "archive",
+    "add",
+    "create",
+    "reset",
+    "stop",
+    "enqueue",
+    "publish",
+    "POST",
+    "PUT",
+)
+
+
+def crowd(world: World) -> dict[str, str]:
+    """Fill ``world`` with one task of every fate, by name."""
+    sandbox = world.sandbox
+    tasks = {
+        name: world.add_full(name) for name in ("plain", "maker", "user", "chain 1", "chain 2", "published", "both")
+    }
+    tasks |= {name: world.add_full(name, "created") for name in ("draft", "other draft")}
+    tasks["living"] = world.add_full("living", archived=False)
+    tasks["keep"] = world.add_full("keep", tags=["keep"])
+    tasks["public"] = world.add_full("public", public=True)
+    tasks["unreadable"] = world.add_full("unreadable")
+    sandbox.use_model(tasks["living"], sandbox.add_model(tasks["maker"], "used"))
+    sandbox.use_model(tasks["chain 2"], sandbox.add_model(tasks["chain 1"], "used"))
+    sandbox.use_model(tasks["both"], sandbox.add_model(tasks["both"], "itself"))
+    sandbox.add_model(tasks["published"], "best", published=True)
+    sandbox.add_artifact(tasks["plain"], "linked", uri="s3://datasets/cats.zip")
+    same = sandbox.add_model(tasks["plain"], "same")
+    sandbox.add_model(tasks["user"], "same", uri=sandbox.models[same]["uri"])
+    return tasks
+
+
+def told(result: CycleResult) -> dict[str, Any]:
+    """Return all that a result says about the fate of tasks and files."""
+    return {
+        "matched": result.matched,
+        "deleted": Counter(result.deleted),
+        "kept": reasons(result),
+        "failed": errors(result),
+        "force_would_add": result.force_would_add,
+        "files": result.files,
+        "kept_files": result.kept_files,
+        "storages": result.storages,
+        "projects": result.projects,
+    }
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {}, {"force_delete": False}, {"keep_tags": "keep"}, {"max_tasks_per_cycle": 3}, {"projects": "team"},
+        {"delete_linked_files": True}, {"archive_grace_days": 90}, {"delete_threshold_days": 3650},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_dry_run_tells_what_the_cycle_after_it_does(world: World, settings: dict[str, Any]) -> None:
+    crowd(world)
+    if "delete_linked_files" in settings:
+        for task in [task for task in world.sandbox.tasks.values() if task["name"] == "plain"]:
+            world.sandbox.edit_task(task["id"], **{"execution.artifacts": task["execution"]["artifacts"][:2]})
+    planned = world.clean(dry_run=True, **settings)
+    done = world.clean(**settings)
+
+    assert told(planned) == told(done)
+    assert (planned.dry_run, done.dry_run) == (True, False)
+
+
+def test_a_dry_run_changes_nothing_on_server_and_disk(world: World) -> None:
+    crowd(world)
+    before, folders = world.state, world.sandbox.folders()
+    result = world.clean(dry_run=True)
+
+    assert world.state == before
+    assert world.sandbox.folders() == folders
+    assert len(result.deleted) == 11
+
+
+def test_a_dry_run_sends_no_request_that_could_change_anything(world: World) -> None:
+    crowd(world)
+    world.clean(dry_run=True)
+
+    assert world.sandbox.requests
+    assert not [name for name in world.sandbox.requests if any(verb in name.split(".")[1] for verb in CHANGING)]
+
+
+def test_a_dry_run_says_which_storage_it_could_not_reach(world: World) -> None:
+    task = world.add_full()
+    world.sandbox.add_artifact(task, "elsewhere", uri=f"https://nowhere.test/team/old.{task}/artifacts/x/x.bin")
+    result = world.clean(dry_run=True)
+
+    assert set(result.unreachable) == {"https://nowhere.test"}
+    assert "api.files_server" in result.unreachable["https://nowhere.test"]
+    assert result.storages["https://nowhere.test"].deleted == 1
+    assert result.storages[world.sandbox.files_url].deleted == 6
+    assert ids(result.deleted) == {task}
+    assert not result.ok
