@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
@@ -154,7 +155,7 @@ def test_tokens_that_the_server_takes_back_in_the_middle_are_renewed(
         world.add_full(f"{number}")
 
     def take_back() -> None:
-        world.sandbox._authority._signing_key = b"another key"
+        world.sandbox._authority._signing_key = secrets.token_bytes(32)
 
     once(world, at, take_back)
     result = world.clean()
