@@ -70,7 +70,7 @@ class Report:
         """A cycle could not be done at all; ``retry_in``: seconds to the next attempt, 0 for the usual period."""
         self._end_bar()
         said = str(error) or type(error).__name__
-        _say(f"The cycle failed: {said}{f'; trying again in {retry_in:.0f} seconds' if retry_in else ''}")
+        _say(f"The cycle failed: {said}{f'; trying again in {_lasting(retry_in)}' if retry_in else ''}")
         if details:
             _say(details)
         if self._json_to:
@@ -79,8 +79,8 @@ class Report:
             self._page.failed(error)
 
     def waiting(self, seconds: float) -> None:
-        """The server was lost in mid-cycle; the next attempt comes in ``seconds``."""
-        _say(f"Trying again in {seconds:.0f} seconds")
+        """The next cycle comes in ``seconds``."""
+        _say(f"Next cleanup in {_lasting(seconds)}")
 
     def _end_bar(self) -> None:
         if self._bar is not None:
@@ -99,6 +99,13 @@ def _own_terminal() -> TextIO | None:
     except (OSError, ValueError):
         pass
     return None
+
+
+def _lasting(seconds: float) -> str:
+    for unit, length in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.0f} seconds"
 
 
 def _say(*lines: str, to: TextIO | None = None) -> None:

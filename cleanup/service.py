@@ -100,13 +100,14 @@ class Service:
                 backoff = 0.0
             if isinstance(outcome, CycleResult):
                 self._report.finished(outcome)
-                if backoff:
-                    self._report.waiting(backoff)
             elif not isinstance(outcome, Stopped):
                 self._report.failed(outcome, _details(outcome), retry_in=backoff)
             rest = self._settings.cleanup_period_in_days * DAY - (self._seconds() - begun)
             if not self.stop.is_set():
-                self._wait(min(backoff or max(rest, SHORTEST_PERIOD), threading.TIMEOUT_MAX))
+                pause = min(backoff or max(rest, SHORTEST_PERIOD), threading.TIMEOUT_MAX)
+                if isinstance(outcome, CycleResult):
+                    self._report.waiting(pause)
+                self._wait(pause)
 
     def _server_away(self, outcome: CycleResult | Exception) -> bool:
         if isinstance(outcome, CycleResult):

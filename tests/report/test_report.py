@@ -117,3 +117,15 @@ def test_a_dry_run_ends_with_how_to_do_it_for_real(name: str, capsys: pytest.Cap
     Report().finished(CASES[name])
     last = capsys.readouterr().out.splitlines()[-1]
     assert last.startswith("Nothing was deleted. To delete for real: run it again without --dry-run")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(15, "15 seconds"), (119, "119 seconds"), (900, "15.0 minutes"), (86_400, "24.0 hours"), (604_800, "7.0 days")],
+)
+def test_when_the_next_cycle_comes_is_said_in_fitting_units(
+    seconds: float, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Report().waiting(seconds)
+    Report().failed(ServerUnreachable("away"), retry_in=seconds)
+    assert capsys.readouterr().out == f"Next cleanup in {text}\nThe cycle failed: away; trying again in {text}\n"
