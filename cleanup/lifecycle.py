@@ -142,6 +142,8 @@ class Run:
         code = ending.code
         if not Task.running_locally():
             code = _code_for_agent(code, stopped, recorded)
+            if code != ending.code and not stopped:
+                print("This task has failed; what the agent says next is about the process", flush=True)
         if not closed:
             sys.stdout.flush()
             sys.stderr.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import threading
 from collections.abc import Iterator
@@ -93,6 +94,22 @@ def test_tasks_that_fail_make_the_run_fail_and_its_message_says_why(sandbox: San
     assert own(sandbox)["status"] == "failed"
     assert own(sandbox)["status_message"].startswith("Not all could be done: 1 task failed; the first says: ")
     assert "published children" in own(sandbox)["status_message"]
+
+
+def test_wrong_settings_fail_the_task_and_are_json_too_where_json_was_asked_for(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    tasks = archive(sandbox, 3)
+    arguments = (*ONCE, "--delete-threshold-days", "9O", "--output", "json")
+    with service(sandbox, SCRIPT, *arguments, log=tmp_path / "log") as running:
+        assert running.exit_code(SOON) == 2
+    assert own(sandbox)["status"] == "failed"
+    assert own(sandbox)["status_message"].startswith(
+        "Wrong settings, nothing was deleted: delete_threshold_days = '9O'"
+    )
+    [line] = [line for line in running.output.splitlines() if line.startswith("{")]
+    assert json.loads(line) == {"ok": False, "error": own(sandbox)["status_message"]}
+    assert tasks <= set(sandbox.tasks)
 
 
 def test_a_run_that_did_all_is_completed(sandbox: Sandbox, tmp_path: Path) -> None:
