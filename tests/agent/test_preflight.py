@@ -13,7 +13,7 @@ import pytest
 from cleanup.sandbox import Sandbox
 from tests.agent.process import environment_of, service
 from tests.agent.repository import Checkout, copy_project, git, published
-from tests.agent.world import services
+from tests.agent.world import WebUI, services
 
 
 @pytest.fixture
@@ -102,6 +102,14 @@ def test_a_queue_that_no_agent_watches_takes_the_task_with_a_warning(sandbox: Sa
     assert code == 0
     assert "No agent watches the queue 'services' at the moment" in output
     assert task["status"] == "queued"
+
+
+def test_a_queue_that_an_agent_watches_takes_the_task_without_a_warning(sandbox: Sandbox, checkout: Checkout) -> None:
+    [queue] = sandbox.queues
+    WebUI(sandbox).register_agent("an agent", queue)
+    code, output, task = run(sandbox, checkout.script)
+    assert (code, task["status"]) == (0, "queued")
+    assert "No agent watches" not in output
 
 
 def test_a_clone_of_a_tag_is_enqueued_as_its_commit_is_on_the_remote(sandbox: Sandbox, tmp_path: Path) -> None:

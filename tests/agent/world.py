@@ -90,3 +90,7 @@ class WebUI:
 
     def abort(self, task: str) -> None:
         self._call("tasks.stop", task=task, status_reason="", status_message="")
+
+    def register_agent(self, name: str, queue: str) -> None:
+        """Not a button: what an agent says first."""
+        self._call("workers.register", worker=name, queues=[queue])

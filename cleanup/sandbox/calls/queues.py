@@ -92,7 +92,13 @@ def status_report(store: Store, body: Body) -> Body:
 
 
 def workers(store: Store, _body: Body) -> Body:
-    return {"workers": list(store.workers.values())}
+    """Registered are ids of queues; told are their names and how much waits in them too."""
+    return {"workers": [{**held, "queues": _shown(store, held["queues"])} for held in store.workers.values()]}
+
+
+def _shown(store: Store, queues: list[str]) -> list[Body]:
+    known = [queue for queue in map(store.queues.get, queues) if queue is not None]
+    return [{"id": queue["id"], "name": queue["name"], "num_tasks": len(queue["entries"])} for queue in known]
 
 
 def runtime_properties(_store: Store, _body: Body) -> Body:
