@@ -15,6 +15,9 @@ from cleanup.text import without_secrets
 MISSING = 101
 """Subcode of 400: there is no task with this id."""
 
+IN_VAIN = 3
+"""After so many tasks in a row at which every attempt failed, one attempt a task must do."""
+
 _OPTIONS = {
     "move_to_trash": False,
     "delete_output_models": True,
@@ -43,6 +46,7 @@ class Deleter:
 
     def __init__(self, client: APIClient, network: Network) -> None:
         self._client, self._network = client, network
+        self._in_vain = 0
 
     def delete(self, ids: Sequence[str], *, force: bool) -> Deletion:
         """Delete ``ids``, at most 100, which were seen on the server a moment ago.
@@ -75,12 +79,13 @@ class Deleter:
 
         ``unsure``: it may be gone already, by an attempt that had no clear answer.
         """
-        left = self._network.attempts
+        # A server that cannot delete at all would cost every attempt and pause for each task of an archive.
+        attempts = left = self._network.attempts if self._in_vain < IN_VAIN else 1
         pause = self._network.backoff
         while True:
             left -= 1
             try:
-                if left < self._network.attempts - 1:
+                if left < attempts - 1:
                     self._network.pause(pause)
                     pause *= 2
                 if self._client.tasks.delete(task=task, force=force, **_OPTIONS).data.get("deleted") is not True:
@@ -96,13 +101,16 @@ class Deleter:
                     (result.deleted if unsure else result.gone).add(task)
                     return ""
                 unsure = unsure or not _refused(error)
-                if left and (error.code in (0, 429) or error.code >= 500):
+                passing = error.code in (0, 429) or error.code >= 500
+                if left and passing:
                     continue
+                self._in_vain = self._in_vain + 1 if passing else 0
                 # A refusal with a subcode is about this task, which is therefore there.
                 there = _refused(error) and error.subcode
                 result.failed[task] = str(error) if there or not unsure else f"{error}{_NEXT_CYCLE}"
                 return str(error) if isinstance(error, ServerUnreachable) else ""
             else:
+                self._in_vain = 0
                 result.deleted.add(task)
                 return ""
 

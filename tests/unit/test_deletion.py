@@ -228,6 +228,22 @@ def test_a_refused_call_for_many_is_tried_one_by_one_and_surely_did_nothing(api:
     assert "next cycle" not in result.failed["c"]
 
 
+def test_a_server_that_cannot_delete_costs_few_attempts_and_each_task_has_one(
+    old_api: Callable[[str], Api], connect: Connect
+) -> None:
+    api = old_api("2.12")
+    api.on("tasks.delete", Refusal(500, 0, "search engine is down"))
+    ids = [f"t{number}" for number in range(50)]
+    server = connect(attempts=5)
+    result = server.delete(ids, force=True)
+
+    assert set(result.failed) == set(ids)
+    assert [body["task"] for body in api.bodies("tasks.delete")] == [*5 * ["t0"], *5 * ["t1"], *5 * ["t2"], *ids[3:]]
+
+    api.on("tasks.delete", one_by_one(set(), b=[Refusal(503)]))
+    assert server.delete(["a", "b"], force=True) == Deletion(deleted={"a", "b"})
+
+
 def test_a_stop_leaves_the_rest_untried(old_api: Callable[[str], Api], connect: Connect) -> None:
     stop = threading.Event()
     api = old_api("2.12")

@@ -243,21 +243,45 @@ def test_one_file_written_in_two_ways_is_one(twin: str) -> None:
 @pytest.mark.parametrize(
     "address",
     [
-        own(T1, "../x.bin"), own(T1, "%2e%2e/x.bin"), own(T1, "..%2fx.bin"), own(T1, "%252e%252e/x.bin"),
-        own(T1, "./x.bin"), own(T1, ""), own(T1, "artifacts/"), own(T1, "a?x=1"), own(T1, "a#x"),
-        own(T1).replace("://", "://user:pw@"), own(T1, "a\x00b"), own(T1, "a\nb"), own(T1, "\ud800"),
-        "ftp" + own(T1)[5:], "relative/" + own(T1, base=""), "C:\\team\\a." + T1 + "\\x.bin", "x" * 5000, " ", "s3://",
-        "https://", "://", 5, 0, True, ["s3://b/x"], {"uri": "x"}, b"s3://b/x", 1.5,
+        own(T1, "../x.bin"), own(T1, "%2e%2e/x.bin"), own(T1, "..%2fx.bin"), own(T1, "%252e%252e/x.bin"), own(T1, ""),
+        f"https://files.test/x?at=.{T1}/y", f"https://files.test/x#.{T1}/y", "x" * 5000, " ", "s3://", "https://", "://",
+        5, 0, True, ["s3://b/x"], {"uri": "x"}, b"s3://b/x", 1.5,
     ],
 )  # fmt: skip
-def test_an_address_that_names_no_file_stays_and_says_why(address: Any, linked: bool) -> None:
+def test_an_address_that_names_no_file_of_the_task_stays_and_says_why(address: Any, linked: bool) -> None:
     good = own(T1)
     files = one(task(T1, good, address), linked=linked)
     by_location = {bool(file.location): file for file in files.files}
 
     assert by_location[True].keep == ""
     assert by_location[False].keep.startswith("no address of a file that was uploaded: ")
+    assert not files.refused
     assert len(files.files) == 2
+
+
+@pytest.mark.parametrize("linked", [False, True])
+@pytest.mark.parametrize(
+    "address",
+    [
+        own(T1, "./x.bin"), own(T1, "artifacts/"), own(T1, "a?x=1"), own(T1, "a#x"), own(T1, "b/../x.bin"),
+        own(T1).replace("://", "://user:pw@"), own(T1, "a\x00b"), own(T1, "a\nb"), own(T1, "\ud800"),
+        "ftp" + own(T1)[5:], "relative/" + own(T1, base=""), "C:\\team\\a." + T1 + "\\x.bin",
+        f"https://files.test/%252e%252e/a.{T1}/x.bin",
+    ],
+)  # fmt: skip
+def test_a_file_of_the_task_that_no_storage_can_be_asked_for_is_an_error(address: Any, linked: bool) -> None:
+    files = one(task(T1, own(T1), address), linked=linked)
+
+    (refused,) = files.refused
+    assert refused.error.startswith("no address of a file that was uploaded: ")
+    assert refused not in files.going
+    assert not files.folders
+
+
+def test_an_unreadable_address_of_a_published_model_stays_for_that_reason() -> None:
+    files = one(task(T1), own_models={T1: [model("m", own(T1, "a?x=1"), published=True)]})
+
+    assert [file.keep for file in files.files] == ["published model m"]
 
 
 @pytest.mark.parametrize("nothing", [None, ""])
