@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cleanup import tables
-from cleanup.figures import as_json, numbers, shown_numbers
+from cleanup.figures import as_json, shown_numbers
 from cleanup.result import CycleResult
 from cleanup.server.own_task import OwnTask
 from cleanup.tables import Table
@@ -19,20 +19,6 @@ ROWS = 500
 
 PATIENCE = 30.0
 """Seconds that the service waits for the SDK to take a report before it goes on without."""
-
-_SCALARS = {
-    "matched": ("tasks", "matched"),
-    "deleted": ("tasks", "deleted"),
-    "kept": ("tasks", "kept"),
-    "failed": ("tasks", "failed"),
-    "files_deleted": ("files", "deleted"),
-    "files_already_gone": ("files", "already gone"),
-    "files_kept": ("files", "kept"),
-    "files_failed": ("files", "failed"),
-    "bytes_freed": ("bytes", "freed"),
-    "seconds": ("seconds", "cycle"),
-}
-"""The graph and the line in it that show each number over the cycles."""
 
 
 class Page:
@@ -64,10 +50,9 @@ class Page:
 
     def _report(self, number: int, result: CycleResult) -> None:
         logger = self._task.get_logger()
-        for name, value in numbers(result).items():
-            title, series = _SCALARS[name]
-            if result.dry_run and series in ("deleted", "freed"):
-                series = f"would be {series}"
+        counts = shown_numbers(result)
+        for name, value in counts.items():
+            title, series = _graph(name)
             logger.report_scalar(title=title, series=series, value=value, iteration=number)
         failed = tables.failures(result, ROWS, self._web)
         for table in (
@@ -83,7 +68,7 @@ class Page:
                 "last_cycle": f"{result.started:%Y-%m-%d %H:%M:%S} UTC",
                 "last_ok": result.ok,
                 "last_error": one_line(result.interrupted or "".join(row[2] for row in failed.rows[:1])),
-                **{f"last_{name}": value for name, value in shown_numbers(result).items()},
+                **{f"last_{name}": value for name, value in counts.items()},
             }
         )
         if result.dry_run:
@@ -122,6 +107,13 @@ class Page:
         self._aside = threading.Thread(target=quietly, name="cleanup-page", daemon=True)
         self._aside.start()
         self._aside.join(PATIENCE)
+
+
+def _graph(name: str) -> tuple[str, str]:
+    """Return the graph and the line in it that show a number over the cycles."""
+    group, _, rest = name.partition("_")
+    title, series = (group, rest) if group in ("files", "bytes") else ("tasks", name)
+    return (title, series.replace("_", " ")) if name != "seconds" else ("seconds", "cycle")
 
 
 def _shown(cell: str) -> str:

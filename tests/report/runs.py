@@ -14,7 +14,7 @@ from typing import Any
 
 from cleanup.sandbox import Sandbox
 
-ROOT = Path(__file__).parents[2]
+SCRIPT = Path(__file__).parents[2] / "cleanup_service.py"
 FOREIGN = "http://127.0.0.1:9"
 """Says that it is a file server, and is none that the service knows."""
 ODD = "<b>odd</b> & names/訓練"
@@ -87,10 +87,10 @@ class Run:
         return {name: item["value"] for name, item in self.task["hyperparams"]["properties"].items()}
 
 
-def run(sandbox: Sandbox, *arguments: str, on_terminal: bool = False, **environment: str) -> Run:
+def run(sandbox: Sandbox, *arguments: str, on_terminal: bool = False, script: Path = SCRIPT, **environment: str) -> Run:
     """Run the script to its end; ``on_terminal``: with stderr on one."""
     before = set(sandbox.tasks)
-    command = [sys.executable, str(ROOT / "cleanup_service.py"), *arguments]
+    command = [sys.executable, str(script), *arguments]
     settings = {**os.environ, **sandbox.environment(), **environment}
     if on_terminal:
         done = _on_terminal(command, settings)

@@ -8,13 +8,14 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from cleanup.sandbox import Sandbox
-from tests.report.runs import ROOT, run
+from tests.agent.repository import published
+from tests.report.runs import SCRIPT, run
 
-SCRIPT = str(ROOT / "cleanup_service.py")
 JSON = ("--no-run-as-service", "--output", "json")
 
 
@@ -26,7 +27,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 def test_a_pipe_to_a_json_tool_works(sandbox: Sandbox) -> None:
-    script = shlex.join([sys.executable, SCRIPT, *JSON, "--dry-run"])
+    script = shlex.join([sys.executable, str(SCRIPT), *JSON, "--dry-run"])
     tool = shlex.join([sys.executable, "-m", "json.tool", "--compact"])
     done = subprocess.run(
         ["bash", "-o", "pipefail", "-c", f"{script} | {tool}"],
@@ -78,6 +79,15 @@ def test_an_unknown_flag_leaves_stdout_empty_and_is_code_2(sandbox: Sandbox) -> 
     done = run(sandbox, *JSON, "--no-such-flag")
     assert (done.code, done.out, done.task) == (2, "", {})
     assert "unrecognized arguments: --no-such-flag" in done.err
+
+
+def test_what_is_enqueued_has_no_result_here_and_leaves_stdout_empty(sandbox: Sandbox, tmp_path: Path) -> None:
+    sandbox.add_queue("services")
+    script = published(tmp_path).script
+    done = run(sandbox, "--output", "json", script=script)
+    assert (done.code, done.out) == (0, "")
+    assert done.task["status"] == "queued"
+    assert "Enqueuing" in done.err
 
 
 def test_without_it_a_run_that_cannot_start_says_why_on_stderr(sandbox: Sandbox) -> None:

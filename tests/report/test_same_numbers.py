@@ -135,7 +135,7 @@ def test_every_graph_has_one_point_a_cycle_with_the_number_of_the_task(each: Run
 
 
 def test_a_dry_run_claims_no_deletion_on_the_page(dry: Run, done: Run) -> None:
-    assert ("tasks", "would be deleted") in dry.scalars
+    assert ("tasks", "would delete") in dry.scalars
     assert ("tasks", "deleted") not in dry.scalars
     assert "last_deleted" not in dry.properties
     assert "deleted" not in dry.tables
