@@ -10,6 +10,9 @@ from datetime import datetime
 from cleanup.files import File
 from cleanup.storage import Answer, Location, Outcome
 
+REASONS_AT_MOST = 100
+"""So many reasons for keeping files are told apart: addresses are made by any user, and reasons speak of them."""
+
 LISTED_AT_MOST = 1_000
 """So many failed files are listed with their addresses; the others are counted."""
 
@@ -108,8 +111,14 @@ class CycleResult:
     ) -> None:
         """Add what became of the files of one task. ``name``: from a storage's root to its name for people."""
         for file in files:
-            if file.keep or file.location is None:
-                self.kept_files[without_ids(file.keep)] += 1
+            if file.keep:
+                reason = without_ids(file.keep)
+                known = reason in self.kept_files or len(self.kept_files) < REASONS_AT_MOST
+                self.kept_files[reason if known else "other reasons"] += 1
+                continue
+            if file.location is None:
+                self.files.failed += 1
+                self._list_failed(file, file.error)
                 continue
             answer = answers[file.location]
             per_storage = self.storages.setdefault(name(file.location.root), FileCounts())
@@ -121,8 +130,12 @@ class CycleResult:
                     counts.gone += 1
                 else:
                     counts.failed += 1
-            if answer.outcome is Outcome.FAILED and len(self.failed_files) < LISTED_AT_MOST:
-                self.failed_files.append(FailedFile(file.task, file.address, answer.error))
+            if answer.outcome is Outcome.FAILED:
+                self._list_failed(file, answer.error)
+
+    def _list_failed(self, file: File, error: str) -> None:
+        if len(self.failed_files) < LISTED_AT_MOST:
+            self.failed_files.append(FailedFile(file.task, file.address, error))
 
 
 def without_ids(reason: str) -> str:

@@ -19,6 +19,7 @@ LISTED = (
     "status_changed", "last_update", "last_change", "created",
 )  # fmt: skip
 """The fields that selection looks at."""
+from cleanup.text import one_line
 
 ARTIFACTS = "execution.artifacts"
 
@@ -130,7 +131,7 @@ class Tasks:
             answer = self._client.projects.get_all(
                 id=chunk, only_fields=["id", "name"], search_hidden=True, page=0, page_size=PAGE, **EXTRA
             )
-            names.update({str(row.get("id")): str(row.get("name") or "") for row in rows(answer)})
+            names.update({str(row.get("id")): one_line(row.get("name") or "", 200) for row in rows(answer)})
         return names
 
     def projects_under(self, names: Sequence[str]) -> frozenset[str]:

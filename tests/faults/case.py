@@ -32,6 +32,7 @@ class Finding:
     leaked: list[str]
     seconds: float
     cases: int = 1
+    measured: str = ""
 
     def as_json(self) -> dict[str, Any]:
         return dict(vars(self))
@@ -40,7 +41,7 @@ class Finding:
 def try_one(rig: Rig, kind: str, attack: Attack) -> Finding:
     """Run one attack on an empty rig."""
     rig.reset()
-    rig.tried = 1
+    rig.tried, rig.measured = 1, ""
     begun = time.monotonic()
     with captured(rig.said):
         try:
@@ -51,4 +52,4 @@ def try_one(rig: Rig, kind: str, attack: Attack) -> Finding:
     seconds = time.monotonic() - begun
     if seconds > LONGEST:
         broken.append(f"law 5: it took {seconds:.0f} s")
-    return Finding(kind, attack.name, broken, rig.leaked(), seconds, rig.tried)
+    return Finding(kind, attack.name, broken, rig.leaked(), seconds, rig.tried, rig.measured)

@@ -164,10 +164,11 @@ def _held_for_going(case: Case, address: str) -> bool:
     """Tell whether the only entries that hold a file are drafts of tasks that merely failed in this cycle."""
     holders = [model for model in case.after.models.values() if _plain(model.get("uri")) == address]
     kept = {entry.task.id for entry in case.result.kept} if case.result and not case.result.interrupted else set()
+    staying = case.meddling.spared | case.meddling.touched | held_tasks(case.before, case.rules)
     going = {
         task
         for task, fields in case.before.tasks.items()
-        if task in case.after.tasks and case.rules.reaches(fields) and task not in kept | case.meddling.spared
+        if task in case.after.tasks and case.rules.reaches(fields) and task not in kept | staying
     }
     users = users_of(case.after)
     return all(

@@ -20,7 +20,7 @@ from urllib.parse import unquote_plus
 from cleanup.result import CycleResult
 from cleanup.sandbox import Sandbox
 from cleanup.sandbox import fileserver as sandbox_files
-from cleanup.sandbox.answer import as_json
+from cleanup.sandbox.answer import Answer, as_json
 from cleanup.sandbox.http import open_connections
 from cleanup.sandbox.kinds import MODEL, PROJECT, QUEUE, TASK
 from tests.faults.forked import Forker
@@ -41,8 +41,12 @@ class Rig:
         """Everything that results, exceptions and the log held, for the search for secrets."""
         self.tried = 1
         """The cases in the attack that runs."""
+        self.measured = ""
+        """What the attack has to tell beside its findings."""
         self.forbidden: set[str] = set()
         """Paths that the file server may not delete."""
+        self.rewrite: Callable[[str, Any], None] | None = None
+        """Called with the endpoint and the ``data`` of each answer of the API: changes what the server says."""
         self._configure()
         self._log = _listen(self.said)
         self._forker: Forker | None = None
@@ -54,8 +58,24 @@ class Rig:
         )
         os.environ.update(environment)
         prepare()
+        handle = self.sandbox.traffic.handle
+        self.sandbox.traffic.handle = (  # type: ignore[method-assign]
+            lambda name, body, scheme, work: self._said_otherwise(name, handle(name, body, scheme, work))
+        )
         plain = sandbox_files.delete_many
         sandbox_files.delete_many = lambda root, body: _refusing(plain, root, body, self.forbidden)
+
+    def _said_otherwise(self, endpoint: str, answer: Answer) -> Answer:
+        if (
+            self.rewrite is None
+            or answer.status != 200
+            or "." not in endpoint
+            or endpoint.startswith(("files.", "s3."))
+        ):
+            return answer
+        content = json.loads(answer.body)
+        self.rewrite(endpoint, content["data"])
+        return answer.with_body(json.dumps(content).encode())
 
     @property
     def secrets(self) -> list[str]:
@@ -72,7 +92,7 @@ class Rig:
         """Empty the world, and take every fault and hook away."""
         sandbox = self.sandbox
         sandbox.clear_faults()
-        sandbox.on_request = None
+        sandbox.on_request = self.rewrite = None
         sandbox.traffic.stopping.set()
         sandbox.traffic.stopping = threading.Event()
         with sandbox.store.lock:

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
@@ -16,18 +16,29 @@ from tests.faults.case import Attack, Finding, try_one
 ROOT = Path(__file__).parents[2]
 
 
-def attacks_of(kind: str) -> Iterator[Attack]:
-    """Yield the attacks of a kind."""
-    from tests.faults import kills, matrix, worlds
-
-    return {"faults": matrix.attacks, "kills": kills.kills, "cuts": kills.cuts, "worlds": worlds.attacks}[kind]()
+KINDS = ("faults", "kills", "cuts", "worlds", "hostile", "clocks", "soak")
 
 
-KINDS = ("faults", "kills", "cuts", "worlds")
+def attacks_of(kind: str, cycles: int = 500) -> Iterator[Attack]:
+    """Yield the attacks of a kind; ``cycles``: of a soak."""
+    from tests.faults import clocks, hostile, kills, matrix, soak, worlds
+
+    kinds: dict[str, Callable[[], Iterator[Attack]]] = {
+        "faults": matrix.attacks,
+        "kills": kills.kills,
+        "cuts": kills.cuts,
+        "worlds": worlds.attacks,
+        "hostile": hostile.attacks,
+        "clocks": clocks.attacks,
+        "soak": lambda: soak.attacks(cycles),
+    }
+    return kinds[kind]()
 
 
 def chosen(kind: str, most: int, only: str = "") -> list[Attack]:
     """Return at most ``most`` attacks of a kind (0: all), spread evenly over it."""
+    if kind == "soak":
+        return list(attacks_of(kind, most or 500))
     found = [attack for attack in attacks_of(kind) if only in attack.name]
     if not most or len(found) <= most:
         return found

@@ -65,8 +65,9 @@ def _batch(number: int) -> Callable[[Rig], list[str]]:
 def _told(error: BaseException) -> str:
     """Return the laws that were broken and the world in which they were."""
     notes = "\n".join(getattr(error, "__notes__", ()))
-    if isinstance(error, BaseExceptionGroup):
-        return "\n".join([str(error), notes, *map(_told, error.exceptions)])
+    several = getattr(error, "exceptions", ())
+    if several:
+        return "\n".join([str(error), notes, *map(_told, several)])
     where = "" if isinstance(error, AssertionError) else "".join(traceback.format_tb(error.__traceback__)[-3:])
     return f"{type(error).__name__} {error}\n{where}{notes}"[:6000]
 
