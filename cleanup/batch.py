@@ -53,7 +53,7 @@ class BatchOutcome:
 
     def errors_of(self, files: TaskFiles) -> list[tuple[str, str]]:
         """Return the addresses of a task's files that could not be deleted, each with the reason."""
-        return [
+        return [(file.address, file.error) for file in files.refused] + [
             (file.address, self.answers[file.location].error)
             for file in files.going
             if file.location and self.answers[file.location].outcome is Outcome.FAILED
@@ -178,6 +178,9 @@ class Batch:
             self._roots.update(location.root for location in locations)
             outcome.note(dict.fromkeys(locations, DELETED))
             outcome.files[task] = files
+            if files.refused and not self._settings.ignore_file_errors:
+                outcome.fail([plan[task]], _file_errors(outcome.errors_of(files)))
+                continue
             outcome.go(plan[task])
             self._would_go.add(task)
 

@@ -121,19 +121,19 @@ class _Cycle:
         self._pending = {task.id: task for task in plan}
         waiting = deque(plan)
         total = len(plan)
-        last_wait = False
+        size = BATCH
         try:
             while waiting and self._room() > 0:
                 before = len(self._pending)
                 deferred: list[Planned] = []
                 while waiting and self._room() > 0:
-                    size = min(BATCH, self._room())
-                    part = [waiting.popleft() for _ in range(min(size, len(waiting)))]
-                    deferred += self._part(part, last_wait)
+                    part = [waiting.popleft() for _ in range(min(size, self._room(), len(waiting)))]
+                    deferred += self._part(part, last_wait=size == 1)
                     if self._watcher:
                         self._watcher.batch_done(self._result, total - len(self._pending), total)
-                # What waited for others is tried again while others go; then it is decided as things stand.
-                last_wait = len(self._pending) == before
+                # What waited for others is tried again while others go. Tasks that wait for each other are then
+                # decided one by one as things stand, for each that goes may free the next.
+                size = 1 if len(self._pending) == before else BATCH
                 waiting.extendleft(reversed(deferred))
             self._keep_rest(selection.OVER_LIMIT)
         except (Stopped, ServerUnreachable, CredentialsError) as error:
@@ -148,7 +148,7 @@ class _Cycle:
         self._result.kept += [Kept(task, reason) for task in self._pending.values()]
         self._pending.clear()
 
-    def _part(self, tasks: list[Planned], last_wait: bool) -> list[Planned]:
+    def _part(self, tasks: list[Planned], *, last_wait: bool) -> list[Planned]:
         """Work on one batch; return the tasks that wait for others."""
         outcome = BatchOutcome()
         try:

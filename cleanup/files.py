@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from posixpath import normpath
+from urllib.parse import unquote
 
 from cleanup.records import Model, Task
 from cleanup.storage.address import BadAddress, Location, task_depth
@@ -37,6 +39,8 @@ class File:
     location: Location | None
     size: int | None = None
     keep: str = ""
+    error: str = ""
+    """Why it cannot be deleted although it is the task's own: its address lies in the task's folder, but is none."""
 
 
 @dataclass
@@ -73,7 +77,12 @@ class TaskFiles:
     @property
     def going(self) -> list[File]:
         """The files that go with the task."""
-        return [file for file in self.files if not file.keep]
+        return [file for file in self.files if not file.keep and not file.error]
+
+    @property
+    def refused(self) -> list[File]:
+        """The files that should go, and that no storage can be asked for."""
+        return [file for file in self.files if file.error]
 
 
 def decide(evidence: Evidence, locate: Locate, *, delete_linked: bool) -> dict[str, TaskFiles]:
@@ -110,7 +119,11 @@ def _decide_one(
         seen.add(key)
         shown = without_secrets(uri, 500)
         if not isinstance(location, Location):
-            result.files.append(File(task, kind, shown, None, size, location))
+            held = next((_reason_model_stays(m, task, evidence) for m in models if m.uri == uri), "")
+            if held or not _looks_own(uri, task):
+                result.files.append(File(task, kind, shown, None, size, keep=held or location))
+            else:
+                result.files.append(File(task, kind, shown, None, size, error=location))
             continue
         keep = _reason_not_own(location, task, delete_linked)
         if not keep:
@@ -137,6 +150,18 @@ def _located(uri: object, locate: Locate) -> Location | str:
         return locate(uri)
     except BadAddress as error:
         return f"no address of a file that was uploaded: {one_line(error, 120)}"
+
+
+def _looks_own(uri: object, task: str) -> bool:
+    """True if ``uri``, normalized, lies in the task's folder however often it is decoded."""
+    text = str(uri)
+    if text.lower().startswith("http"):
+        text = text.partition("?")[0].partition("#")[0]
+    for _ in range(5):
+        if f".{task}/" not in normpath(text.replace("\\", "/")):
+            return False
+        text = unquote(text)
+    return True
 
 
 def _reason_not_own(location: Location, task: str, delete_linked: bool) -> str:
@@ -185,6 +210,8 @@ def _reason_held(
 
 def _emptied_folders(result: TaskFiles, going: set[str], holders: Mapping[Location, list[Model]]) -> set[Location]:
     """Return the task's own folders, without those in which a file or a model entry stays."""
+    if result.refused:
+        return set()
     folders = {
         folder
         for file in result.going
