@@ -1,8 +1,9 @@
 """One cycle against the plain way: the same work in turn, seconds, requests, memory and what is left.
 
-    python -m tests.bench.cycle --tasks 300 --latency-ms 20 --artifacts 1 --models 1 --samples 3
+    TMPDIR=/dev/shm python -m tests.bench.cycle --tasks 300 --latency-ms 20 --artifacts 1 --models 1 --samples 3
 
-Seconds are those of the work: starting Python, importing the SDK and logging in are left out on both sides.
+Seconds are those of the work: starting Python, importing the SDK and logging in are left out on both sides. TMPDIR is
+where the sandbox keeps the files: in memory, a busy disk does not blur the figures.
 """
 
 from __future__ import annotations

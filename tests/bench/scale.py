@@ -1,10 +1,10 @@
 """Scale: seconds a task in a large cycle against a small one, and memory of a dry run over a long list.
 
-    python -m tests.bench.scale --small 1000 --large 20000 --listed 100000 --folder /dev/shm
+    TMPDIR=/dev/shm python -m tests.bench.scale --small 1000 --large 20000 --listed 100000
 
 The cycles delete tasks with real files, by default without delay per request. The small one is short: it is measured
-twice before and twice after the large one, and the median counts. `--folder` is where the sandbox keeps the files: one
-in memory, since a disk slows down by itself when many files have just been written. The tasks of the long list have
+twice before and twice after the large one, and the median counts. TMPDIR is where the sandbox keeps the files: best in
+memory, since a disk slows down by itself when many files have just been written. The tasks of the long list have
 addresses of files, but no files: a dry run deletes none. Seconds are those of the work: importing the SDK and logging
 in are left out.
 """
@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import tempfile
 from typing import Any
 
 from tests.bench.cycle import measure
@@ -66,11 +65,7 @@ def main() -> None:
     for name, default in (("artifacts", 1), ("models", 1), ("samples", 0)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--latency-ms", type=float, default=0.0)
-    parser.add_argument(
-        "--folder", default=None, help="where the sandbox keeps its files, if not where temporary files go"
-    )
     given = parser.parse_args()
-    tempfile.tempdir = given.folder
     each = {"artifacts": given.artifacts, "models": given.models, "samples": given.samples}
     answer: dict[str, Any] = {"each_task": each}
     if given.small and given.large:
