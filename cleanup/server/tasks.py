@@ -13,13 +13,13 @@ from clearml.backend_api.session.client import APIClient
 from cleanup.errors import ServerError, SettingsError
 from cleanup.records import Artifact, Task, is_id, parse_task
 from cleanup.server.paging import PAGE, chunks, pages, parsed, rows
+from cleanup.text import one_line
 
 LISTED = (
     "id", "name", "project", "company", "status", "tags", "system_tags",
     "status_changed", "last_update", "last_change", "created",
 )  # fmt: skip
 """The fields that selection looks at."""
-from cleanup.text import one_line
 
 ARTIFACTS = "execution.artifacts"
 
