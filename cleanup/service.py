@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from types import FrameType
 
 from cleanup.cycle import run_once
-from cleanup.errors import CleanupError, CredentialsError, ServerUnreachable, Stopped
+from cleanup.errors import CleanupError, ServerError, ServerUnreachable, Stopped
 from cleanup.report import Report
 from cleanup.result import CycleResult
 from cleanup.server import Server
@@ -24,6 +24,9 @@ DAY = 86_400.0
 FIRST_WAIT = 15.0
 LONGEST_WAIT = 900.0
 """Seconds between attempts while the server is away: the first wait, doubled up to the longest."""
+
+PROXY_ALONE = {502, 503, 504}
+"""What a proxy answers when there is no server behind it."""
 
 SHORTEST_PERIOD = 1.0
 """Seconds that pass at least between the starts of two cycles."""
@@ -81,6 +84,8 @@ class Service:
         else:
             self._report.failed(outcome, _details(outcome))
             code = outcome.exit_code if isinstance(outcome, CleanupError) else 1
+            if isinstance(outcome, ServerError) and outcome.code in PROXY_ALONE:
+                code = ServerUnreachable.exit_code
             ending = Ending(code, f"The cycle failed: {str(outcome) or type(outcome).__name__}")
         return Ending() if self.stop.is_set() else ending
 
@@ -112,7 +117,7 @@ class Service:
     def _server_away(self, outcome: CycleResult | Exception) -> bool:
         if isinstance(outcome, CycleResult):
             return bool(outcome.interrupted) or not (outcome.ok or self._server.alive())
-        return isinstance(outcome, (ServerUnreachable, CredentialsError))
+        return isinstance(outcome, ServerError)
 
     def _cycle(self) -> CycleResult | Exception:
         """Run one cycle; return its result, or what ended it."""

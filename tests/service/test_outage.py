@@ -15,11 +15,16 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
     return capsys.readouterr().out.splitlines()
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [Fault("*", "drop", times=None), Fault("*", status=503, times=None), Fault("*", "malformed", times=None)],
+    ids=lambda fault: fault.kind,
+)
 def test_a_day_without_the_server_costs_one_line_an_attempt_and_then_work_goes_on(
-    rig: Rig, capsys: pytest.CaptureFixture[str]
+    rig: Rig, capsys: pytest.CaptureFixture[str], fault: Fault
 ) -> None:
     tasks = rig.archive()
-    rig.sandbox.inject(Fault("*", "drop", times=None))
+    rig.sandbox.inject(fault)
     attempts = 100
     rig.time.at(attempts, rig.sandbox.clear_faults)
     rig.time.end_at(attempts + 1)
@@ -108,12 +113,20 @@ def test_a_cycle_that_takes_longer_than_the_period_is_followed_by_a_short_rest(r
     assert rig.time.waits == [1.0, 1.0, 1.0]
 
 
-@pytest.mark.parametrize(("fault", "code", "says"), [("drop", 3, "does not answer"), ("status", 1, "injected fault")])
-def test_a_single_run_ends_with_the_code_and_message_of_what_failed(rig: Rig, fault: str, code: int, says: str) -> None:
+@pytest.mark.parametrize(
+    ("fault", "code", "says"),
+    [
+        (Fault("*", "drop", times=None), 3, "does not answer"),
+        (Fault("*", status=502, times=None), 3, "injected fault"),
+        (Fault("tasks.get_all", status=500, times=None), 1, "injected fault"),
+    ],
+    ids=["gone", "proxy", "broken"],
+)
+def test_a_single_run_ends_with_the_code_and_message_of_what_failed(
+    rig: Rig, fault: Fault, code: int, says: str
+) -> None:
     rig.archive()
-    rig.sandbox.inject(Fault("tasks.get_all", fault, times=None))
-    if fault == "drop":
-        rig.sandbox.inject(Fault("*", fault, times=None))
+    rig.sandbox.inject(fault)
     ending = rig.run(run_as_service=False)
     assert ending.code == code
     assert says in ending.message
