@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import clearml
+import clearml_agent
 from pyhocon import ConfigFactory
 
 SDK = Path(clearml.__file__).parent
+AGENT = Path(clearml_agent.__file__).parent
 DEFAULTS = {"sdk": SDK / "config/default/sdk.conf", "api": SDK / "backend_api/config/default/api.conf"}
+AGENT_CONF = AGENT / "backend_api/config/default/agent.conf"
 
 NOT_IN_DEFAULTS = {
     "sdk.storage.path_substitution": SDK / "storage/helper.py",

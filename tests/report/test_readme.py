@@ -20,13 +20,17 @@ from cleanup.sandbox import Sandbox
 from cleanup.settings import defaults, descriptions
 from tests.agent.repository import Checkout, published
 from tests.report import readme
-from tests.report.hocon import SDK, known_keys
+from tests.report.hocon import AGENT, AGENT_CONF, SDK, known_keys
 from tests.report.readme import ROOT
 
 NOT_THE_SDKS = {
     "fileserver.delete.allow_batch": "of the ClearML file server's own configuration; cleanup/sandbox/fileserver.py",
 }
 """Keys that the README names and that are no keys of clearml.conf."""
+
+
+OF_THE_COMPOSE_FILE = {"CLEARML_HOST_IP"}
+"""Variables that only ClearML's docker-compose.yml reads."""
 
 
 def test_the_table_of_settings_is_that_of_the_code() -> None:
@@ -86,7 +90,10 @@ def test_every_link_leads_somewhere(link: str) -> None:
 
 @pytest.mark.parametrize("key", readme.configuration_keys())
 def test_every_key_of_the_configuration_exists(key: str) -> None:
-    assert key in known_keys() or key in NOT_THE_SDKS
+    if key.startswith("agent."):
+        assert re.search(rf"^\s*(#\s*)?{key.removeprefix('agent.')}\s*[:=]", AGENT_CONF.read_text(), re.MULTILINE)
+    else:
+        assert key in known_keys() or key in NOT_THE_SDKS
 
 
 def test_no_exception_is_listed_in_vain() -> None:
@@ -95,12 +102,15 @@ def test_no_exception_is_listed_in_vain() -> None:
 
 @pytest.mark.parametrize("name", readme.environment_names())
 def test_every_variable_of_the_environment_is_one_that_is_read(name: str) -> None:
-    sources = [path.read_text(errors="replace") for path in SDK.rglob("*.py")]
+    if name in OF_THE_COMPOSE_FILE:
+        return
+    sources = [path.read_text(errors="replace") for folder in (SDK, AGENT) for path in folder.rglob("*.py")]
     assert any(re.search(rf"[\"']{name}[\"']", source) for source in sources)
 
 
 def test_the_settings_that_are_named_exist() -> None:
     named = {span for span in readme.SPANS if re.fullmatch(r"[a-z]+(_[a-z]+)+", span)}
+    named = {name for name in named if not name.startswith("last_") or name in {"last_change"}}
     not_settings = {"services_queue", "status_changed", "delete_external_artifacts", "delete_many", "last_change"}
     assert {name for name in named if name not in defaults()} - not_settings == set()
 
@@ -181,6 +191,9 @@ def make_an_environment(command: str, place: Place) -> None:
 
 def install_extras(command: str, place: Place) -> None:
     """CI installs the tests' extra, which holds the others; here: that each one exists."""
+    if command == "pip install clearml-agent":
+        assert "clearml-agent>=3" in (ROOT / "pyproject.toml").read_text()
+        return
     wanted = re.findall(r"\[([a-z0-9,]+)\]", command)
     extras = re.findall(r"^([a-z0-9]+) = \[", (ROOT / "pyproject.toml").read_text(), flags=re.MULTILINE)
     assert wanted, command
