@@ -25,8 +25,10 @@ def collect(server: Server, tasks: Mapping[str, Task], pool: Executor, *, linked
     evidence = Evidence(tasks=tasks)
     if not tasks:
         return evidence
+    # In the pool as well: a call from outside it would wait for its turn until all events are read.
+    models = pool.submit(_collect_models, server, evidence, linked)
     with _reading_events(server, list(tasks), pool) as waiting:
-        _collect_models(server, evidence, linked)
+        models.result()
         _collect_datasets(server, evidence, going)
         evidence.samples = _addresses(waiting[events.DEBUG_SAMPLE], evidence)
         evidence.plots = _addresses(waiting[events.PLOT], evidence)
