@@ -109,8 +109,12 @@ class Batch:
         """Return the storages that a dry run would delete from and that cannot be reached, each with the reason."""
         return {self.storage_name(root): why for root, why in self._storages.check(sorted(self._roots)).items() if why}
 
-    def run(self, tasks: Sequence[Planned], pending: Collection[str], outcome: BatchOutcome) -> None:
+    def run(
+        self, tasks: Sequence[Planned], pending: Collection[str], outcome: BatchOutcome, *, at_once: bool = False
+    ) -> None:
         """Delete ``tasks`` and their files into ``outcome``; those that wait for one of ``pending`` are deferred.
+
+        ``at_once``: the tasks wait for each other; all of them go, or those of them that can go at once.
 
         Raises:
             ServerError: the server fails at the batch; what is not in ``outcome.settled`` or ``deferred`` is open.
@@ -121,12 +125,28 @@ class Batch:
         evidence = collect(
             self._server, fresh, self._pool, linked=self._settings.delete_linked_files, going=self._would_go
         )
-        decided = decide(evidence, self._storages.locate, delete_linked=self._settings.delete_linked_files)
+        decided = self._decide(evidence, frozenset(fresh) if at_once else frozenset())
+        pending = set(pending) - evidence.together
         ready = self._ready(plan, evidence, decided, pending, outcome)
         if self._settings.dry_run:
             self._pretend(plan, ready, outcome)
             return
         self._delete_tasks(plan, self._delete_files(plan, ready, decided, evidence, outcome), outcome)
+
+    def _decide(self, evidence: Evidence, together: frozenset[str]) -> dict[str, TaskFiles]:
+        """Decide about the files, with as many of ``together`` going at once as nothing else keeps."""
+        while True:
+            evidence.together = together
+            decided = decide(evidence, self._storages.locate, delete_linked=self._settings.delete_linked_files)
+            going = frozenset(task for task in together if self._unhindered(decided[task], evidence))
+            if going == together:
+                return decided
+            together = going
+
+    def _unhindered(self, files: TaskFiles, evidence: Evidence) -> bool:
+        refused = files.refused and not self._settings.ignore_file_errors
+        stuck = self.failed.intersection(files.waits_for)
+        return not (refused or stuck or files.task in evidence.unreadable or evidence.claims_on(files.task))
 
     def _qualified(
         self, plan: Mapping[str, Planned], fields: Sequence[str], outcome: BatchOutcome, then: str = ""
@@ -166,8 +186,8 @@ class Batch:
                 outcome.deferred.append(plan[task])
             elif stuck := self.failed.intersection(files.waits_for):
                 outcome.fail([plan[task]], f"waits for task {min(stuck)}, which holds a file of it and failed")
-            elif task in evidence.claims:
-                outcome.keep(plan[task], next(iter(evidence.claims[task].values())))
+            elif claims := evidence.claims_on(task):
+                outcome.keep(plan[task], next(iter(claims.values())))
             else:
                 ready[task] = files
         return ready

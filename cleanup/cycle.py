@@ -13,7 +13,7 @@ from cleanup import selection
 from cleanup.batch import Batch, BatchOutcome
 from cleanup.errors import CleanupError, CredentialsError, ServerError, ServerUnreachable, Stopped
 from cleanup.plan import count_force_would_add, make_plan
-from cleanup.result import CycleResult, Kept, Planned
+from cleanup.result import CycleResult, Failed, Kept, Planned
 from cleanup.server import Server
 from cleanup.settings import Settings
 from cleanup.storage import Storages
@@ -29,6 +29,8 @@ FAILED_ALONE = 10
 
 HOPELESS = 30
 """After so many of them, and no batch in between in which anything works, the cycle gives up: it is the server."""
+
+_RING = "holds files of tasks that hold files of it, and not all of them could go at once"
 
 
 class Watcher(Protocol):
@@ -121,24 +123,34 @@ class _Cycle:
         self._pending = {task.id: task for task in plan}
         waiting = deque(plan)
         total = len(plan)
-        size = BATCH
+        at_once = False
         try:
             while waiting and self._room() > 0:
                 before = len(self._pending)
                 deferred: list[Planned] = []
+                size = len(waiting) if at_once else BATCH
                 while waiting and self._room() > 0:
                     part = [waiting.popleft() for _ in range(min(size, self._room(), len(waiting)))]
-                    deferred += self._part(part, last_wait=size == 1)
+                    deferred += self._part(part, at_once=at_once)
                     if self._watcher:
                         self._watcher.batch_done(self._result, total - len(self._pending), total)
-                # What waited for others is tried again while others go. Tasks that wait for each other are then
-                # decided one by one as things stand, for each that goes may free the next.
-                size = 1 if len(self._pending) == before else BATCH
+                # What waited for others is tried again while others go; those left wait for each other and go at once.
+                stuck = len(self._pending) == before
+                if stuck and at_once:
+                    self._fail_ring()
+                    break
+                at_once = stuck
                 waiting.extendleft(reversed(deferred))
             self._keep_rest(selection.OVER_LIMIT)
         except (Stopped, ServerUnreachable, CredentialsError) as error:
             self._result.interrupted = str(error)
             self._keep_rest(f"{selection.NOT_REACHED}{error}")
+
+    def _fail_ring(self) -> None:
+        if self._settings.max_tasks_per_cycle and self._room() < len(self._pending):
+            return
+        self._result.failed += [Failed(task, _RING) for task in self._pending.values()]
+        self._pending.clear()
 
     def _room(self) -> int:
         limit = self._settings.max_tasks_per_cycle
@@ -148,11 +160,11 @@ class _Cycle:
         self._result.kept += [Kept(task, reason) for task in self._pending.values()]
         self._pending.clear()
 
-    def _part(self, tasks: list[Planned], *, last_wait: bool) -> list[Planned]:
+    def _part(self, tasks: list[Planned], *, at_once: bool) -> list[Planned]:
         """Work on one batch; return the tasks that wait for others."""
         outcome = BatchOutcome()
         try:
-            self._attempt(tasks, last_wait, outcome)
+            self._attempt(tasks, at_once, outcome)
         finally:
             self._take(outcome)
         self._failed_alone = self._failed_alone + outcome.failures_alone if outcome.all_failed else 0
@@ -160,13 +172,13 @@ class _Cycle:
             raise ServerUnreachable(f"nothing worked for {HOPELESS} tasks in a row, last: {outcome.last_error}")
         return outcome.deferred
 
-    def _attempt(self, tasks: Sequence[Planned], last_wait: bool, outcome: BatchOutcome) -> None:
+    def _attempt(self, tasks: Sequence[Planned], at_once: bool, outcome: BatchOutcome) -> None:
         """Run the batch; if the server fails at it, take it apart until the one task that it fails at is alone."""
         if outcome.failures_alone >= FAILED_ALONE:
             outcome.fail(tasks, outcome.last_error)
             return
         try:
-            self._batch.run(tasks, frozenset(() if last_wait else self._pending), outcome)
+            self._batch.run(tasks, frozenset(self._pending), outcome, at_once=at_once)
         except (Stopped, CredentialsError):
             raise
         except CleanupError as error:
@@ -177,8 +189,8 @@ class _Cycle:
                 outcome.fail(tasks, str(error))
                 return
             half = len(tasks) // 2
-            self._attempt(tasks[:half], last_wait, outcome)
-            self._attempt(tasks[half:], last_wait, outcome)
+            self._attempt(tasks[:half], at_once, outcome)
+            self._attempt(tasks[half:], at_once, outcome)
         else:
             outcome.failures_alone = 0
 

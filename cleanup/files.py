@@ -59,6 +59,16 @@ class Evidence:
     """Tasks that must stay while another task exists: the other's id, and the reason."""
     folders_clear: bool = False
     """True if ``other_models`` holds every entry with an address in one of the batch's task folders."""
+    together: frozenset[str] = frozenset()
+    """Tasks of the batch that wait for each other, and so go at once: none of them holds a file of another."""
+
+    def freed_with(self, task: str) -> frozenset[str]:
+        """Return the tasks that go when ``task`` goes, itself included."""
+        return self.together if task in self.together else frozenset({task})
+
+    def claims_on(self, task: str) -> dict[str, str]:
+        """Return the tasks that ``task`` must outlast, and why, as long as they do not go with it."""
+        return {other: why for other, why in self.claims.get(task, {}).items() if other not in self.freed_with(task)}
 
 
 @dataclass
@@ -70,7 +80,7 @@ class TaskFiles:
     waits_for: set[str] = field(default_factory=set)
     """Tasks that hold some of the files: once they are gone, the files can go too."""
     used_by_itself: list[str] = field(default_factory=list)
-    """Models that go, but that the server would leave behind because the task also has them as input."""
+    """Models that go, but that the server would leave behind: the task, or one that goes with it, has them as input."""
     folders: set[Location] = field(default_factory=set)
     """Its folders out of which every file goes."""
 
@@ -100,14 +110,21 @@ def decide(evidence: Evidence, locate: Locate, *, delete_linked: bool) -> dict[s
     return {task: _decide_one(task, evidence, locate, holders, delete_linked) for task in evidence.tasks}
 
 
+def _models_going(task: str, evidence: Evidence) -> set[str]:
+    models = evidence.own_models.get(task, [])
+    return {model.id for model in models if not _reason_model_stays(model, task, evidence)}
+
+
 def _decide_one(
     task: str, evidence: Evidence, locate: Locate, holders: Mapping[Location, list[Model]], delete_linked: bool
 ) -> TaskFiles:
     result = TaskFiles(task)
     models = evidence.own_models.get(task, [])
-    going = {model.id for model in models if not _reason_model_stays(model, task, evidence)}
-    result.used_by_itself = sorted(going.intersection(evidence.tasks[task].input_models))
-    result.waits_for.update(evidence.claims.get(task, {}))
+    freed = evidence.freed_with(task)
+    inputs = {model for other in freed for model in evidence.tasks[other].input_models}
+    result.used_by_itself = sorted(_models_going(task, evidence) & inputs)
+    going = {model for other in freed for model in _models_going(other, evidence)}
+    result.waits_for.update(evidence.claims_on(task))
     seen: set[Location | str] = set()
     for kind, uri, size in _references(task, evidence):
         if uri is None or uri == "":
@@ -176,7 +193,7 @@ def _reason_not_own(location: Location, task: str, delete_linked: bool) -> str:
 
 
 def _reason_model_stays(model: Model, task: str, evidence: Evidence) -> str:
-    users = evidence.users.get(model.id, set()) - {task}
+    users = evidence.users.get(model.id, set()) - evidence.freed_with(task)
     if model.published:
         return f"published model {model.id}"
     if users:
@@ -197,7 +214,7 @@ def _reason_held(
     for model in holders.get(location, ()):
         if model.id in going:
             continue
-        users = evidence.users.get(model.id, set()) - {task}
+        users = evidence.users.get(model.id, set()) - evidence.freed_with(task)
         if model.task == task:
             reasons.append(_reason_model_stays(model, task, evidence))
         else:
