@@ -79,6 +79,8 @@ class Service:
         if isinstance(outcome, CycleResult):
             self._report.finished(outcome)
             ending = ending_of(outcome)
+            if ending.code == 1 and self._server_away(outcome):
+                ending = Ending(ServerUnreachable.exit_code, ending.message)
         elif isinstance(outcome, Stopped):
             ending = Ending()
         else:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from cleanup.sandbox import Sandbox
+from cleanup.sandbox import Fault, Sandbox
 from tests.agent.process import Process, service
 from tests.agent.repository import PROJECT
 from tests.agent.world import WebUI, services
@@ -128,6 +128,8 @@ def test_a_server_that_dies_for_good_in_mid_run_ends_the_run_with_code_3(tmp_pat
         sandbox.latency = 0.3
         with service(sandbox, SCRIPT, *ONCE, log=tmp_path / "log") as running:
             assert come.wait(SOON), running.output
+            # Connections that are open would be served for a moment more.
+            sandbox.inject(Fault("*", "drop", times=None))
             sandbox.stop()
             assert running.exit_code(2 * SOON) == 3, running.output
         assert running.output.count("Interrupted: ") == 1, running.output
