@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from typing import Any
 
 import pytest
 
@@ -45,7 +46,7 @@ def archive(world: World) -> Archive:
     return archive
 
 
-def _with_files(world: World, number: int, status: str, **more: object) -> str:
+def _with_files(world: World, number: int, status: str, **more: Any) -> str:
     """Add a task with two files, every tenth with all kinds of files, every seventh hidden, over four projects."""
     if number % 7 == 0:
         more = {"system_tags": ["hidden"], **more}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -82,7 +83,7 @@ def test_an_entry_of_the_registry_that_no_task_made_keeps_the_file(world: World)
     ],
     ids=["living", "hidden", "archived lately", "kept by its tag", "a draft"],
 )
-def test_a_model_in_use_by_a_task_that_stays_keeps_entry_and_file(world: World, user: dict[str, object]) -> None:
+def test_a_model_in_use_by_a_task_that_stays_keeps_entry_and_file(world: World, user: dict[str, Any]) -> None:
     maker = world.add_full("maker")
     using = world.add("user", **user)
     model = world.sandbox.add_model(maker, "used")
@@ -366,7 +367,7 @@ def test_of_two_tasks_that_share_a_folders_name_only_the_old_one_loses_files(wor
 # Dataset versions
 
 
-def dataset(world: World, name: str, parents: list[str], **more: object) -> str:
+def dataset(world: World, name: str, parents: list[str], **more: Any) -> str:
     task = world.add_full(name, system_tags=["dataset", "hidden"], type="data_processing", **more)
     config = {"Dataset Struct": {"name": "Dataset Struct", "value": json.dumps({task: parents})}}
     world.sandbox.edit_task(task, configuration=config)

@@ -91,7 +91,7 @@ class World:
 
     def _check(self, result: CycleResult, before: set[str]) -> None:
         """The numbers add up, every task is told once, and what is said of each is so."""
-        told = [entry.task.id for entry in (*result.deleted, *result.kept, *result.failed)]
+        told = [entry.task.id for entries in (result.deleted, result.kept, result.failed) for entry in entries]
         assert result.matched == len(told) == len(set(told))
         assert all(entry.reason for entry in result.kept)
         assert all(entry.error for entry in result.failed)

@@ -94,7 +94,6 @@ class Api:
 
 def in_envelope(answer: Body | Refusal) -> Body:
     """Return ``answer`` in the form that every answer of the server has."""
-    refused = isinstance(answer, Refusal)
-    code, subcode, message = (answer.code, answer.subcode, answer.message) if refused else (200, 0, "OK")
-    meta = {"id": "1", "trx": "1", "result_code": code, "result_subcode": subcode, "result_msg": message}
-    return {"meta": meta, "data": {} if refused else answer}
+    told = answer if isinstance(answer, Refusal) else Refusal(200, 0, "OK")
+    meta = {"id": "1", "trx": "1", "result_code": told.code, "result_subcode": told.subcode, "result_msg": told.message}
+    return {"meta": meta, "data": {} if isinstance(answer, Refusal) else answer}

@@ -221,7 +221,12 @@ def test_a_small_plot_that_unpacks_to_gigabytes_is_bounded(
     bomb = base64.b64encode(zlib.compress(b" " * 50_000_000)).decode()
     unpacked: list[int] = []
     source = events._image_sources
-    monkeypatch.setattr(events, "_image_sources", lambda text: unpacked.append(len(text)) or source(text))
+
+    def watched(text: str) -> Any:
+        unpacked.append(len(text))
+        return source(text)
+
+    monkeypatch.setattr(events, "_image_sources", watched)
     plot_addresses(api, connect, plot(None, plot_data=bomb))
 
     assert max(unpacked) <= 1_000_000

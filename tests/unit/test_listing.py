@@ -197,7 +197,7 @@ def test_no_project_means_no_request_and_never_all_projects(api: Api, connect: C
 
 
 def test_a_batch_is_read_by_id_with_the_same_condition(api: Api, connect: Connect) -> None:
-    listed = {"execution": {"artifacts": []}}
+    listed: dict[str, Any] = {"execution": {"artifacts": []}}
     api.on("tasks.get_all", {"tasks": [row(1, **listed), row(2, **listed), row(77, **listed)]})
     found = connect().tasks.read([task_id(1), task_id(2), task_id(3)], WITH_FILES)
 

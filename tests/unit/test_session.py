@@ -49,11 +49,11 @@ def list_tasks(server: Server) -> list[Any]:
 
 def all_said(error: BaseException) -> str:
     """Return every text that a log could show of ``error`` and of the errors before it."""
-    said, seen = "", set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        said += f"{error} {error!r} {vars(error)} "
-        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    said = ""
+    shown: BaseException | None = error
+    while shown is not None:
+        said += f"{shown} {shown!r} {vars(shown)} "
+        shown = shown.__cause__ or (None if shown.__suppress_context__ else shown.__context__)
     return said
 
 
@@ -129,7 +129,7 @@ def test_a_redirect_is_not_followed_but_explained(api: Api, connect: Connect) ->
 
     with pytest.raises(ServerError, match=r"redirects tasks\.get_all elsewhere: is api\.api_server its API address"):
         list_tasks(connect())
-    assert {request.url.split("/")[2] for _, _, request in api.requests} == {"api.clearml.test"}
+    assert {str(request.url).split("/")[2] for _, _, request in api.requests} == {"api.clearml.test"}
 
 
 def test_pauses_grow_and_are_bounded(api: Api, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,7 +149,12 @@ def test_pauses_grow_and_are_bounded(api: Api, connect: Connect, monkeypatch: py
 
 def test_a_stop_ends_the_waiting_at_once(api: Api, connect: Connect) -> None:
     stop = threading.Event()
-    api.on("tasks.get_all", lambda _: stop.set() or Refusal(503))
+
+    def stopping(_: Any) -> Refusal:
+        stop.set()
+        return Refusal(503)
+
+    api.on("tasks.get_all", stopping)
     server = connect(attempts=100, backoff=60.0, backoff_max=60.0, stop=stop)
     begun = time.monotonic()
 
@@ -211,7 +216,7 @@ def test_calls_are_posts_with_a_body_to_the_versioned_address(api: Api, connect:
     _, body, request = api.requests[-1]
     assert request.method == "POST"
     assert body["system_tags"] == ["archived"]
-    assert request.url.startswith(f"{HOST}/v2.")
+    assert str(request.url).startswith(f"{HOST}/v2.")
 
 
 def test_the_secret_key_goes_to_the_login_alone(api: Api, connect: Connect) -> None:
