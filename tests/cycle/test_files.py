@@ -144,17 +144,13 @@ def test_a_model_that_only_its_maker_uses_leaves_no_entry_behind(world: World) -
     assert (world.sandbox.tasks, world.sandbox.models, world.sandbox.files()) == ({}, {}, set())
 
 
-def test_two_tasks_that_use_each_others_models_go_and_nothing_dangles(world: World) -> None:
+def test_two_tasks_that_use_each_others_models_go_with_them(world: World) -> None:
     one, two = world.add_full("one"), world.add_full("two")
-    first, second = world.sandbox.add_model(one, "used"), world.sandbox.add_model(two, "used")
-    paths = {model_path(world, first), model_path(world, second)}
-    world.sandbox.use_model(one, second)
-    world.sandbox.use_model(two, first)
+    world.sandbox.use_model(one, world.sandbox.add_model(two, "used"))
+    world.sandbox.use_model(two, world.sandbox.add_model(one, "used"))
     result = world.clean()
 
-    assert world.sandbox.tasks == {}
-    # Each was in use when the other was decided.
-    assert {model_path(world, model) for model in world.sandbox.models} <= world.sandbox.files() <= paths
+    assert (world.sandbox.tasks, world.sandbox.models, world.sandbox.files()) == ({}, {}, set())
     assert exit_code(result) == 0
 
 
@@ -303,6 +299,17 @@ def test_tasks_of_any_name_leave_no_file_and_neighbours_lose_none(world: World, 
     assert world.sandbox.files() == world.files_of(neighbour)
     assert len(world.files_of(neighbour)) == 6
     assert not world.folders_of(task)
+
+
+def test_files_of_a_task_that_no_address_can_name_keep_it_and_say_so(world: World) -> None:
+    task, other = world.add_full("climbing", project="%2e%2e"), world.add_full()
+    result = world.clean()
+
+    assert set(world.sandbox.tasks) == {task}
+    assert len(world.files_of(task)) == 6
+    assert ids(result.deleted) == {other}
+    assert "climbs" in errors(result)[task]
+    assert exit_code(result) == 1
 
 
 def test_files_that_are_gone_already_count_as_such(world: World) -> None:
