@@ -26,7 +26,7 @@ def collect(server: Server, tasks: Mapping[str, Task], pool: Executor, *, linked
     if not tasks:
         return evidence
     # In the pool as well: a call from outside it would wait for its turn until all events are read.
-    models = pool.submit(_collect_models, server, evidence, linked)
+    models = pool.submit(_collect_models, server, evidence, linked, going)
     with _reading_events(server, list(tasks), pool) as waiting:
         models.result()
         _collect_datasets(server, evidence, going)
@@ -37,7 +37,7 @@ def collect(server: Server, tasks: Mapping[str, Task], pool: Executor, *, linked
     return evidence
 
 
-def _collect_models(server: Server, evidence: Evidence, linked: bool) -> None:
+def _collect_models(server: Server, evidence: Evidence, linked: bool, going: set[str]) -> None:
     ids = list(evidence.tasks)
     own = server.models.made_by(ids)
     for model in own:
@@ -55,7 +55,7 @@ def _collect_models(server: Server, evidence: Evidence, linked: bool) -> None:
     evidence.other_models = [model for model in others if model.task not in evidence.tasks]
     drafts = [model.id for model in [*own, *evidence.other_models] if not model.published]
     evidence.users = server.models.users_of(sorted(set(drafts))) if drafts else {}
-    _collect_claims(server, evidence)
+    _collect_claims(server, evidence, going)
 
 
 def _all_in(found: Iterable[Model], own: Iterable[Model], ids: list[str]) -> bool:
@@ -65,18 +65,23 @@ def _all_in(found: Iterable[Model], own: Iterable[Model], ids: list[str]) -> boo
     return expected <= {model.id for model in found}
 
 
-def _collect_claims(server: Server, evidence: Evidence) -> None:
+def _collect_claims(server: Server, evidence: Evidence, going: set[str]) -> None:
     """Find draft models in a task's output that another task made: the server would delete their entries too."""
-    own = {model.id for models in evidence.own_models.values() for model in models}
-    foreign = {model: task.id for task in evidence.tasks.values() for model in task.output_models if model not in own}
-    if not foreign:
+    own = {model.id: task for task, models in evidence.own_models.items() for model in models}
+    listing: dict[str, set[str]] = {}
+    for task in evidence.tasks.values():
+        for model in task.output_models:
+            if own.get(model) != task.id:
+                listing.setdefault(model, set()).add(task.id)
+    if not listing:
         return
-    entries = [model for model in server.models.by_id(sorted(foreign)) if not model.published and model.task]
-    alive = server.tasks.existing({model.task for model in entries}) if entries else set()
-    for model in entries:
-        if model.task in alive:
-            reason = f"its output model {model.id} belongs to task {model.task}, and would be deleted with it"
-            evidence.claims.setdefault(foreign[model.id], {})[model.task] = reason
+    entries = [model for model in server.models.by_id(sorted(listing)) if not model.published and model.task]
+    alive = server.tasks.existing({model.task for model in entries}) - going if entries else set()
+    for entry in entries:
+        if entry.task in alive:
+            reason = f"its output model {entry.id} belongs to task {entry.task}, and would be deleted with it"
+            for task_id in listing[entry.id]:
+                evidence.claims.setdefault(task_id, {})[entry.task] = reason
 
 
 def _collect_datasets(server: Server, evidence: Evidence, going: set[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,3 +53,8 @@ def try_one(rig: Rig, kind: str, attack: Attack) -> Finding:
     if seconds > LONGEST:
         broken.append(f"law 5: it took {seconds:.0f} s")
     return Finding(kind, attack.name, broken, rig.leaked(), seconds, rig.tried, rig.measured)
+
+
+def first(lines: Sequence[str], most: int = 5) -> str:
+    """Return the first of ``lines``, for a message of bounded length."""
+    return "\n".join(lines[:most]) + (f"\n... and {len(lines) - most} more" if len(lines) > most else "")

@@ -13,140 +13,23 @@ from typing import Any
 from cleanup.sandbox.answer import Answer
 from cleanup.sandbox.http import WebServer
 from tests.faults.case import Attack
+from tests.faults.hostile_data import ADDRESSES, NAMES, PLACES, TYPES
 from tests.faults.judge import Case, Rules, broken_laws
 from tests.faults.rig import Rig
 
 _LONGEST_REPORT = 200_000
 """Characters that the report of one cycle may have, whatever the data is."""
 
-_PLACES = ("artifact", "model", "sample", "plot", "packed plot")
-
-# {files}: the file server. {s3}: the bucket. {disk}: the local folder. {me}: the task's own folder, {id}: its id.
-# {victim}: the folder of a living task, {vid}: its id.
-_CLIMBS = (
-    "../{victim}",
-    "%2e%2e/{victim}",
-    "%2E%2E%2F{victim}",
-    "..%2f{victim}",
-    "..%5c{victim}",
-    "%252e%252e/{victim}",
-    "%252e%252e%252f{victim}",
-    "%25252e%25252e/{victim}",
-    "..;/{victim}",
-    "./../{victim}",
-    ".../{victim}",
-    "%c0%ae%c0%ae/{victim}",
-    "%uff0e%uff0e/{victim}",
-    "\uff0e\uff0e/{victim}",
-    "..%00/{victim}",
-    "artifacts/../../{victim}",
-    "artifacts/%2e%2e/%2e%2e/{victim}",
-    "//../{victim}",
-)
-_ADDRESSES = (
-    *(f"{{files}}/{{me}}/{climb}" for climb in _CLIMBS),
-    *(f"{{s3}}/{{me}}/{climb}" for climb in _CLIMBS[:6]),
-    *(f"file://{{disk}}/{{me}}/{climb}" for climb in _CLIMBS[:6]),
-    "{files}",
-    "{files}/",
-    "{files}/.",
-    "{files}/..",
-    "{files}//",
-    "{files}/{me}",
-    "{files}/{me}/",
-    "{files}/{me}/.",
-    "{files}/{me}/..",
-    "{files}/{me}/artifacts",
-    "{files}/{folder}",
-    "{files}/{folder}/",
-    "{files}/{victim}",
-    "{files}/team",
-    "{files}/{victim}/../{me}/artifacts/a/a.bin",
-    "{files}/x.{id}/../{victim}",
-    "{files}/{folder}/x.{id}",
-    "{files}/delete_many",
-    "{files}/{victim}?x=.{id}/artifacts/a",
-    "{files}/{victim}#.{id}/artifacts/a",
-    "{files}/{victim};.{id}/artifacts/a",
-    "{files}/x.{id}/%2e%2e/{victim}",
-    "{files}/x.{id}%2f..%2f{victim}",
-    "{files}/x.{id}\\..\\{victim}",
-    "http://user:hunter2@{host}/{victim}",
-    "http://user:hunter2@{host}/x.{id}/artifacts/a/a.bin",
-    "http://{host}@evil.test/x.{id}/artifacts/a/a.bin",
-    "http://{host}.evil.test/x.{id}/artifacts/a/a.bin",
-    "http://evil.test/x.{id}/artifacts/a/a.bin",
-    "{evil}/x.{id}/artifacts/a/a.bin",
-    "{evil}/{victim}",
-    "//{host}/{victim}",
-    "http:/{victim}",
-    "http://[::1]/x.{id}/artifacts/a/a.bin",
-    "http://[bad/x.{id}/artifacts/a/a.bin",
-    "http://{host}:99999/x.{id}/artifacts/a/a.bin",
-    "ftp://{host}/x.{id}/artifacts/a/a.bin",
-    "gopher://{host}/x.{id}/artifacts/a/a.bin",
-    "javascript:alert(1)",
-    "data:text/plain;base64,AAAA",
-    "{s3}",
-    "{s3}/",
-    "{s3}/{victim}",
-    "s3://",
-    "s3:///x.{id}/artifacts/a",
-    "s3://key:secret@bucket/x.{id}/artifacts/a/a.bin",
-    "gs://bucket/x.{id}/artifacts/a/a.bin",
-    "azure://account.blob.core.windows.net/c/x.{id}/artifacts/a/a.bin",
-    "file:///",
-    "file:///etc/passwd",
-    "/etc/passwd",
-    "file://{disk}",
-    "file://{disk}/",
-    "file://{disk}/{victim}",
-    "file://{disk}/x.{id}/../{victim}",
-    "{disk}/{victim}",
-    "~/x.{id}/artifacts/a/a.bin",
-    "C:\\x.{id}\\artifacts\\a\\a.bin",
-    "-",
-    "-{files}/{me}/artifacts/a/a.bin",
-    "__$any",
-    "__$not",
-    "__$all",
-    "",
-    " ",
-    "\x00",
-    "{files}/x.{id}/artifacts/a\x00/{victim}",
-    "{files}/x.{id}/artifacts/a\r\nHost: evil.test/a.bin",
-    "{files}/x.{id}/artifacts/\x1b]0;title\x07\x1b[2J/a.bin",
-    "{files}/x.{id}/artifacts/\u202egnp.exe/a.bin",
-    "{files}/x.{id}/artifacts/\ud800/a.bin",
-    "{files}/x.{id}/" + "a/" * 3000 + "a.bin",
-    "{files}/x.{id}/artifacts/" + "a" * 100_000,
-    "%" * 5000,
-    "{files}/x.{id}/" + "%25" * 1500 + "2e%2e/a.bin",
-)
-_TYPES: tuple[Any, ...] = (None, 0, 7.5, True, [], ["{files}"], {}, {"uri": "x"}, [[[]]], "\ud800")
-_NAMES = (
-    "",
-    "../../..",
-    "a\nERROR forged line",
-    "\x1b[2J\x1b]0;gone\x07",
-    "x" * 200_000,
-    "\u202e\u200b\ufeff",
-    "\ud800",
-    "{0.__class__}%s%n$(id)`id`",
-    "<script>alert(1)</script>",
-    "'; drop table tasks; --",
-)
-
 
 def attacks() -> Iterator[Attack]:
     """Yield every case."""
-    for number, address in enumerate(_ADDRESSES):
-        for place in _PLACES:
+    for number, address in enumerate(ADDRESSES):
+        for place in PLACES:
             yield Attack(f"{place} at hostile address {number}: {address[:60]!r}", _with_address(place, address))
-    for value in _TYPES:
+    for value in TYPES:
         for where in ("artifact", "model", "sample", "tags", "name", "status_changed", "artifacts", "models"):
             yield Attack(f"{where} is {value!r}", _with_type(where, value))
-    for name in _NAMES:
+    for name in NAMES:
         for where in ("name", "project", "tags", "artifact key"):
             yield Attack(f"{where} {name[:30]!r}", _with_name(where, name))
     for status in (301, 302, 303, 307, 308):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -295,8 +295,3 @@ def _plain(uri: object) -> str:
 def _time(value: object) -> datetime:
     moment = datetime.fromisoformat(str(value)) if value else datetime.max.replace(tzinfo=timezone.utc)
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-
-
-def first(lines: Sequence[str], most: int = 5) -> str:
-    """Return the first of ``lines``, for a message of bounded length."""
-    return "\n".join(lines[:most]) + (f"\n... and {len(lines) - most} more" if len(lines) > most else "")

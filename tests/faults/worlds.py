@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from cleanup.result import CycleResult
 from cleanup.sandbox import Fault
 from cleanup.sandbox.calls.deletion import delete_task
-from tests.faults.case import Attack
-from tests.faults.judge import Case, Meddling, Rules, Snapshot, broken_laws, first, gone_tasks, held_by_others
+from tests.faults.case import Attack, first
+from tests.faults.judge import Case, Meddling, Rules, Snapshot, broken_laws, gone_tasks, held_by_others
 from tests.faults.plans import PLANS, Built, Meddle, Plan, build
 from tests.faults.rig import Rig
 
