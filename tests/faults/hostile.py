@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import threading
+import unicodedata
 import zlib
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
@@ -19,6 +20,8 @@ from tests.faults.rig import Rig
 
 _LONGEST_REPORT = 200_000
 """Characters that the report of one cycle may have, whatever the data is."""
+
+_LONGEST_LINE = 3_000
 
 
 def attacks() -> Iterator[Attack]:
@@ -69,6 +72,10 @@ def _judged(rig: Rig, victim: str) -> list[str]:
     said = "\n".join(rig.said)
     if len(said) > _LONGEST_REPORT:
         broken.append(f"flood: the report has {len(said)} characters")
+    if any(unicodedata.category(char) in {"Cc", "Cf", "Cs"} for line in rig.lines for char in line):
+        broken.append("forged: a control character reaches the console")
+    if any(len(line) > _LONGEST_LINE for line in rig.lines):
+        broken.append(f"flood: a line of {max(map(len, rig.lines))} characters")
     if "hunter2" in said:
         broken.append("secrets: the report holds a password of somebody's address")
     return broken

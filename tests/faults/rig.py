@@ -17,10 +17,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_plus
 
+from cleanup.figures import as_json
+from cleanup.render import dry_run_lines, summary
 from cleanup.result import CycleResult
 from cleanup.sandbox import Sandbox
+from cleanup.sandbox import answer as sandbox_answer
 from cleanup.sandbox import fileserver as sandbox_files
-from cleanup.sandbox.answer import Answer, as_json
+from cleanup.sandbox.answer import Answer
 from cleanup.sandbox.http import open_connections
 from cleanup.sandbox.kinds import MODEL, PROJECT, QUEUE, TASK
 from tests.faults.forked import Forker
@@ -45,6 +48,8 @@ class Rig:
         """What the attack has to tell beside its findings."""
         self.forbidden: set[str] = set()
         """Paths that the file server may not delete."""
+        self.lines: list[str] = []
+        """The report of the last cycle as the console shows it."""
         self.rewrite: Callable[[str, Any], None] | None = None
         """Called with the endpoint and the ``data`` of each answer of the API: changes what the server says."""
         self._configure()
@@ -140,7 +145,10 @@ class Rig:
         except CleanupError as error:
             self.said.append(f"a cycle raised {error!r} {error}")
             return None
-        self.said.append(repr(result))
+        self.said += [repr(result), json.dumps(as_json(result))]
+        self.lines = [*summary(result), *dry_run_lines(result)]
+        # What the console cannot show would end the cycle there.
+        self.said.append("\n".join(self.lines).encode().decode())
         return result
 
     def quiet(self) -> None:
@@ -261,4 +269,4 @@ def _refusing(plain: Callable[..., Any], root: Path, body: dict[str, Any], forbi
     others = [name for name in body["files"] if name not in refused]
     given = json.loads(plain(root, {"files": others}).body) if others else {"deleted": {}, "errors": {}}
     given["errors"]["Permission denied"] = refused
-    return as_json(200, given)
+    return sandbox_answer.as_json(200, given)

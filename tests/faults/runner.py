@@ -16,17 +16,19 @@ from tests.faults.case import Attack, Finding, try_one
 ROOT = Path(__file__).parents[2]
 
 
-KINDS = ("faults", "kills", "cuts", "worlds", "hostile", "clocks", "soak")
+KINDS = ("found", "faults", "kills", "cuts", "changes", "worlds", "hostile", "clocks", "soak")
 
 
 def attacks_of(kind: str, cycles: int = 500) -> Iterator[Attack]:
     """Yield the attacks of a kind; ``cycles``: of a soak."""
-    from tests.faults import clocks, hostile, kills, matrix, soak, worlds
+    from tests.faults import changes, clocks, found, hostile, kills, matrix, soak, worlds
 
     kinds: dict[str, Callable[[], Iterator[Attack]]] = {
+        "found": found.attacks,
         "faults": matrix.attacks,
         "kills": kills.kills,
         "cuts": kills.cuts,
+        "changes": changes.attacks,
         "worlds": worlds.attacks,
         "hostile": hostile.attacks,
         "clocks": clocks.attacks,

@@ -11,9 +11,11 @@ from tests.faults.runner import run
 from tests.faults.table import SAMPLES
 
 PROMISES = {
+    "found": "no case that once broke a law breaks it again",
     "faults": "a fault at any endpoint loses nothing, and the next cycle finishes",
     "kills": "a process killed at any request loses nothing, and the next cycle finishes",
     "cuts": "a network cut at any request loses nothing, and the next cycle finishes",
+    "changes": "a task that is taken out of reach stays from the next look at it on",
     "worlds": "no world breaks a law, whatever changes and fails in it meanwhile",
     "hostile": "no stored data makes the service harm, leak, crash or flood",
     "clocks": "no clock and no threshold makes a task look older than it is",
