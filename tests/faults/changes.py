@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from typing import Any
@@ -46,7 +47,7 @@ def _changed(number: int, action: str, victim: str) -> Callable[[Rig], list[str]
         if any(done) and _looked_at(log[number - 1 :], task):
             meddling.spared.add(task)
         between = rig.snapshot()
-        broken = broken_laws(Case(before, between, rules, result, meddling))
+        broken = broken_laws(Case(before, between, rules, result, meddling)) + list(_deleted_unseen(log))
         clean = rig.cycle()
         last = broken_laws(Case(between, rig.snapshot(), rules, clean, complete=True))
         return broken + [f"then clean: {line}" for line in last]
@@ -71,6 +72,21 @@ def _act(rig: Rig, action: str, task: str) -> bool:
         }
         rig.sandbox.edit_task(task, **fields[action], last_change=now)
     return True
+
+
+def _deleted_unseen(log: list[Request]) -> Iterator[str]:
+    """Yield the tasks that were deleted without a look at them after their files were: it may be too late by then."""
+    seen: set[str] = set()
+    for request in log:
+        body = request.body
+        if request.endpoint == "tasks.get_all":
+            seen.update(body.get("id") or [])
+        elif request.endpoint.startswith(("files.", "s3.")):
+            text = json.dumps(body)
+            seen = {task for task in seen if task not in text}
+        elif request.endpoint.startswith("tasks.delete"):
+            for task in set(body.get("ids") or [body.get("task")]) - seen:
+                yield f"law 1: task {task} was deleted and not looked at after its files were"
 
 
 def _looked_at(log: list[Request], task: str) -> bool:
