@@ -40,7 +40,7 @@ def compare(world: World, latency: float, settings: dict[str, Any], profile: str
     plain = measure(world, latency, "plain", {"older_than_days": THRESHOLD_DAYS})
 
     def ratio(name: str) -> float:
-        return round(plain[name] / max(service[name], 1e-9), 2)
+        return round(float(plain[name]) / max(float(service[name]), 1e-9), 2)
 
     return {
         "work": {**vars(world), "latency_ms": latency * 1000, "settings": settings},

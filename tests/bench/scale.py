@@ -29,7 +29,7 @@ def growth(small: World, large: World, latency: float) -> dict[str, Any]:
     runs += [cycle(small, latency) for _ in range(REPEATS)]
 
     def ratio(name: str) -> float:
-        return round(long_run[name] / statistics.median(run[name] for run in runs), 3)
+        return round(float(long_run[name]) / statistics.median(float(run[name]) for run in runs), 3)
 
     return {
         "latency_ms": latency * 1000,

@@ -71,8 +71,8 @@ def plain(options: Options) -> Work:
             ids += [task.id for task in page]
             if len(page) < 500:
                 break
-        done = [Task.get_task(task_id=task).delete(raise_on_error=False) for task in ids]
-        return {"matched": len(ids), "deleted": sum(map(bool, done))}
+        done = [bool(Task.get_task(task_id=task).delete(raise_on_error=False)) for task in ids]
+        return {"matched": len(ids), "deleted": sum(done)}
 
     return work
 
@@ -94,9 +94,11 @@ def s3_single(options: Options) -> Work:
     """Files in a bucket, deleted one by one by the SDK's StorageHelper."""
     from clearml.storage.helper import StorageHelper
 
+    helper: Any = StorageHelper
+
     def work() -> dict[str, Any]:
         addresses = options["addresses"]
-        return {"deleted": sum(bool(StorageHelper.get(address).delete(address)) for address in addresses)}
+        return {"deleted": sum(bool(helper.get(address).delete(address)) for address in addresses)}
 
     return work
 
