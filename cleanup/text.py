@@ -16,14 +16,19 @@ _SECRETS = re.compile(
 )
 
 
+_UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+"""Categories of characters that move the cursor, hide or break a line; none of them is printable."""
+
+
 def one_line(text: object, limit: int = 300) -> str:
     """Return ``text`` on one line of at most ``limit`` characters, control characters replaced.
 
     Names and addresses come from any user of the server: a line break in one must not forge a log line, nor a
     terminal code reach the terminal.
     """
-    raw = str(text)[: limit * 4]
-    clean = "".join(" " if unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"} else char for char in raw)
+    clean = str(text)[: limit * 4]
+    if not clean.isprintable():
+        clean = "".join(" " if unicodedata.category(char) in _UNSEEN else char for char in clean)
     clean = " ".join(clean.split())
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
 

@@ -171,6 +171,8 @@ def _plain(address: object) -> str:
 
 
 def _printable(text: str) -> str:
+    if text.isprintable():
+        return text
     kinds = {unicodedata.category(char) for char in text}
     if "Cc" in kinds:
         raise BadAddress("a control character")
