@@ -69,6 +69,7 @@ def test_s3() -> None:
     assert answer["ratios"]["times_fewer_requests"] >= 30
 
 
+@pytest.mark.slow
 def test_scale() -> None:
     answer = run("scale", "--small", "30", "--large", "230", "--listed", "260")
     growth, listed = answer["growth"], answer["long_list"]

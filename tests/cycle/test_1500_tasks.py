@@ -107,6 +107,7 @@ def test_a_failing_task_in_every_page_stops_no_other(world: World, archive: Arch
     assert len(failing) == 14
 
 
+@pytest.mark.slow
 def test_tasks_that_failed_go_in_the_next_cycle(world: World, archive: Archive) -> None:
     failing = {tasks[60] for tasks in archive.old.values()}
     world.sandbox.task_failures.update(dict.fromkeys(failing, (500, 0, "database error")))
@@ -119,6 +120,7 @@ def test_tasks_that_failed_go_in_the_next_cycle(world: World, archive: Archive) 
     assert exit_code(result) == 0
 
 
+@pytest.mark.slow
 def test_a_dry_run_touches_nothing_and_counts_as_the_cycle_after_it_does(world: World, archive: Archive) -> None:
     planned = world.clean(dry_run=True)
     assert world.state == archive.before

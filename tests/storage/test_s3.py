@@ -34,7 +34,7 @@ def client(s3_server):
     opened.delete_bucket(Bucket="bucket")
 
 
-@pytest.fixture(params=["amazon", "minio"])
+@pytest.fixture(params=["amazon", pytest.param("minio", marks=pytest.mark.slow)])
 def storages(request, s3_server, monkeypatch):
     """The two ways an address finds its server: by the bucket alone, and by a host in front of it."""
     if request.param == "amazon":
