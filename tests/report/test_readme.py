@@ -71,6 +71,12 @@ OTHER_TOOLS = {"clearml-agent": ("daemon", "--help"), "docker": (), "pip": ("ins
 @pytest.mark.parametrize("flag", readme.flags())
 def test_every_flag_exists(flag: str) -> None:
     place = readme.flags()[flag]
+    if "tests.faults" in place:
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.faults", "--help"], capture_output=True, text=True, check=True, cwd=ROOT
+        )
+        assert flag in done.stdout
+        return
     bench = re.search(r"tests\.bench(\.\w+)?", place)
     if bench:
         module = [sys.executable, "-m", bench[0] if bench[1] else "tests.bench.cycle", "--help"]
@@ -184,6 +190,14 @@ def same_as_in_ci(command: str, place: Place) -> None:
     assert (ROOT / ".ci/run").read_text().rstrip().splitlines()[-1] == command
 
 
+def attack_a_little(command: str, place: Place) -> None:
+    """Its samples are tests of their own in tests/faults; here: that the command prints its table."""
+    here = [sys.executable, *shlex.split(command)[1:], "--kind", "clocks"]
+    done = subprocess.run(here, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"clocks\D+\d+\D+0\b", done.stdout), done.stdout
+
+
 def set_a_variable(command: str, place: Place) -> None:
     """Whether the SDK reads it is another test."""
     done = place.run(f"set -eu; {command}")
@@ -216,6 +230,7 @@ RUNNERS: dict[str, Callable[[str, Place], None]] = {
     r"(\.venv/bin/)?python3? cleanup_service\.py\b": run_the_script,
     r"\.venv/bin/python -m cleanup\.sandbox\b": run_the_sandbox,
     r"\.venv/bin/python -m pytest$": same_as_in_ci,
+    r"\.venv/bin/python -m tests\.faults\b": attack_a_little,
     r"export [A-Z_]+=": set_a_variable,
     r"python3 -m venv \.venv$": make_an_environment,
     r"(\.venv/bin/)?pip install ": install_extras,
