@@ -182,12 +182,12 @@ class Batch:
         for task, files in decided.items():
             if task in evidence.unreadable:
                 outcome.fail([plan[task]], evidence.unreadable[task])
-            elif any(other in pending and other != task for other in files.waits_for):
-                outcome.deferred.append(plan[task])
             elif stuck := self.failed.intersection(files.waits_for):
                 outcome.fail([plan[task]], f"waits for task {min(stuck)}, which holds a file of it and failed")
-            elif claims := evidence.claims_on(task):
-                outcome.keep(plan[task], next(iter(claims.values())))
+            elif lasting := [why for other, why in evidence.claims_on(task).items() if other not in pending]:
+                outcome.keep(plan[task], lasting[0])
+            elif any(other in pending and other != task for other in files.waits_for):
+                outcome.deferred.append(plan[task])
             else:
                 ready[task] = files
         return ready

@@ -10,8 +10,9 @@ from typing import Any
 
 from cleanup.sandbox import Fault
 from tests.faults.case import Attack
-from tests.faults.judge import Case, Rules, broken_laws, held_by_others
+from tests.faults.judge import Case, Rules, broken_laws
 from tests.faults.rig import Rig
+from tests.faults.snapshot import held_by_others
 from tests.faults.world import World
 
 RULES_TAGS = frozenset({"keep"})

@@ -27,7 +27,7 @@ from cleanup.sandbox.answer import Answer
 from cleanup.sandbox.http import open_connections
 from cleanup.sandbox.kinds import MODEL, PROJECT, QUEUE, TASK
 from tests.faults.forked import Forker
-from tests.faults.judge import Snapshot
+from tests.faults.snapshot import Snapshot
 from tests.faults.storage_server import KEY_ID, S3, SECRET
 
 _FORCED = {"force_delete": True, "keep_tags": "keep"}

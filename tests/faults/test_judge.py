@@ -7,7 +7,8 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from cleanup.result import CycleResult, Failed, Gone, Planned
-from tests.faults.judge import Case, Meddling, Rules, Snapshot, broken_laws
+from tests.faults.judge import Case, Meddling, Rules, broken_laws
+from tests.faults.snapshot import Snapshot
 
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 OLD, LIVING, OTHER = "a" * 32, "b" * 32, "c" * 32

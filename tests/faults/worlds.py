@@ -15,9 +15,10 @@ from cleanup.result import CycleResult
 from cleanup.sandbox import Fault
 from cleanup.sandbox.calls.deletion import delete_task
 from tests.faults.case import Attack, first
-from tests.faults.judge import Case, Meddling, Rules, Snapshot, broken_laws, gone_tasks, held_by_others
+from tests.faults.judge import Case, Meddling, Rules, broken_laws, gone_tasks
 from tests.faults.plans import PLANS, Built, Meddle, Plan, build
 from tests.faults.rig import Rig
+from tests.faults.snapshot import Snapshot, held_by_others
 
 EXAMPLES = 25
 """Worlds in one attack; each counts as a case."""
