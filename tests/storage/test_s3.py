@@ -75,6 +75,7 @@ def test_any_legal_key_is_deleted_by_its_address(storages, client, name):
     assert held(client) == set(neighbours())
 
 
+@pytest.mark.slow
 def test_a_key_that_the_buckets_policy_forbids_to_delete_fails_alone(storages, client):
     paths = files_of_tasks(25)
     put(client, [*paths, *neighbours()])
