@@ -50,6 +50,11 @@ WORLDS = {
     "two tasks list each other's models": _plan(
         {"models": (False,), "lists": (1,)}, {"models": (False,), "lists": (0,)}
     ),
+    "tasks wait for one that another keeps": _plan(
+        {"archived": False, "models": (False,)},
+        {"lists": (0,), "models": (False,)},
+        {"lists": (1,), "uses": (1,), "models": (False,)},
+    ),
     "a draft with a published model, without force": _plan(
         {"status": "created", "models": (True,), "artifacts": 1}, force=False
     ),

@@ -30,7 +30,7 @@ from tests.faults.forked import Forker
 from tests.faults.snapshot import Snapshot
 from tests.faults.storage_server import KEY_ID, S3, SECRET
 
-_FORCED = {"force_delete": True, "keep_tags": "keep"}
+FORCED = {"force_delete": True, "keep_tags": "keep"}
 
 
 class Rig:
@@ -145,11 +145,15 @@ class Rig:
         except CleanupError as error:
             self.said.append(f"a cycle raised {error!r} {error}")
             return None
+        self.hear(result)
+        return result
+
+    def hear(self, result: CycleResult) -> None:
+        """Keep what a result says in every form that the service gives it."""
         self.said += [repr(result), json.dumps(as_json(result))]
         self.lines = [*summary(result), *dry_run_lines(result)]
         # What the console cannot show would end the cycle there.
         self.said.append("\n".join(self.lines).encode().decode())
-        return result
 
     def quiet(self) -> None:
         """Wait until no connection to a server is open, so that nobody acts on the world any more."""
@@ -212,7 +216,7 @@ def run_cycle(
 
     server = Server(Network(attempts, 0.001, 0.01, timeout, timeout, timeout, stop=stop or threading.Event()))
     storages = Storages(known_file_servers(), server.session.token_for_files, bound=4, timeout=timeout)
-    chosen = Settings.parse({**_FORCED, **settings})
+    chosen = Settings.parse({**FORCED, **settings})
     try:
         return run_once(server, storages, chosen, now=now or datetime.now(timezone.utc), own_task=own_task)
     finally:
