@@ -8,8 +8,8 @@ from pathlib import Path
 
 from clearml import Task
 
-from cleanup import command_line, lifecycle, remote
-from cleanup.errors import CleanupError
+from cleanup.base.errors import CleanupError
+from cleanup.launch import command_line, lifecycle, remote
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

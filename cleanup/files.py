@@ -8,9 +8,9 @@ from enum import Enum
 from posixpath import normpath
 from urllib.parse import unquote
 
-from cleanup.records import Model, Task
+from cleanup.base.records import Model, Task
+from cleanup.base.text import one_line, without_secrets
 from cleanup.storage.address import BadAddress, Location, task_depth
-from cleanup.text import one_line, without_secrets
 
 Locate = Callable[[object], Location]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 
-from cleanup.records import Task
+from cleanup.base.records import Task
 from cleanup.settings import Settings
 
 DRAFT = "created"

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from types import FrameType
 
+from cleanup.base.errors import CleanupError, ServerError, ServerUnreachable, Stopped
+from cleanup.base.text import plural, without_secrets
 from cleanup.cycle import run_once
-from cleanup.errors import CleanupError, ServerError, ServerUnreachable, Stopped
-from cleanup.report import Report
-from cleanup.result import CycleResult
+from cleanup.cycle.result import CycleResult
+from cleanup.report.report import Report
 from cleanup.server import Server
 from cleanup.settings import Settings
 from cleanup.storage import Storages, known_file_servers
-from cleanup.text import plural, without_secrets
 
 DAY = 86_400.0
 FIRST_WAIT = 15.0

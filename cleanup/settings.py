@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from cleanup.errors import SettingsError
+from cleanup.base.errors import SettingsError
 
 SECTION = "General"
 """The section of HYPERPARAMETERS that ``Task.connect`` fills when it is given no name."""

@@ -10,7 +10,7 @@ from clearml.backend_api import services
 from clearml.backend_api.session import Session
 from clearml.backend_api.session.client import APIClient
 
-from cleanup.errors import ServerError
+from cleanup.base.errors import ServerError
 from cleanup.server import events
 from cleanup.server.deletion import Deleter, Deletion
 from cleanup.server.registry import Registry

@@ -8,9 +8,9 @@ from typing import Any
 
 from clearml.backend_api.session.client import APIClient
 
-from cleanup.errors import ServerError, ServerUnreachable, Stopped
+from cleanup.base.errors import ServerError, ServerUnreachable, Stopped
+from cleanup.base.text import without_secrets
 from cleanup.server.session import CleanupSession, Network
-from cleanup.text import without_secrets
 
 MISSING = 101
 """Subcode of 400: there is no task with this id."""

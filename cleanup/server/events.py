@@ -11,7 +11,7 @@ from typing import Any
 
 from clearml.backend_api.session.client import APIClient
 
-from cleanup.errors import ServerError
+from cleanup.base.errors import ServerError
 
 DEBUG_SAMPLE = "training_debug_image"
 PLOT = "plot"

@@ -7,7 +7,7 @@ from typing import Any
 
 from clearml.backend_api.session.client import APIClient
 
-from cleanup.errors import ServerError, Stopped
+from cleanup.base.errors import ServerError, Stopped
 
 
 class OwnTask:

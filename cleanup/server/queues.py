@@ -6,7 +6,7 @@ from typing import Any
 
 from clearml.backend_api.session.client import APIClient
 
-from cleanup.errors import SettingsError
+from cleanup.base.errors import SettingsError
 from cleanup.server.paging import PAGE, pages
 
 SEEN_WITHIN = 600

@@ -8,8 +8,8 @@ from typing import Any
 
 from clearml.backend_api.session.client import APIClient
 
-from cleanup.errors import ServerError
-from cleanup.records import Model, parse_inputs, parse_model
+from cleanup.base.errors import ServerError
+from cleanup.base.records import Model, parse_inputs, parse_model
 from cleanup.server.paging import PAGE, chunks, pages
 from cleanup.server.session import CleanupSession
 

@@ -26,9 +26,9 @@ from clearml.backend_api.utils import get_http_session_with_retry
 from requests.auth import AuthBase
 from urllib3.util import Retry
 
-from cleanup.errors import CleanupError, CredentialsError, ServerError, ServerUnreachable, Stopped
+from cleanup.base.errors import CleanupError, CredentialsError, ServerError, ServerUnreachable, Stopped
+from cleanup.base.text import address_of, one_line, without_secrets
 from cleanup.server.answers import missing
-from cleanup.text import address_of, one_line, without_secrets
 
 # A task id that fails to delete makes the server answer 500 after it deleted the ids before it; sending the same again
 # would hide which of them this service deleted. server.py takes such a batch apart instead.

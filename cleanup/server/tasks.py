@@ -10,10 +10,10 @@ from typing import Any
 
 from clearml.backend_api.session.client import APIClient
 
-from cleanup.errors import ServerError, SettingsError
-from cleanup.records import Artifact, Task, is_id, parse_task
+from cleanup.base.errors import ServerError, SettingsError
+from cleanup.base.records import Artifact, Task, is_id, parse_task
+from cleanup.base.text import one_line
 from cleanup.server.paging import PAGE, chunks, pages, parsed, rows
-from cleanup.text import one_line
 
 LISTED = (
     "id", "name", "project", "company", "status", "tags", "system_tags",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol, TypeVar
 
-from cleanup.text import without_secrets
+from cleanup.base.text import without_secrets
 
 T = TypeVar("T")
 

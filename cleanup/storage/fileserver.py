@@ -7,12 +7,12 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from cleanup.base.text import without_secrets
 from cleanup.storage.address import is_task_folder, task_depth
 from cleanup.storage.base import DELETED, GONE, Answer, Outcome, failed
 from cleanup.storage.bulk import Rejected, apart
 from cleanup.storage.crew import Crew
 from cleanup.storage.wire import Reply, Wire
-from cleanup.text import without_secrets
 
 _MOST_PATHS = 1000
 _LARGEST_BODY = 512 * 1024

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import requests
 from requests.auth import AuthBase
 
-from cleanup.text import without_secrets
+from cleanup.base.text import without_secrets
 
 _WAITS = (0.5, 1.0, 2.0)
 _LONGEST_WAIT = 10.0

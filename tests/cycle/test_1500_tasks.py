@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cleanup.plan import OTHER_STATUSES
+from cleanup.cycle.plan import OTHER_STATUSES
 from cleanup.sandbox.values import stamp
 from cleanup.selection import PUBLIC, REPORTING
 from tests.cycle.world import State, World, errors, exit_code, ids, written_by

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cleanup.result import CycleResult
+from cleanup.cycle.result import CycleResult
 from tests.cycle.world import World, errors, ids, reasons
 
 CHANGING = (

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from cleanup import selection
-from cleanup.errors import SettingsError
+from cleanup.base.errors import SettingsError
 from cleanup.sandbox.values import days_ago
 from tests.cycle.world import World, errors, exit_code, ids, reasons
 

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from cleanup.cycle import run_once
-from cleanup.result import CycleResult
+from cleanup.cycle.result import CycleResult
 from cleanup.sandbox import Sandbox
 from cleanup.sandbox.kinds import MODEL, PROJECT, QUEUE, TASK
 from cleanup.server import Network, Server

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from cleanup.result import CycleResult
+from cleanup.cycle.result import CycleResult
 from tests.faults.snapshot import Snapshot, plain, users_of, writer_of
 
 _UNSURE = "the next cycle sees"

@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 
 import psutil
 
-from cleanup.result import CycleResult
+from cleanup.cycle.result import CycleResult
 
 _SERVE = "from tests.faults.resident import serve; serve()"
 
@@ -70,8 +70,8 @@ def used() -> Use:
 
 def serve() -> None:
     """Run a cycle for each line that comes, and answer what came of it."""
+    from cleanup.base.errors import CleanupError
     from cleanup.cycle import run_once
-    from cleanup.errors import CleanupError
     from cleanup.server import Network, Server
     from cleanup.settings import Settings
     from cleanup.storage import Storages, known_file_servers

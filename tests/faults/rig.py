@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_plus
 
-from cleanup.figures import as_json
-from cleanup.render import dry_run_lines, summary
-from cleanup.result import CycleResult
+from cleanup.cycle.result import CycleResult
+from cleanup.report.figures import as_json
+from cleanup.report.render import dry_run_lines, summary
 from cleanup.sandbox import Sandbox
 from cleanup.sandbox import answer as sandbox_answer
 from cleanup.sandbox import fileserver as sandbox_files
@@ -137,7 +137,7 @@ class Rig:
         stop: threading.Event | None = None,
     ) -> CycleResult | None:
         """Run one cycle; None where it could not begin. Any error but the service's own is a breach: it is raised."""
-        from cleanup.errors import CleanupError
+        from cleanup.base.errors import CleanupError
 
         network = {"attempts": attempts, "timeout": timeout, "stop": stop}
         try:

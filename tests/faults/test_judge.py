@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from cleanup.result import CycleResult, Failed, Gone, Planned
+from cleanup.cycle.result import CycleResult, Failed, Gone, Planned
 from tests.faults.judge import Case, Meddling, Rules, broken_laws
 from tests.faults.snapshot import Snapshot
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from cleanup.result import CycleResult
+from cleanup.cycle.result import CycleResult
 from cleanup.sandbox import Fault
 from cleanup.sandbox.calls.deletion import delete_task
 from tests.faults.case import Attack, first

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cleanup.page import Page
+from cleanup.report.page import Page
 
 
 class Recorder:

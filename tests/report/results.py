@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import datetime, timedelta, timezone
 
-from cleanup.result import CycleResult, Failed, FailedFile, FileCounts, Gone, Kept, Planned
+from cleanup.cycle.result import CycleResult, Failed, FailedFile, FileCounts, Gone, Kept, Planned
 
 NOW = datetime(2026, 3, 1, 4, 30, tzinfo=timezone.utc)
 WEB = "https://app.clearml.example.com"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cleanup.report import Report
+from cleanup.report.report import Report
 from tests.report.recorder import Recorder
 from tests.report.results import CASES, WEB
 

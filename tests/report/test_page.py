@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cleanup import page as page_module
-from cleanup.errors import CredentialsError, ServerError, ServerUnreachable
-from cleanup.figures import as_json, numbers
-from cleanup.report import Report
-from cleanup.result import CycleResult, Failed, Gone, Kept
-from cleanup.text import one_line
+from cleanup.base.errors import CredentialsError, ServerError, ServerUnreachable
+from cleanup.base.text import one_line
+from cleanup.cycle.result import CycleResult, Failed, Gone, Kept
+from cleanup.report import page as page_module
+from cleanup.report.figures import as_json, numbers
+from cleanup.report.report import Report
 from tests.report.recorder import Recorder
 from tests.report.results import CASES, NAMES, NOW, WEB, dry_run, many, real, task
 

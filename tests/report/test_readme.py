@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from cleanup import command_line, errors, remote
+from cleanup.base import errors
+from cleanup.launch import command_line, remote
 from cleanup.sandbox import Sandbox
 from cleanup.settings import defaults, descriptions
 from tests.agent.repository import Checkout, published

@@ -10,10 +10,10 @@ import sys
 
 import pytest
 
-from cleanup import report as report_module
-from cleanup.errors import ServerUnreachable
-from cleanup.figures import as_json
-from cleanup.report import Report
+from cleanup.base.errors import ServerUnreachable
+from cleanup.report import report as report_module
+from cleanup.report.figures import as_json
+from cleanup.report.report import Report
 from tests.report.results import CASES, dry_run, real
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from cleanup.figures import numbers
-from cleanup.lifecycle import COMMENT
+from cleanup.launch.lifecycle import COMMENT
+from cleanup.report.figures import numbers
 from cleanup.sandbox import Sandbox
 from cleanup.settings import defaults, descriptions
 from tests.report.results import real

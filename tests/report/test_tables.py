@@ -9,9 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cleanup.figures import numbers, per_project
-from cleanup.render import dry_run_lines, summary
-from cleanup.tables import Table, as_text, columns, failures, going, in_bytes, projects, staying, storages, task_url
+from cleanup.report.figures import numbers, per_project
+from cleanup.report.render import dry_run_lines, summary
+from cleanup.report.tables import (
+    Table,
+    as_text,
+    columns,
+    failures,
+    going,
+    in_bytes,
+    projects,
+    staying,
+    storages,
+    task_url,
+)
 from tests.report.results import CASES, NAMES, WEB, many, real, task
 
 CELLS = st.text(st.characters(exclude_categories=()), max_size=120) | st.sampled_from(NAMES)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cleanup.report import Report
+from cleanup.report.report import Report
 from cleanup.sandbox import Sandbox
 from cleanup.server import Network, Server
 from cleanup.service import Ending, Service, open_storages

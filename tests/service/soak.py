@@ -11,9 +11,9 @@ from pathlib import Path
 import psutil
 from clearml import Task
 
-from cleanup import lifecycle
-from cleanup.page import Page
-from cleanup.report import Report
+from cleanup.launch import lifecycle
+from cleanup.report.page import Page
+from cleanup.report.report import Report
 from cleanup.server.own_task import OwnTask
 from cleanup.service import Service, open_storages
 from cleanup.settings import Settings

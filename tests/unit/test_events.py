@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cleanup.errors import ServerError
+from cleanup.base.errors import ServerError
 from cleanup.sandbox.events import EventLog, task_events
 from cleanup.server import Server, events
 from cleanup.server.events import DEBUG_SAMPLE, PLOT, Incomplete

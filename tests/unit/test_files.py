@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cleanup.base.records import Artifact, Model, Task
 from cleanup.files import LINKED, Evidence, Kind, TaskFiles, decide
-from cleanup.records import Artifact, Model, Task
 from cleanup.storage import SdkConfig
 from cleanup.storage.address import Addresses
 

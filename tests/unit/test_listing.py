@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from cleanup.errors import ServerError, SettingsError
-from cleanup.plan import count_force_would_add, make_plan
-from cleanup.result import CycleResult
+from cleanup.base.errors import ServerError, SettingsError
+from cleanup.cycle.plan import count_force_would_add, make_plan
+from cleanup.cycle.result import CycleResult
 from cleanup.selection import PUBLIC, rules_of
 from cleanup.server import LISTED, WITH_FILES, Server
 from cleanup.settings import Settings

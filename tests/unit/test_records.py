@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cleanup.records import Artifact, Model, Task, is_id, parse_inputs, parse_model, parse_task, parse_time
+from cleanup.base.records import Artifact, Model, Task, is_id, parse_inputs, parse_model, parse_task, parse_time
 from cleanup.selection import Rules, mismatch, reason_to_keep
 
 UTC = timezone.utc

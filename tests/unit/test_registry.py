@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from cleanup.errors import ServerError
-from cleanup.records import Model
+from cleanup.base.errors import ServerError
+from cleanup.base.records import Model
 from cleanup.server import Server
 from cleanup.server.registry import folder_pattern
 from tests.unit.api import Api, Refusal

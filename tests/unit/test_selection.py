@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from cleanup import selection
-from cleanup.plan import OTHER_STATUSES
-from cleanup.records import Task
+from cleanup.base.records import Task
+from cleanup.cycle.plan import OTHER_STATUSES
 from cleanup.selection import CHANGED, EPOCH, Rules, mismatch, reason_to_keep, rules_of, since
 from cleanup.settings import Settings
 

@@ -15,7 +15,7 @@ import pytest
 import requests
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
-from cleanup.errors import CredentialsError, ServerError, ServerUnreachable, Stopped
+from cleanup.base.errors import CredentialsError, ServerError, ServerUnreachable, Stopped
 from cleanup.server import Network, Server
 from tests.unit.api import ACCESS, HOST, SECRET, Api, Raw, Refusal, in_envelope
 

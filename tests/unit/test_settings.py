@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cleanup.errors import SettingsError
+from cleanup.base.errors import SettingsError
 from cleanup.settings import Settings, defaults, descriptions, readable
 
 DEFAULTS = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cleanup.text import address_of, one_line, plural, without_secrets
+from cleanup.base.text import address_of, one_line, plural, without_secrets
 
 KEY = "wJalrXUtnFEMI0123456789"
 

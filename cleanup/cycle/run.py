@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from cleanup import selection
-from cleanup.batch import Batch, BatchOutcome
-from cleanup.errors import CleanupError, CredentialsError, ServerError, ServerUnreachable, Stopped
-from cleanup.plan import count_force_would_add, make_plan
-from cleanup.result import CycleResult, Failed, Kept, Planned
+from cleanup.base.errors import CleanupError, CredentialsError, ServerError, ServerUnreachable, Stopped
+from cleanup.cycle.batch import Batch, BatchOutcome
+from cleanup.cycle.plan import count_force_would_add, make_plan
+from cleanup.cycle.result import CycleResult, Failed, Kept, Planned
 from cleanup.server import Server
 from cleanup.settings import Settings
 from cleanup.storage import Storages

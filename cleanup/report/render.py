@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from cleanup import tables
-from cleanup.figures import numbers
-from cleanup.result import CycleResult, Planned, without_ids
-from cleanup.text import one_line, plural
+from cleanup.base.text import one_line, plural
+from cleanup.cycle.result import CycleResult, Planned, without_ids
+from cleanup.report import tables
+from cleanup.report.figures import numbers
 
 ROWS = 50
 """So many rows a table has on the console. JSON has all."""

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
-from cleanup.figures import per_project, project_name
-from cleanup.result import CycleResult, FailedFile, Planned
-from cleanup.text import one_line
+from cleanup.base.text import one_line
+from cleanup.cycle.result import CycleResult, FailedFile, Planned
+from cleanup.report.figures import per_project, project_name
 
 CELL, LAST_CELL = 40, 160
 """Columns of a terminal that a cell takes at most; the last one of a row may be longer."""

@@ -6,11 +6,11 @@ import itertools
 import sys
 from collections.abc import Iterator
 
-from cleanup.records import Task
-from cleanup.result import CycleResult, Kept, Planned
+from cleanup.base.records import Task
+from cleanup.base.text import one_line
+from cleanup.cycle.result import CycleResult, Kept, Planned
 from cleanup.selection import DRAFT, EPOCH, Rules, mismatch, reason_to_keep, since
 from cleanup.server import Server
-from cleanup.text import one_line
 
 OTHER_STATUSES = (
     "queued", "in_progress", "stopped", "publishing", "published", "closed", "failed", "completed", "unknown",

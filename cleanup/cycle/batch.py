@@ -7,18 +7,18 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 from cleanup import selection
-from cleanup.errors import ServerError, Stopped
-from cleanup.evidence import collect
+from cleanup.base.errors import ServerError, Stopped
+from cleanup.base.records import Task
+from cleanup.base.text import plural
+from cleanup.cycle.evidence import collect
+from cleanup.cycle.result import CycleResult, Failed, Gone, Kept, Planned
 from cleanup.files import Evidence, TaskFiles, decide
-from cleanup.records import Task
-from cleanup.result import CycleResult, Failed, Gone, Kept, Planned
 from cleanup.server import LISTED, WITH_FILES, Server
 from cleanup.server.paging import chunks
 from cleanup.settings import Settings
 from cleanup.storage import Answer, Location, Outcome, Storages
 from cleanup.storage.address import LOCAL
 from cleanup.storage.base import DELETED
-from cleanup.text import plural
 
 DELETE_AT_ONCE = 100
 """Tasks in one call of ``tasks.delete_many``."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from clearml import Task
 
-from cleanup.errors import CleanupError
+from cleanup.base.errors import CleanupError
 
 NEEDED = ("clearml", "requests", "pyhocon", "tqdm")
 """The packages that every run needs."""

@@ -15,10 +15,11 @@ from typing import Any, NoReturn, TextIO
 from clearml import Task
 from clearml.config import config as sdk_config
 
-from cleanup import remote, service
-from cleanup.errors import CleanupError
-from cleanup.page import Page
-from cleanup.report import Report
+from cleanup import service
+from cleanup.base.errors import CleanupError
+from cleanup.launch import remote
+from cleanup.report.page import Page
+from cleanup.report.report import Report
 from cleanup.server import Network, Server
 from cleanup.server.own_task import OwnTask
 from cleanup.server.queues import is_watched, queue_id

@@ -7,12 +7,12 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from cleanup import tables
-from cleanup.figures import as_json, shown_numbers
-from cleanup.result import CycleResult
+from cleanup.base.text import one_line, without_secrets
+from cleanup.cycle.result import CycleResult
+from cleanup.report import tables
+from cleanup.report.figures import as_json, shown_numbers
+from cleanup.report.tables import Table
 from cleanup.server.own_task import OwnTask
-from cleanup.tables import Table
-from cleanup.text import one_line, without_secrets
 
 ROWS = 500
 """So many rows a table has on the page. JSON has all."""

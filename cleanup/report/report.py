@@ -10,12 +10,12 @@ from typing import Any, TextIO
 from clearml import Task
 from tqdm import tqdm
 
-from cleanup.errors import CredentialsError, ServerUnreachable
-from cleanup.figures import as_json
-from cleanup.page import Page
-from cleanup.render import REAL, dry_run_lines, summary
-from cleanup.result import CycleResult
-from cleanup.text import plural
+from cleanup.base.errors import CredentialsError, ServerUnreachable
+from cleanup.base.text import plural
+from cleanup.cycle.result import CycleResult
+from cleanup.report.figures import as_json
+from cleanup.report.page import Page
+from cleanup.report.render import REAL, dry_run_lines, summary
 
 
 class Report:

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 
-from cleanup.errors import ServerError, ServerUnreachable, Stopped
+from cleanup.base.errors import ServerError, ServerUnreachable, Stopped
+from cleanup.base.records import Model, Task
 from cleanup.files import Evidence
-from cleanup.records import Model, Task
 from cleanup.server import DATASET, Server, events
 from cleanup.server.registry import named_folders
 

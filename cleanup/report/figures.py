@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from cleanup.result import CycleResult, Planned
+from cleanup.cycle.result import CycleResult, Planned
 
 _IN_A_DRY_RUN = {"deleted": "would_delete", "files_deleted": "files_would_delete", "bytes_freed": "bytes_would_free"}
 

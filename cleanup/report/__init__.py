@@ -1,0 +1,1 @@
+"""What happened, once as data, then as console, page of the task and JSON."""
