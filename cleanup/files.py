@@ -228,16 +228,26 @@ def outlived_models(view: View, condemned: Container[str], behind: Container[str
     return found
 
 
-def must_unlist(task: Task, view: View, outlived: Iterable[Model]) -> bool:
-    """True if deleting ``task`` would make the server touch or leave model entries that it must not.
+def spared_models(task: str, view: View, condemned: Container[str], before: Container[str]) -> list[Model]:
+    """Return the draft models that ``task`` made and that go, but that the server would leave behind without a task.
 
-    The server deletes what a task lists among its outputs, whoever made it, and points published entries to the deleted
-    task; and it spares a draft that the task made when that task itself uses it.
+    It spares what is an input of a task that is still there. ``before``: tasks that are gone by then.
     """
-    going = {model.id for model in outlived}
-    own = {model.id for model in view.models.values() if model.task == task.id}
-    foreign = (set(task.output_models) & view.models.keys()) - own - going
-    return bool(foreign or own.intersection(task.input_models))
+    return [
+        model
+        for model in view.models.values()
+        if model.task == task and not view.reason_to_stay(model, condemned)
+        if any(user not in before for user in view.users.get(model.id, ()))
+    ]
+
+
+def must_unlist(task: Task, view: View) -> bool:
+    """True if ``task`` lists models among its outputs that it did not make.
+
+    The server would delete them with it, whoever made them, and point published ones to the deleted task.
+    """
+    listed = (view.models[model] for model in task.output_models if model in view.models)
+    return any(model.task != task.id for model in listed)
 
 
 def own_place(path: str, task: str, view: View) -> Place | None:

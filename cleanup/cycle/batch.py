@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -13,9 +14,9 @@ from cleanup.base.text import plural
 from cleanup.cycle.decision import Decision, Judge, Without
 from cleanup.cycle.docket import Docket, File
 from cleanup.cycle.look import Looker
-from cleanup.cycle.search import Found, Search
+from cleanup.cycle.search import Found, Search, folders_named, in_parts
 from cleanup.cycle.surroundings import Surroundings
-from cleanup.files import Place, View, must_unlist, outlived_models, places
+from cleanup.files import Place, View, must_unlist, outlived_models, places, spared_models
 from cleanup.server import LISTED, WITH_FILES, Server, chunks
 from cleanup.settings import Settings
 from cleanup.storage import Answer, Location, Outcome, Storages
@@ -49,15 +50,18 @@ class Batches:
             ServerError: the server fails at the batch; what is still open in the docket is undecided.
         """
         ids = [task for task in tasks if task in self._docket.open]
-        rows = self._sort_out(ids, self._server.tasks.read(ids, WITH_FILES))
+        read, unreadable = in_parts(lambda some: self._server.tasks.read(some, WITH_FILES), ids)
+        self._fail(unreadable)
+        found = {task: row for rows in read for task, row in rows.items()}
+        rows = self._sort_out([task for task in ids if task not in unreadable], found)
+        folders = self._folders(rows)
+        rows = {task: row for task, row in rows.items() if task in self._docket.open}
         if not rows:
             return
         search = Search(self._server, self._storages, self._pool, self._settings.parallel_requests)
-        view, folders = View(rows), self._folders(rows, search)
-        for part, last in search.parts(folders):
-            for task, error in search.unreadable.items():
-                if task in self._docket.open:
-                    self._docket.fail(task, error)
+        view = View(rows)
+        for part, last in search.parts({task: folders[task] for task in rows}):
+            self._fail(search.unreadable)
             for root, why in search.unlisted.items():
                 self._docket.result.unlisted[self._storages.name(root)] = why
             rows = {task: row for task, row in rows.items() if task in self._docket.open}
@@ -68,17 +72,24 @@ class Batches:
                 self._remove_folders(folders, view, decision)
         self._delete_tasks([task for task in ids if task in self._docket.open], view)
 
-    def _folders(self, rows: Mapping[str, Task], search: Search) -> dict[str, set[Location]]:
+    def _fail(self, errors: Mapping[str, str]) -> None:
+        for task, error in errors.items():
+            if task in self._docket.open:
+                self._docket.fail(task, error)
+
+    def _folders(self, rows: Mapping[str, Task]) -> dict[str, set[Location]]:
         """Return the folders of each task: those that its record names, and the one that the SDK would have used."""
         folders = {}
         for task, row in rows.items():
             addresses = [*(artifact.uri for artifact in row.artifacts), *row.report_assets]
-            folders[task] = {folder for address in addresses for folder in search.folders(address, task)}
+            folders[task] = {folder for address in addresses for folder in folders_named(self._storages, address, task)}
             project = self._docket.result.projects.get(row.project, "")
             usual = self._storages.task_folder(row.destination, project, row.name, task)
             folders[task] |= {usual} if usual else set()
-        for model in self._server.models.made_by(list(rows)):
-            folders[model.task] |= search.folders(model.uri, model.task)
+        made, unreadable = in_parts(self._server.models.made_by, list(rows))
+        self._fail(unreadable)
+        for model in itertools.chain.from_iterable(made):
+            folders[model.task] |= folders_named(self._storages, model.uri, model.task)
         return folders
 
     # Files
@@ -199,7 +210,7 @@ class Batches:
         ``unsure``: an earlier request had no clear answer, so those that are gone were deleted by it.
         """
         still = self._sort_out(ids, self._server.tasks.read(ids, LISTED), unsure=unsure)
-        ready = [task for task in ids if task in still and self._entries_done(task, view)]
+        ready = self._without_entries([task for task in ids if task in still], view)
         if not ready:
             return
         try:
@@ -228,21 +239,31 @@ class Batches:
         else:
             self._docket.delete(task)
 
-    def _entries_done(self, task: str, view: View) -> bool:
-        """Delete the entries that go with ``task``, take those off its lists that do not; False if that fails."""
-        outlived = outlived_models(view, self._docket.condemned, self._docket.behind).get(task, [])
-        try:
-            if outlived:
-                self._server.models.delete([model.id for model in outlived])
-                self._docket.result.models_deleted += len(outlived)
-            if must_unlist(view.rows[task], view, outlived):
-                self._server.tasks.unlist_models(task)
-        except Stopped:
-            raise
-        except ServerError as error:
-            self._docket.fail(task, str(error))
-            return False
-        return True
+    def _without_entries(self, ids: Sequence[str], view: View) -> list[str]:
+        """Return the tasks that the server can delete without harm; fail the others.
+
+        Deletes the model entries that it would leave behind, and takes off the tasks' lists what is not theirs.
+        """
+        docket = self._docket
+        outlived = outlived_models(view, docket.condemned, docket.behind)
+        before = {user for users in view.users.values() for user in users if user in docket.behind}
+        entries: dict[str, str] = {}
+        for task in ids:
+            going = [*outlived.get(task, ()), *spared_models(task, view, docket.condemned, before)]
+            entries |= {model.id: task for model in going}
+            before.add(task)
+        errors = self._server.models.delete(list(entries))
+        docket.result.models_deleted += sum(model.id not in errors for task in ids for model in outlived.get(task, ()))
+        failed = {entries[model]: f"model {model} could not be deleted: {error}" for model, error in errors.items()}
+        for task in ids:
+            if task not in failed and must_unlist(view.rows[task], view):
+                try:
+                    self._server.tasks.unlist_models(task)
+                except ServerError as error:
+                    failed[task] = str(error)
+        for task, why in failed.items():
+            docket.fail(task, why)
+        return [task for task in ids if task not in failed]
 
     # Looking
 

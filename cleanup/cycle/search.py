@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from cleanup.base.errors import ServerError, ServerUnreachable, Stopped
 from cleanup.files import Kind
@@ -32,6 +33,7 @@ class Found:
     """The task that wrote it, if that is another one, which is gone."""
 
 
+_Answer = TypeVar("_Answer")
 _Pages = Iterator[list[Found]]
 
 
@@ -71,7 +73,7 @@ class Search:
     def _pages(self, folders: Mapping[str, set[Location]]) -> _Pages:
         for some in self._side_by_side(self._reported(list(folders))):
             for found in some:
-                folders[found.task].update(self.folders(found.address, found.task))
+                folders[found.task].update(folders_named(self.storages, found.address, found.task))
             yield some
         yield from self._side_by_side(
             (task, self._in_folder(task, folder))
@@ -81,17 +83,17 @@ class Search:
             if self.storages.can_list(folder.root)
         )
 
-    def folders(self, address: object, task: str) -> set[Location]:
-        """Return the folders of ``task`` that a file at ``address`` may lie in."""
-        try:
-            return {folder for place in self.storages.locate(address) if (folder := place.folder_of(task))}
-        except BadAddress:
-            return set()
-
     def _reported(self, ids: list[str]) -> list[tuple[str, _Pages]]:
         """Return what each task that has events of a type with files reported: two calls tell for the whole batch."""
-        having = self.pool.map(lambda kind: (kind, self.server.tasks_with_events(ids, kind)), _KINDS)
-        return [(task, self._events(task, kind)) for kind, tasks in list(having) for task in sorted(tasks)]
+
+        def having(kind: str) -> tuple[list[set[str]], dict[str, str]]:
+            return in_parts(lambda some: self.server.tasks_with_events(some, kind), ids)
+
+        sources = []
+        for kind, (found, errors) in zip(_KINDS, self.pool.map(having, _KINDS), strict=True):
+            self.unreadable |= errors
+            sources += [(task, self._events(task, kind)) for tasks in found for task in sorted(tasks)]
+        return sources
 
     def _events(self, task: str, kind: str) -> _Pages:
         for addresses in self.server.event_addresses(task, kind):
@@ -133,3 +135,33 @@ class Search:
         finally:
             for *_, page in reading:
                 page.cancel()
+
+
+def folders_named(storages: Storages, address: object, task: str) -> set[Location]:
+    """Return the folders of ``task`` that a file at ``address`` may lie in."""
+    try:
+        return {folder for place in storages.locate(address) if (folder := place.folder_of(task))}
+    except BadAddress:
+        return set()
+
+
+def in_parts(call: Callable[[list[str]], _Answer], ids: Sequence[str]) -> tuple[list[_Answer], dict[str, str]]:
+    """Return the answers of ``call`` for all of ``ids``, asked in halves where the server fails at some of them.
+
+    The second value holds those that it fails at, each with the error. What is no error of its own making is raised.
+    """
+    if not ids:
+        return [], {}
+    try:
+        return [call(list(ids))], {}
+    except ServerError as error:
+        if error.code < 500:
+            raise
+        if len(ids) == 1:
+            return [], {ids[0]: str(error)}
+    answers, errors = [], {}
+    for half in (ids[: len(ids) // 2], ids[len(ids) // 2 :]):
+        found, failed = in_parts(call, half)
+        answers += found
+        errors |= failed
+    return answers, errors

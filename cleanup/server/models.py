@@ -10,6 +10,7 @@ from clearml.backend_api.session.client import APIClient
 
 from cleanup.base.errors import ServerError
 from cleanup.base.records import Model
+from cleanup.base.text import without_secrets
 from cleanup.server.paging import PAGE, chunks, pages
 from cleanup.server.rows import is_id, models_of, parse_model
 from cleanup.server.session import CleanupSession
@@ -92,12 +93,12 @@ class Models:
 
         return pages(fetch, lambda row: (row["id"], set(models_of(row, side))) if is_id(row.get("id")) else None)
 
-    def delete(self, ids: Sequence[str]) -> None:
-        """Delete model entries whose files are gone, whoever still names them; those that are gone already are fine.
+    def delete(self, ids: Sequence[str]) -> dict[str, str]:
+        """Delete model entries whose files are gone, whoever still names them; return the server's errors by id.
 
-        Raises:
-            ServerError: one of them could not be deleted.
+        One that is gone already is none.
         """
+        errors: dict[str, str] = {}
         for chunk in chunks(ids, 100):
             answer = self._client.models.delete_many(
                 ids=chunk, force=True, delete_external_artifacts=False, _allow_extra_fields_=True
@@ -106,7 +107,8 @@ class Models:
             for row in rows if isinstance(rows, list) else ():
                 error = row.get("error") or {}
                 if (error.get("codes") or [])[:2] != [400, NO_MODEL]:
-                    raise ServerError(f"model {row.get('id')} could not be deleted: {error.get('msg')}")
+                    errors[str(row.get("id"))] = without_secrets(error.get("msg"))
+        return errors
 
 
 def _add(needing: dict[str, set[str]], models: Sequence[str], rows: Iterable[tuple[str, set[str]]]) -> None:

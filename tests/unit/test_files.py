@@ -24,6 +24,7 @@ from cleanup.files import (
     place_of,
     places,
     reason_task_stays,
+    spared_models,
 )
 
 A, B, C, D = ("a" * 32, "b" * 32, "c" * 32, "d" * 32)
@@ -181,20 +182,29 @@ def test_a_draft_that_outlived_its_maker_goes_with_its_last_user(
 
 
 @pytest.mark.parametrize(
-    ("task", "entry", "unlist"),
+    ("entry", "unlist"), [(model("m", A), False), (model("m", B), True), (model("m", B, published=True), True)]
+)
+def test_what_another_task_made_is_taken_off_the_list_of_outputs(entry: Model, unlist: bool) -> None:
+    task = Task(A, output_models=("m", "gone"))
+    assert must_unlist(task, view(entry, rows=(task,))) is unlist
+
+
+@pytest.mark.parametrize(
+    ("entry", "users", "before", "spared"),
     [
-        (Task(A, output_models=("m",)), model("m", A), False),
-        (Task(A, output_models=("m",)), model("m", B), True),
-        (Task(A, output_models=("m",)), model("m", B, published=True), True),
-        (Task(A, input_models=("m",)), model("m", B), False),
-        (Task(A, input_models=("m",)), model("m", A), True),
-        (Task(A, output_models=("gone",)), model("m", A), False),
+        (model("m", A), set(), {A}, False),
+        (model("m", A), {A}, set(), True),
+        (model("m", A), {B}, {B}, False),
+        (model("m", A), {B}, set(), True),
+        (model("m", A), {D}, set(), False),
+        (model("m", A, published=True), {B}, set(), False),
+        (model("m", C), {B}, set(), False),
     ],
 )
-def test_what_the_server_must_not_touch_is_taken_off_the_lists_of_a_task(
-    task: Task, entry: Model, unlist: bool
+def test_an_entry_whose_users_are_still_there_would_be_left_behind(
+    entry: Model, users: set[str], before: set[str], spared: bool
 ) -> None:
-    assert must_unlist(task, view(entry, rows=(task,)), []) is unlist
+    assert spared_models(A, view(entry, users={"m": users}), {A, B}, before) == ([entry] if spared else [])
 
 
 def test_a_file_in_another_tasks_folder_inside_is_that_tasks_own() -> None:
