@@ -49,7 +49,7 @@ class Storages:
     def __init__(
         self,
         file_servers: Sequence[str],
-        token: Callable[[bool], str],
+        token: Callable[[str], str],
         *,
         bound: int = 4,
         stop: threading.Event | None = None,
