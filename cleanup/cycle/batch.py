@@ -8,6 +8,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from cleanup import selection
+from cleanup.base.chunks import chunks
 from cleanup.base.errors import ServerError, Stopped
 from cleanup.base.records import Task
 from cleanup.base.text import plural
@@ -17,7 +18,7 @@ from cleanup.cycle.look import Looker
 from cleanup.cycle.search import Found, Search, folders_named, in_parts
 from cleanup.cycle.surroundings import Surroundings
 from cleanup.files import Place, View, must_unlist, outlived_models, places, spared_models
-from cleanup.server import LISTED, WITH_FILES, Server, chunks
+from cleanup.server import LISTED, WITH_FILES, Server
 from cleanup.settings import Settings
 from cleanup.storage import Answer, Location, Outcome, Storages
 

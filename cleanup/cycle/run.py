@@ -9,13 +9,14 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from cleanup import selection
+from cleanup.base.chunks import chunks
 from cleanup.base.errors import CredentialsError, ServerError, ServerUnreachable, Stopped
 from cleanup.cycle.batch import Batches, Means
 from cleanup.cycle.docket import Docket
 from cleanup.cycle.plan import count_force_would_add, make_plan
 from cleanup.cycle.result import CycleResult, Kept, Planned
 from cleanup.cycle.surroundings import Surroundings
-from cleanup.server import Server, chunks
+from cleanup.server import Server
 from cleanup.settings import Settings
 from cleanup.storage import Storages
 

@@ -159,7 +159,8 @@ def in_parts(call: Callable[[list[str]], _Answer], ids: Sequence[str]) -> tuple[
             raise
         if len(ids) == 1:
             return [], {ids[0]: str(error)}
-    answers, errors = [], {}
+    answers: list[_Answer] = []
+    errors: dict[str, str] = {}
     for half in (ids[: len(ids) // 2], ids[len(ids) // 2 :]):
         found, failed = in_parts(call, half)
         answers += found

@@ -10,11 +10,9 @@ from clearml.backend_api import services
 from clearml.backend_api.session import Session
 from clearml.backend_api.session.client import APIClient
 
-from cleanup.base.errors import ServerError
 from cleanup.server import deletion, events
 from cleanup.server.deletion import Deletion
 from cleanup.server.models import Models
-from cleanup.server.paging import chunks
 from cleanup.server.session import CleanupSession, Network
 from cleanup.server.survey import Claim, References, Survey
 from cleanup.server.tasks import LISTED, WITH_FILES, Tasks
@@ -27,7 +25,6 @@ __all__ = [
     "Network",
     "References",
     "Server",
-    "chunks",
     "events",
 ]
 
@@ -64,12 +61,8 @@ class Server:
         self.session.close()
 
     def alive(self) -> bool:
-        """True if the server answers a small call with these credentials."""
-        try:
-            self.client.projects.get_all(page=0, page_size=1, only_fields=["id"])
-        except ServerError:
-            return False
-        return True
+        """True if the server answers a small call, see :meth:`cleanup.server.session.CleanupSession.alive`."""
+        return self.session.alive()
 
     def tasks_with_events(self, tasks: Sequence[str], event_type: str) -> set[str]:
         """Return those of ``tasks`` that have events of this type, see :func:`cleanup.server.events.tasks_with`."""

@@ -8,10 +8,11 @@ from typing import Any
 
 from clearml.backend_api.session.client import APIClient
 
+from cleanup.base.chunks import chunks
 from cleanup.base.errors import ServerError
 from cleanup.base.records import Model
 from cleanup.base.text import without_secrets
-from cleanup.server.paging import PAGE, chunks, pages
+from cleanup.server.paging import PAGE, pages
 from cleanup.server.rows import is_id, models_of, parse_model
 from cleanup.server.session import CleanupSession
 

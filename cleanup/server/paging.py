@@ -1,4 +1,4 @@
-"""Reading long lists: in chunks of ids, and page by page until an empty one."""
+"""Reading long lists page by page, until an empty one."""
 
 from __future__ import annotations
 
@@ -27,12 +27,6 @@ class _HasId(Protocol):
 
 _Item = TypeVar("_Item")
 _Row = TypeVar("_Row", bound=_HasId)
-
-
-def chunks(items: Sequence[_Item], size: int) -> Iterator[list[_Item]]:
-    """Yield ``items`` in lists of at most ``size``."""
-    for start in range(0, len(items), size):
-        yield list(items[start : start + size])
 
 
 def pages(fetch: Fetch, parse: Callable[[Mapping[str, Any]], _Item | None], size: int = PAGE) -> Iterator[_Item]:

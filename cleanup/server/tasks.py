@@ -11,10 +11,11 @@ from typing import Any
 
 from clearml.backend_api.session.client import APIClient
 
+from cleanup.base.chunks import chunks
 from cleanup.base.errors import ServerError, SettingsError
 from cleanup.base.records import Artifact, Task
 from cleanup.base.text import one_line
-from cleanup.server.paging import PAGE, chunks, complete, pages, parsed, rows
+from cleanup.server.paging import PAGE, complete, pages, parsed, rows
 from cleanup.server.rows import ARCHIVED, DRAFT, NO_DRAFT, is_id, parse_task
 
 LISTED = (
