@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import total_ordering
 from typing import Any
 
+from cleanup.sandbox.patterns import ids_of
 from cleanup.sandbox.values import Entity, values_at
 
 REMEMBERED = 16
@@ -46,6 +47,21 @@ def missing_at(place: int) -> int:
     return 3 if place == 0 else 0
 
 
+def ids_in(path: str) -> str:
+    """The name of the index over the ids that the texts in a field hold."""
+    return f"ids in {path}"
+
+
+def reader(path: str) -> Callable[[Entity], Iterable[Any]]:
+    parts = tuple(path.split("."))
+    return lambda entity: values_at(entity, parts)
+
+
+def reader_of_ids(path: str) -> Callable[[Entity], Iterable[Any]]:
+    parts = tuple(path.split("."))
+    return lambda entity: [held for text in values_at(entity, parts) for held in ids_of(str(text))]
+
+
 class Listing:
     """The ordered ids that a query matched, brought up to date from the ids that changed since."""
 
@@ -57,7 +73,7 @@ class Listing:
         self.built = False
 
     def up_to_date(self, collection: Collection) -> list[str]:
-        if not self.built or len(self.changed) > REPLACED_ONE_BY_ONE:
+        if not self.built or len(self.changed) > max(REPLACED_ONE_BY_ONE, len(collection) // 50):
             matching = [item["id"] for item in collection.all() if self.test(item)]
             self.ids = collection.ordered(matching, self.order)
             self.built = True
@@ -72,13 +88,16 @@ class Listing:
 
 
 class Collection:
-    def __init__(self, indexes: Iterable[str] = ()) -> None:
+    def __init__(self, indexes: Iterable[str] = (), id_indexes: Iterable[str] = ()) -> None:
         self._items: dict[str, Entity] = {}
         self._created: dict[str, int] = {}
         self._count = 0
-        self._indexes: dict[str, dict[Any, dict[str, None]]] = {path: {} for path in indexes}
-        self._parts = {path: tuple(path.split(".")) for path in self._indexes}
-        self._indexed: dict[str, list[tuple[str, Any]]] = {}
+        self._reads: dict[str, Callable[[Entity], Iterable[Any]]] = {
+            **{path: reader(path) for path in indexes},
+            **{ids_in(path): reader_of_ids(path) for path in id_indexes},
+        }
+        self._indexes: dict[str, dict[Any, dict[str, None]]] = {name: {} for name in self._reads}
+        self._indexed: dict[str, tuple[tuple[str, Any], ...]] = {}
         self._listings: OrderedDict[str, Listing] = OrderedDict()
 
     def __len__(self) -> int:
@@ -116,27 +135,25 @@ class Collection:
         entity = self._items.get(entity_id)
         if entity is not None and self._indexes:
             # A model can be an input twice.
-            entries = [
-                (path, value)
-                for path, parts in self._parts.items()
-                for value in dict.fromkeys(values_at(entity, parts))
-            ]
-            for path, value in entries:
-                self._indexes[path].setdefault(value, {})[entity_id] = None
+            entries = tuple(
+                (name, value) for name, read in self._reads.items() for value in dict.fromkeys(read(entity))
+            )
+            for name, value in entries:
+                self._indexes[name].setdefault(value, {})[entity_id] = None
             if entries:
                 self._indexed[entity_id] = entries
         for listing in self._listings.values():
             listing.changed.add(entity_id)
 
-    def indexed(self, path: str) -> bool:
-        return path in self._indexes or path == "id"
+    def indexed(self, name: str) -> bool:
+        return name in self._indexes or name == "id"
 
-    def find(self, path: str, value: Any) -> list[Entity]:
+    def find(self, name: str, value: Any) -> list[Entity]:
         """The entities that hold a value in an indexed field."""
-        if path == "id":
+        if name == "id":
             entity = self.get(value)
             return [] if entity is None else [entity]
-        return [self._items[entity_id] for entity_id in self._indexes[path].get(value, ())]
+        return [self._items[entity_id] for entity_id in self._indexes[name].get(value, ())]
 
     def key(self, entity_id: str, order: Order) -> tuple[Any, ...]:
         entity = self._items[entity_id]

@@ -12,6 +12,8 @@ from typing import Any
 from dateutil.parser import parse as parse_date  # type: ignore[import-untyped]
 
 Entity = dict[str, Any]
+DELETED = "__DELETED__"
+"""Before the id of what is gone, where something that stays named it."""
 
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00")
 
@@ -78,9 +80,16 @@ def set_path(entity: Entity, path: str, value: Any) -> None:
 FieldTree = dict[str, "FieldTree"]
 
 
+NOTHING: FieldTree = {"": {}}
+"""For parts of artifacts: the server tells these whole or not at all."""
+
+
 def field_tree(paths: Iterable[str]) -> FieldTree:
-    tree: FieldTree = {"id": {}}
+    tree: FieldTree = {}
     for path in paths:
+        if path.startswith("execution.artifacts."):
+            tree.setdefault("execution", {})["artifacts"] = NOTHING
+            continue
         node = tree
         for part in path.split("."):
             node = node.setdefault(part, {})
@@ -91,6 +100,8 @@ def projected(value: Any, tree: FieldTree) -> Any:
     """The parts of a value that the tree names; an empty tree names everything."""
     if not tree:
         return value
+    if tree is NOTHING:
+        return []
     if isinstance(value, list):
         return [projected(item, tree) for item in value]
     if not isinstance(value, dict):
