@@ -15,6 +15,9 @@ REMEMBERED = 16
 REPLACED_ONE_BY_ONE = 64
 
 Test = Callable[[Entity], bool]
+Reader = Callable[[Entity], list[Any]]
+Entries = tuple[tuple[str, Any], ...]
+"""Names of indexes, each with a value that an entity has there."""
 Order = tuple[tuple[tuple[str, ...], bool], ...]
 """Paths to sort by, each with whether it descends; no path means the order of creation."""
 
@@ -52,12 +55,12 @@ def ids_in(path: str) -> str:
     return f"ids in {path}"
 
 
-def reader(path: str) -> Callable[[Entity], Iterable[Any]]:
+def reader(path: str) -> Reader:
     parts = tuple(path.split("."))
     return lambda entity: values_at(entity, parts)
 
 
-def reader_of_ids(path: str) -> Callable[[Entity], Iterable[Any]]:
+def reader_of_ids(path: str) -> Reader:
     parts = tuple(path.split("."))
     return lambda entity: [held for text in values_at(entity, parts) for held in ids_of(str(text))]
 
@@ -92,12 +95,10 @@ class Collection:
         self._items: dict[str, Entity] = {}
         self._created: dict[str, int] = {}
         self._count = 0
-        self._reads: dict[str, Callable[[Entity], Iterable[Any]]] = {
-            **{path: reader(path) for path in indexes},
-            **{ids_in(path): reader_of_ids(path) for path in id_indexes},
-        }
-        self._indexes: dict[str, dict[Any, dict[str, None]]] = {name: {} for name in self._reads}
-        self._indexed: dict[str, tuple[tuple[str, Any], ...]] = {}
+        self._reads = [(path, reader(path)) for path in indexes]
+        self._reads += [(ids_in(path), reader_of_ids(path)) for path in id_indexes]
+        self._indexes: dict[str, dict[Any, dict[str, None]]] = {name: {} for name, _ in self._reads}
+        self._indexed: dict[str, Entries] = {}
         self._listings: OrderedDict[str, Listing] = OrderedDict()
 
     def __len__(self) -> int:
@@ -127,23 +128,28 @@ class Collection:
 
     def changed(self, entity_id: str) -> None:
         """To be told after every change of an entity: brings indexes and listings along."""
-        for path, value in self._indexed.pop(entity_id, ()):
-            holders = self._indexes[path][value]
-            holders.pop(entity_id, None)
-            if not holders:
-                del self._indexes[path][value]
         entity = self._items.get(entity_id)
-        if entity is not None and self._indexes:
-            # A model can be an input twice.
-            entries = tuple(
-                (name, value) for name, read in self._reads.items() for value in dict.fromkeys(read(entity))
-            )
-            for name, value in entries:
-                self._indexes[name].setdefault(value, {})[entity_id] = None
-            if entries:
-                self._indexed[entity_id] = entries
+        old, new = self._indexed.get(entity_id, ()), self._entries(entity) if entity is not None else ()
+        if new != old:
+            self._index(entity_id, old, new)
         for listing in self._listings.values():
             listing.changed.add(entity_id)
+
+    def _entries(self, entity: Entity) -> Entries:
+        return tuple([(name, value) for name, read in self._reads for value in read(entity)])
+
+    def _index(self, entity_id: str, old: Entries, new: Entries) -> None:
+        for name, value in old:
+            holders = self._indexes[name].get(value, {})
+            holders.pop(entity_id, None)
+            if not holders:
+                self._indexes[name].pop(value, None)
+        for name, value in new:
+            self._indexes[name].setdefault(value, {})[entity_id] = None
+        if new:
+            self._indexed[entity_id] = new
+        else:
+            self._indexed.pop(entity_id, None)
 
     def indexed(self, name: str) -> bool:
         return name in self._indexes or name == "id"
@@ -163,15 +169,15 @@ class Collection:
         )
         return (*keys, self._created[entity_id])
 
-    def _keys_by(self, parts: tuple[str, ...], missing: int) -> Callable[[str], tuple[int, Any]]:
-        return lambda entity_id: sort_key(self._items[entity_id], parts, missing)
-
     def ordered(self, ids: Iterable[str], order: Order) -> list[str]:
         """One stable sort a field, the last field first: faster than comparing whole keys."""
         result = sorted(ids, key=self._created.__getitem__)
         for place, (parts, descending) in reversed(list(enumerate(order))):
-            missing = 0 if descending else missing_at(place)
-            result.sort(key=self._keys_by(parts, missing), reverse=descending)
+            values: dict[str, Any] = {entity_id: self._items[entity_id].get(parts[0]) for entity_id in result}
+            if len(parts) > 1 or not all(isinstance(value, str) for value in values.values()):
+                missing = 0 if descending else missing_at(place)
+                values = {entity_id: sort_key(self._items[entity_id], parts, missing) for entity_id in result}
+            result.sort(key=values.__getitem__, reverse=descending)
         return result
 
     def listing(self, name: str, make: Callable[[], tuple[Test, Order]]) -> list[str]:

@@ -50,7 +50,7 @@ TASK = Kind(
     missing=(101, "Invalid task id"),
     fields=names(
         f"{COMMON} type status status_reason status_message status_changed started completed published parent project "
-        "input output execution container models container script hyperparams configuration runtime last_worker "
+        "input output execution container models script hyperparams configuration runtime last_worker "
         "last_worker_report last_iteration last_metrics metric_stats unique_metrics active_duration enqueue_status "
         "report report_assets company_origin"
     ),

@@ -10,14 +10,15 @@ from typing import Any
 
 # The parser of the standard library moved there; it tells a pattern's parts so that none has to be guessed.
 PARSER: Any = importlib.import_module("re._parser" if sys.version_info >= (3, 11) else "sre_parse")
-ID = re.compile(r"(?=([0-9a-f]{32}))")
+DIGITS = re.compile(r"[0-9a-f]{32,}")
 ANYTHING = "\0"
 MOST = 20_000
 
 
 def ids_of(text: str) -> list[str]:
     """Every stretch of 32 hexadecimal digits, in small letters."""
-    return ID.findall(text.lower())
+    found = DIGITS.findall(text.lower())
+    return [digits[at : at + 32] for digits in found for at in range(len(digits) - 31)]
 
 
 def needed_ids(pattern: str) -> set[str] | None:

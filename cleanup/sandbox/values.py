@@ -55,14 +55,8 @@ def values_at(entity: Any, parts: tuple[str, ...]) -> list[Any]:
         return held if isinstance(held, list) else [] if held is None else [held]
     found = [entity]
     for part in parts:
-        step: list[Any] = []
-        for item in found:
-            value = item.get(part) if isinstance(item, dict) else None
-            if isinstance(value, list):
-                step.extend(value)
-            elif value is not None:
-                step.append(value)
-        found = step
+        held = [item.get(part) for item in found if isinstance(item, dict)]
+        found = [value for each in held if each is not None for value in (each if isinstance(each, list) else (each,))]
     return found
 
 
