@@ -101,22 +101,27 @@ class Batches:
         Files to which other condemned tasks refer go after all others, and only if those tasks lost theirs: a task that
         fails is condemned no more, and needs what it refers to.
         """
-        view, decision = self._look(rows, part)
+        view, condemned = self._look(rows, part)
+        decision = self._decide(view, part, condemned)
         self._delete(decision.going)
         if decision.lent:
-            view, decision = self._look(rows, part)
+            decision = self._decide(view, part, condemned)
             self._delete([*decision.going, *decision.lent])
         return view, decision
 
-    def _look(self, rows: Mapping[str, Task], part: Sequence[Found]) -> tuple[View, Decision]:
-        """Look at the tasks that are still open, and decide about their files."""
+    def _look(self, rows: Mapping[str, Task], part: Sequence[Found]) -> tuple[View, Without]:
+        """Look at the tasks that are still open; return what is seen, and who is condemned by that."""
         docket = self._docket
         rows = {task: row for task, row in rows.items() if task in docket.open}
         inside = {place.task for found in part for place in places(found.address)}
         looked = self._looker.look(rows, inside, docket.condemned, docket.behind)
         looked.view.rows = self._sort_out(list(rows), looked.view.rows)
-        condemned = Without(docket.condemned, looked.changed)
-        decision = self._judge.decide(looked.view, part, condemned, docket.behind)
+        return looked.view, Without(docket.condemned, looked.changed)
+
+    def _decide(self, view: View, part: Sequence[Found], condemned: Without) -> Decision:
+        """Decide about the files of the tasks that are still open, and leave the tasks that must stay."""
+        docket = self._docket
+        decision = self._judge.decide(view, part, condemned, docket.behind)
         for task, reason in decision.stays.items():
             self._leave(task, reason)
         for refused in decision.refused:
@@ -127,7 +132,7 @@ class Batches:
             docket.keep_file(kept)
         decision.going = [file for file in decision.going if file.task in docket.open]
         decision.lent = [file for file in decision.lent if file.task in docket.open]
-        return looked.view, decision
+        return decision
 
     def _delete(self, files: Sequence[File]) -> None:
         """Delete ``files``, or in a dry run ask their storages whether they could; fail the tasks of what stays."""

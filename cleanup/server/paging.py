@@ -45,8 +45,8 @@ def complete(
 ) -> Iterator[_Row]:
     """Yield the parsed rows of all pages, each id once, and read the list again until that brings nothing new.
 
-    Paging counts over the live query: what somebody else deletes meanwhile shifts the rows behind it out of sight. A
-    row that the server fails at must not hide all others: it is left out, with the error in ``unreadable``.
+    Paging counts over the live query: what somebody else deletes meanwhile shifts the rows behind it out of sight, if
+    there are more than fit on a page. A row that the server fails at must not hide all others: it is left out, with the error in ``unreadable``.
     """
     seen: set[str] = set()
     for number in range(PASSES):
@@ -62,7 +62,7 @@ def complete(
                     yield row
             unreadable += [] if number else reading.errors
             page += 1
-        if len(seen) == before:
+        if len(seen) == before or (page < 2 and len(seen) < size):
             return
 
 
