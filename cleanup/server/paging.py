@@ -46,7 +46,8 @@ def complete(
     """Yield the parsed rows of all pages, each id once, and read the list again until that brings nothing new.
 
     Paging counts over the live query: what somebody else deletes meanwhile shifts the rows behind it out of sight, if
-    there are more than fit on a page. A row that the server fails at must not hide all others: it is left out, with the error in ``unreadable``.
+    there are more than fit on a page. A row that the server fails at must not hide all others: it is left out, with the
+    error in ``unreadable``.
     """
     seen: set[str] = set()
     for number in range(PASSES):
