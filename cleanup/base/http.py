@@ -89,16 +89,16 @@ class Reply:
     @property
     def date(self) -> float | None:
         """The server's time in its Date header, in seconds since 1970."""
-        return _seconds(self.headers.get("Date", ""))
+        try:
+            return parsedate_to_datetime(self.headers.get("Date", "")).timestamp()
+        except (TypeError, ValueError, OverflowError):
+            return None
 
     @property
     def retry_after(self) -> float:
         """The seconds that the server asks to wait before the next attempt, 0 if it does not."""
         text = self.headers.get("Retry-After", "")
-        if text.isdecimal():
-            return float(text[:6])
-        until = _seconds(text)
-        return max(0.0, until - (self.date or self.ended)) if until else 0.0
+        return float(text) if text.isdecimal() else 0.0
 
 
 class Bearer(AuthBase):
@@ -240,8 +240,13 @@ class _Exchange(threading.Thread):
         self._cut = False
 
     def wait(self, seconds: float, largest: int, network: Network) -> Reply:
-        """Send the request and return its reply, or after ``seconds`` one that says so. Raises Stopped."""
-        until = time.monotonic() + seconds
+        """Send the request and return its reply, or after ``seconds`` one that says so.
+
+        Raises Stopped, unless the request deletes: then it is the caller who must say that the outcome is not known.
+        """
+        begun = time.monotonic()
+        until = begun + seconds
+        grace = network.delete_grace if self._request.deletes else network.grace
         stopped = False
         self._largest = largest
         self.start()
@@ -250,13 +255,12 @@ class _Exchange(threading.Thread):
             if not self.is_alive():
                 return self._reply
             if network.stop.is_set() and not stopped:
-                stopped = True
-                grace = network.delete_grace if self._request.deletes else network.grace
-                until = min(until, time.monotonic() + grace)
+                stopped, until = True, min(until, time.monotonic() + grace)
             if time.monotonic() >= until:
-                self.cut()
-                network.pause(0)
-                return Reply(error=f"no answer within {seconds:.3g} seconds")
+                self._cut_off()
+                if not self._request.deletes:
+                    network.pause(0)
+                return Reply(error=f"no answer within {time.monotonic() - begun:.3g} seconds")
 
     def run(self) -> None:
         """Talk to the server, in this thread."""
@@ -293,9 +297,9 @@ class _Exchange(threading.Thread):
         """Note the connection that this exchange now goes over."""
         self._socket = connection
         if self._cut:
-            self.cut()
+            self._cut_off()
 
-    def cut(self) -> None:
+    def _cut_off(self) -> None:
         """Break the connection, now or as soon as there is one: nothing more is sent or read."""
         self._cut = True
         if self._socket:
@@ -312,7 +316,7 @@ class _Session(requests.Session):
 class _Adapter(requests.adapters.HTTPAdapter):
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
         """Return the pool of connections, which from now on tell the exchange that uses them."""
-        pool = super().get_connection_with_tls_context(*args, **kwargs)
+        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
         if not issubclass(pool.ConnectionCls, _Telling):
             pool.ConnectionCls = type("Telling", (_Telling, pool.ConnectionCls), {})
         return pool
@@ -345,13 +349,6 @@ def _reason(error: BaseException) -> str:
             break
         seen = inner
     text = str(seen).rpartition("object at 0x")[2].partition(">: ")[2] or str(seen)
-    if any(sign in text.lower() for sign in ("name or service", "name resolution", "resolve", "getaddrinfo")):
+    if isinstance(seen, socket.gaierror) or "resolve" in text.lower():
         return "its host name is not known on this machine"
     return without_secrets(text) or type(seen).__name__
-
-
-def _seconds(date: str) -> float | None:
-    try:
-        return parsedate_to_datetime(date).timestamp()
-    except (TypeError, ValueError, OverflowError):
-        return None
