@@ -10,7 +10,6 @@ from clearml.backend_api import services
 from clearml.backend_api.session import Session
 from clearml.backend_api.session.client import APIClient
 
-from cleanup.base.errors import ServerError
 from cleanup.server import events
 from cleanup.server.deletion import Deleter, Deletion
 from cleanup.server.registry import Registry
@@ -52,12 +51,8 @@ class Server:
         self.session.close()
 
     def alive(self) -> bool:
-        """True if the server answers a small call with these credentials."""
-        try:
-            self.client.projects.get_all(page=0, page_size=1, only_fields=["id"])
-        except ServerError:
-            return False
-        return True
+        """True if the server answers a small call, see :meth:`cleanup.server.session.CleanupSession.alive`."""
+        return self.session.alive()
 
     def tasks_with_events(self, tasks: Sequence[str], event_type: str) -> set[str]:
         """Return those of ``tasks`` that have events of this type, see :func:`cleanup.server.events.tasks_with`."""

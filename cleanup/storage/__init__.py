@@ -46,7 +46,7 @@ class Storages:
     def __init__(
         self,
         file_servers: Sequence[str],
-        token: Callable[[bool], str],
+        token: Callable[[str], str],
         *,
         bound: int = 4,
         timeout: float = 60.0,
