@@ -36,8 +36,8 @@ LEAVING = 60.0
 LAST_WORDS = 10.0
 """Seconds for what the server is likely not to answer: the last reports once it was away, the status of the task."""
 
-HEED = 20.0
-"""Seconds in which the work hears a stop: as long as the requests that are open may well take."""
+HEED = 25.0
+"""Seconds in which the work hears a stop: a little longer than a request that deletes is waited for."""
 
 HEED_SDK = 3.0
 """Seconds in which the set-up does; the SDK's own calls never hear one."""
@@ -138,8 +138,8 @@ class Guard:
         said = f"{type(error).__name__}: {without_secrets(error)}"
         if self._phase.sdk:
             return Ending(3, f"{self._phase.what} failed, the server does not let it be done: {said}")
-        details = without_secrets("".join(traceback.format_exception(error)), 4000)
-        return Ending(1, f"a mistake of this program, please report it: {said}. {details}")
+        print(without_secrets("".join(traceback.format_exception(error)), 4000), file=sys.stderr)
+        return Ending(1, f"a mistake of this program, please report it: {said}")
 
     def _leave(self, ending: Ending) -> None:
         """Say how it ends, close the task with the status and message that mean it, and set the exit code."""
