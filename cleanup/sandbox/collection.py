@@ -129,6 +129,7 @@ class Collection:
         self._reads += [(ids_in(path), reader_of_ids(path)) for path in id_indexes]
         self._indexes: dict[str, dict[Any, dict[str, None]]] = {name: {} for name, _ in self._reads}
         self._indexed: dict[str, Entries] = {}
+        self._moved: set[str] = set()
         self._timeline = Timeline("last_change")
         self._listings: OrderedDict[str, Listing] = OrderedDict()
 
@@ -158,17 +159,20 @@ class Collection:
         return entity
 
     def changed(self, entity_id: str) -> None:
-        """To be told after every change of an entity: brings indexes and listings along."""
-        entity = self._items.get(entity_id)
-        old, new = self._indexed.get(entity_id, ()), self._entries(entity) if entity is not None else ()
-        if new != old:
-            self._index(entity_id, old, new)
+        """To be told after every change of an entity: what is derived from it follows when it is asked for."""
+        self._moved.add(entity_id)
         self._timeline.moved.add(entity_id)
         for listing in self._listings.values():
             listing.changed.add(entity_id)
 
-    def _entries(self, entity: Entity) -> Entries:
-        return tuple([(name, value) for name, read in self._reads for value in read(entity)])
+    def _bring_indexes_along(self) -> None:
+        for entity_id in self._moved:
+            entity = self._items.get(entity_id)
+            new = () if entity is None else tuple([(name, item) for name, read in self._reads for item in read(entity)])
+            old = self._indexed.get(entity_id, ())
+            if new != old:
+                self._index(entity_id, old, new)
+        self._moved.clear()
 
     def _index(self, entity_id: str, old: Entries, new: Entries) -> None:
         for name, value in old:
@@ -193,6 +197,7 @@ class Collection:
         if name == "id":
             entity = self.get(value)
             return [] if entity is None else [entity]
+        self._bring_indexes_along()
         return [self._items[entity_id] for entity_id in self._indexes[name].get(value, ())]
 
     def key(self, entity_id: str, order: Order) -> tuple[Any, ...]:
