@@ -10,14 +10,16 @@ from clearml.backend_api.session.client import APIClient
 
 from cleanup.base.errors import ServerError
 from cleanup.base.records import Model
+from cleanup.server.deletion import at_once, sort_out
 from cleanup.server.paging import PAGE, chunks, pages
 from cleanup.server.rows import is_id, models_of, parse_model
 from cleanup.server.session import CleanupSession
 
-NO_MODEL = 201
-"""Subcode of 400: there is no model with this id."""
+NO_MODEL = [400, 201]
+"""Code and subcode: there is no model with this id."""
 
 _FIELDS = ["id", "uri", "task", "ready"]
+_OPTIONS = {"force": True, "delete_external_artifacts": False, "_allow_extra_fields_": True}
 
 
 class Models:
@@ -96,17 +98,22 @@ class Models:
         """Delete model entries whose files are gone, whoever still names them; those that are gone already are fine.
 
         Raises:
-            ServerError: one of them could not be deleted.
+            ServerError: one of them could not be deleted, or no clear answer.
         """
-        for chunk in chunks(ids, 100):
-            answer = self._client.models.delete_many(
-                ids=chunk, force=True, delete_external_artifacts=False, _allow_extra_fields_=True
-            ).data
-            rows = answer.get("failed")
-            for row in rows if isinstance(rows, list) else ():
-                error = row.get("error") or {}
-                if (error.get("codes") or [])[:2] != [400, NO_MODEL]:
-                    raise ServerError(f"model {row.get('id')} could not be deleted: {error.get('msg')}")
+        for chunk in chunks(ids, at_once()):
+            if at_once() == 1:
+                self._delete_one(chunk[0])
+                continue
+            answer = self._client.models.delete_many(ids=chunk, **_OPTIONS).data
+            for model, error in sort_out(answer, chunk, NO_MODEL).refused.items():
+                raise ServerError(f"model {model} could not be deleted: {error}")
+
+    def _delete_one(self, model: str) -> None:
+        try:
+            self._client.models.delete(model=model, **_OPTIONS)
+        except ServerError as error:
+            if [error.code, error.subcode] != NO_MODEL:
+                raise
 
 
 def _add(needing: dict[str, set[str]], models: Sequence[str], rows: Iterable[tuple[str, set[str]]]) -> None:
