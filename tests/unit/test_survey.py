@@ -23,7 +23,7 @@ def test_what_tasks_refer_to_is_their_artifacts_and_where_they_upload_to(api: Ap
     api.rows("tasks.get_all", [first], [{"id": SECOND, "execution": "junk"}])
 
     assert list(connect().survey.references()) == [
-        References(FIRST, ("s3://b/x", ["odd"], "s3://b/out")),
+        References(FIRST, ("s3://b/x", ["odd"], f"s3://b/out/.{FIRST}")),
         References(SECOND, ()),
     ]
     body = api.bodies("tasks.get_all")[0]
