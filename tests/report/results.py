@@ -71,9 +71,8 @@ def dry_run() -> CycleResult:
         projects=PROJECTS,
     )
     for number in range(7):
-        result.keep_file(
-            KeptFile(planned[4].id, f"s3://elsewhere/data-{number}.csv", "linked, not written by this task")
-        )
+        data = f"s3://elsewhere/data-{number}.csv"
+        result.keep_file(KeptFile(planned[4].id, data, "linked, not written by this task"))
     for number, rest in enumerate(("models/last.pt", "models/a_directory/with_long_names/and_more/best.pt")):
         why = f"published model {50 + number:032x}"
         result.keep_file(KeptFile(planned[3].id, address(planned[3], rest), why, f"{50 + number:032x}"))
@@ -120,9 +119,8 @@ def real() -> CycleResult:
     )
     used = f"model {60:032x} is in use by task {61:032x}"
     result.keep_file(KeptFile(without.id, address(without, "models/first.pt"), used, f"{61:032x}"))
-    result.keep_file(
-        KeptFile(without.id, address(without, "artifacts/data/data.csv"), "linked by an artifact of", f"{62:032x}")
-    )
+    data, linker = address(without, "artifacts/data/data.csv"), f"{62:032x}"
+    result.keep_file(KeptFile(without.id, data, f"task {linker} links to it", linker))
     return result
 
 
@@ -138,7 +136,7 @@ def interrupted() -> CycleResult:
     )
 
 
-def many(*, dry_run: bool = False) -> CycleResult:
+def large(*, dry_run: bool = False) -> CycleResult:
     """More of everything than console and page may show."""
     ids = [f"{number:032x}" for number in range(1000, 1060)]
     result = CycleResult(
@@ -147,16 +145,12 @@ def many(*, dry_run: bool = False) -> CycleResult:
         seconds=3600.0,
         deleted=[Gone(task(100 + number, project=ids[number % 60], days=30 + number), 1, 10) for number in range(600)],
         kept=[Kept(task(2_000 + number), f"has the tag keep-{number % 45:02}") for number in range(90)],
-        failed=[
-            Failed(task(3_000 + number), f"tasks.delete: 500/{number}: error {number % 25}") for number in range(600)
-        ],
+        failed=[Failed(task(3_000 + number), f"500/{number}: no-{number % 25}") for number in range(600)],
         force_would_add=12_345,
         files=FileCounts(deleted=600, failed=100, size=6_000),
         storages={f"s3://bucket-{number:02}": FileCounts(deleted=20, failed=3, size=200) for number in range(30)},
         unreachable={f"s3://bucket-{number:02}": "no credentials" for number in range(30)} if dry_run else {},
-        failed_files=[
-            FailedFile(f"{100 + number:032x}", f"s3://b/{number}", f"error {number}") for number in range(30)
-        ],
+        failed_files=[FailedFile(f"{100 + number:032x}", f"s3://b/{number}", f"no-{number}") for number in range(30)],
         projects={entry: f"project {number:02}" for number, entry in enumerate(ids)},
         errors=[f"error {number}" for number in range(30)],
     )
@@ -170,6 +164,6 @@ CASES = {
     "real": real(),
     "interrupted": interrupted(),
     "nothing": CycleResult(started=NOW, seconds=0.04, force_would_add=1),
-    "many": many(),
-    "many_dry": many(dry_run=True),
+    "large": large(),
+    "large_dry": large(dry_run=True),
 }
