@@ -17,13 +17,13 @@ from tests.report.results import CASES, WEB
 FOLDER = Path(__file__).with_name("golden")
 
 
-def tell(name: str, **parts: Any) -> str:
-    """Let a report tell of a whole cycle; return what it prints."""
+def console(name: str, **parts: Any) -> str:
+    """What a report prints that tells of a whole cycle."""
     result = CASES[name]
     planned = len(result.deleted) + len(result.failed)
     said = io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(io.StringIO()):
-        report = Report(**parts)
+        report = Report(**parts or {"web": WEB})
         report.starting()
         report.planned(result, planned)
         for done in range(0, planned, 200):
@@ -32,19 +32,15 @@ def tell(name: str, **parts: Any) -> str:
     return said.getvalue()
 
 
-def console(name: str) -> str:
-    return tell(name, web=WEB)
-
-
 def as_json(name: str) -> str:
     document = io.StringIO()
-    tell(name, json_to=document)
+    console(name, json_to=document)
     return document.getvalue()
 
 
 def page(name: str) -> str:
     recorder = Recorder()
-    tell(name, page=recorder.page())
+    console(name, page=recorder.page())
     return recorder.text()
 
 
@@ -65,22 +61,16 @@ def test_every_golden_file_is_compared() -> None:
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_json_is_one_document_of_ascii_whose_numbers_add_up(name: str) -> None:
-    text, result = as_json(name), CASES[name]
-    assert text.isascii()
-    document = json.loads(text)
-    count = document["numbers"]
-    assert count["matched"] == result.matched == count["deleted"] + count["kept"] + count["failed"]
-    assert [len(document[f"tasks_{fate}"]) for fate in ("deleted", "kept", "failed")] == [
-        count["deleted"],
-        count["kept"],
-        count["failed"],
-    ]
+    assert as_json(name).isascii()
+    document = json.loads(as_json(name))
+    count, projects = document["numbers"], document["projects"].values()
+    fates = ("deleted", "kept", "failed")
+    assert count["matched"] == CASES[name].matched == sum(count[fate] for fate in fates)
+    assert [len(document[f"tasks_{fate}"]) for fate in fates] == [count[fate] for fate in fates]
     assert sum(document["kept_by_reason"].values()) == count["kept"]
     assert sum(document["files_kept_by_reason"].values()) == count["files_kept"] >= len(document["files_kept"])
-    projects = document["projects"].values()
-    assert sum(row["tasks"] for row in projects) == count["deleted"]
-    assert sum(row["known_bytes"] for row in projects) == count["bytes_freed"]
-    assert sum(row["files_of_unknown_size"] for row in projects) == count["files_of_unknown_size"]
+    for total, part in (("deleted", "tasks"), ("bytes_freed", "known_bytes"), ("files_of_unknown_size",) * 2):
+        assert sum(row[part] for row in projects) == count[total]
 
 
 if __name__ == "__main__":

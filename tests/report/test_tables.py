@@ -1,9 +1,8 @@
-"""The console keeps its columns and its bounds, whatever is in the names; sizes and links say what they are."""
+"""The console keeps its columns and its bounds, whatever is in the names; sizes and ids say what they are."""
 
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -14,7 +13,7 @@ from cleanup.cycle.result import CycleResult, Failed, Kept
 from cleanup.report import tables
 from cleanup.report.render import LINES, ROWS, as_text, dry_run_lines, summary
 from cleanup.report.tables import Table, in_bytes
-from tests.report.results import CASES, NAMES, NOW, WEB, large, real, task
+from tests.report.results import CASES, NAMES, NOW, WEB, large, task
 
 CELLS = st.text(st.characters(exclude_categories=()), max_size=120) | st.sampled_from(NAMES)
 
@@ -22,9 +21,7 @@ CELLS = st.text(st.characters(exclude_categories=()), max_size=120) | st.sampled
 @given(st.lists(st.tuples(CELLS, CELLS, CELLS), min_size=1, max_size=5))
 def test_columns_stand_under_their_header_whatever_the_cells(rows: list[tuple[str, str, str]]) -> None:
     title, header, ruler, *lines = as_text(Table("t", ("task", "files", "why"), rows, len(rows)))
-    assert title == "= t ="
-    assert header.startswith("task")
-    assert len(lines) == len(rows)
+    assert (title, header[:4], len(lines)) == ("= t =", "task", len(rows))
     for line in lines:
         assert columns(line) <= len(ruler)
         assert not [char for char in line if unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"}]
@@ -33,23 +30,19 @@ def test_columns_stand_under_their_header_whatever_the_cells(rows: list[tuple[st
 def test_columns_begin_at_one_place_on_the_screen_and_numbers_end_at_one() -> None:
     rows = [(tables.task_name(task(number, name)), str(10**number), "why") for number, name in enumerate(NAMES)]
     lines = as_text(Table("t", ("task", "files", "why"), rows, len(rows)))[3:]
-    assert {columns(line[: line.rindex("  why")]) for line in lines} == {40 + 2 + 9}
+    assert {columns(line[: line.rindex("  why")]) for line in lines} == {40 + 2 + 8}
     assert all(line.endswith(f" {10**number}  why") for number, line in enumerate(lines))
 
 
-@pytest.mark.parametrize(
-    ("text", "width"), [("abc", 3), ("日本", 4), ("e\u0301", 1), ("🚀", 2), ("\uff57", 2), ("", 0), ("Ü", 1)]
-)
-def test_width_is_that_on_the_screen(text: str, width: int) -> None:
-    assert columns(text) == width
+def test_width_is_that_on_the_screen() -> None:
+    assert [columns(text) for text in ("abc", "日本", "e\u0301", "🚀", "\uff57", "", "Ü")] == [3, 4, 1, 2, 2, 0, 1]
 
 
 @given(CELLS, st.integers(3, 60))
 def test_what_is_cut_is_as_wide_as_it_may_be_and_says_so(text: str, limit: int) -> None:
     for short in (cut(text, limit), cut_in_the_middle(text, limit)):
         assert columns(short) <= limit
-        assert short == text or "…" in short
-    assert columns(text) > limit or cut(text, limit) == cut_in_the_middle(text, limit) == text
+        assert (short == text) is (columns(text) <= limit)
 
 
 def test_an_address_is_cut_where_it_tells_the_least() -> None:
@@ -68,48 +61,34 @@ def test_sizes_read_as_people_write_them_and_say_what_is_not_known(size: int, un
 
 @pytest.mark.parametrize("dry_run", [True, False])
 def test_the_console_is_bounded_however_much_there_is(dry_run: bool) -> None:
-    """Twenty times as many tasks: the same lines."""
-    small, huge = large(dry_run=dry_run), large(dry_run=dry_run)
-    for each in (huge.deleted, huge.failed, huge.kept, huge.errors, huge.failed_files):
-        each *= 20
-    lines = [*dry_run_lines(huge), *summary(huge, WEB)] if dry_run else summary(huge, WEB)
-    assert len(lines) == len(dry_run_lines(small) if dry_run else []) + len(summary(small, WEB))
-    assert len(lines) < (3 * (ROWS + 3) if dry_run else 0) + 7 * (LINES + 1)
-    assert max(map(len, lines)) < 1_000
+    """Twenty times as many tasks: as many lines."""
+    shown = []
+    for times in (1, 20):
+        result = large(dry_run=dry_run)
+        for field in ("deleted", "failed", "kept", "errors", "failed_files"):
+            setattr(result, field, getattr(result, field) * times)
+        shown.append([*(dry_run_lines(result) if dry_run else []), *summary(result, WEB)])
+    small, huge = shown
+    assert len(huge) == len(small) < (3 * (ROWS + 3) if dry_run else 0) + 7 * (LINES + 1)
+    assert max(map(len, huge)) < 1_000
 
 
 def test_a_table_has_as_many_rows_as_asked_for_and_knows_how_many_there_are() -> None:
-    for table in tables.all_tables(large(), 7):
-        assert len(table.rows) == 7
-    totals = [table.total for table in tables.all_tables(large(), 7)]
-    assert totals == [30 + 600 + 30, 600, 90, 1_100, 60, 30]
+    shown = tables.all_tables(large(), 7)
+    assert {len(table.rows) for table in shown} == {7}
+    assert [table.total for table in shown] == [30 + 600 + 30, 600, 90, 1_100, 60, 30]
 
 
 def test_reasons_that_differ_in_ids_numbers_and_addresses_count_together() -> None:
+    used, denied = "model {0:032x} is in use by task {0:032x}", "{0} files could not be deleted: s3://b/{0}: denied"
     result = CycleResult(
         started=NOW,
-        kept=[Kept(task(number), f"model {number:032x} is in use by task {9:032x}") for number in range(3)],
-        failed=[
-            Failed(task(number, days=number), f"{number} files could not be deleted: s3://b/{number}: AccessDenied")
-            for number in range(10, 14)
-        ],
+        kept=[Kept(task(number), used.format(number)) for number in range(3)],
+        failed=[Failed(task(number), denied.format(number)) for number in range(10, 14)],
     )
-    lines = summary(result)
-    first = f"experiment 0 ({0:032x}): model {0:032x} is in use by task {9:032x}"
-    assert lines[1] == f"3 tasks kept, such as {first}"
-    assert lines[2].startswith(
-        f"4 tasks failed, such as experiment 10 ({10:032x}): 10 files could not be deleted: s3://b/10:"
-    )
-    assert len(lines) == 4
-
-
-def test_every_kind_of_failure_is_in_the_table_of_failures() -> None:
-    result = replace(real(), unreachable={"s3://x": "no credentials"})
-    (table,) = (table for table in tables.all_tables(result, 50) if table.name == "failed")
-    told = " ".join(cell for row in table.rows for cell in row)
-    errors = [entry.error for entry in result.failed] + result.errors
-    for text in (*errors, "s3://x: no credentials", f"left behind: {result.failed_files[0].address}"):
-        assert text in told
+    _, kept, failed, _ = summary(result)
+    assert kept == f"3 tasks kept, such as experiment 0 ({0:032x}): {used.format(0)}"
+    assert failed == f"4 tasks failed, such as experiment 10 ({10:032x}): {denied.format(10)}"
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -119,12 +98,4 @@ def test_only_tasks_that_are_still_there_have_an_id_to_look_them_up_by(name: str
     gone |= {entry.task.id for entry in result.kept if entry.reason.startswith("already gone")}
     shown = {task for table in tables.all_tables(result, 1_000) for task in table.ids if task}
     assert not shown & gone
-    assert shown >= {entry.task.id for entry in result.kept} - gone | {entry.task.id for entry in result.failed}
-
-
-def test_plans_are_listed_oldest_first_and_projects_by_their_files() -> None:
-    result = CASES["dry_run"]
-    days = [float(row[2]) for row in tables.going(result, 50).rows]
-    assert days == sorted(days, reverse=True)
-    files = [int(row[2]) for row in tables.projects(result, 50).rows]
-    assert files == sorted(files, reverse=True)
+    assert shown >= {entry.task.id for entry in (*result.kept, *result.failed)} - gone
