@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime, timezone
 from typing import Any
 
 from cleanup.cycle.result import CycleResult, FailedFile, Gone, Planned
@@ -44,6 +45,11 @@ def numbers(result: CycleResult) -> dict[str, int | float]:
 def shown_numbers(result: CycleResult) -> dict[str, int | float]:
     """Return the numbers under the names that people see on the task's page: a dry run has not deleted anything."""
     return {IN_A_DRY_RUN.get(name, name) if result.dry_run else name: value for name, value in numbers(result).items()}
+
+
+def every_name() -> list[str]:
+    """Return every name that :func:`shown_numbers` may use."""
+    return [*numbers(CycleResult(datetime.now(timezone.utc))), *IN_A_DRY_RUN.values()]
 
 
 def verbs(result: CycleResult) -> tuple[str, str]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import html
 import threading
 from collections.abc import Callable
+from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import quote
 
 from cleanup.base.text import columns, cut_in_the_middle, one_line, without_secrets
 from cleanup.cycle.result import CycleResult
 from cleanup.report import tables
-from cleanup.report.figures import as_json, first_problem, shown_numbers
+from cleanup.report.figures import as_json, every_name, first_problem, shown_numbers
 from cleanup.report.tables import Table
 from cleanup.server.own_task import OwnTask
 
@@ -28,6 +29,11 @@ PATIENCE = 30.0
 """Seconds that the service waits for the SDK to take a report before it goes on without."""
 
 
+def property_names() -> list[str]:
+    """Return the names of all user properties that a run may set: a new run clears those of an earlier one."""
+    return ["last_cycle", "last_ok", "last_error", "failing_since", *(f"last_{name}" for name in every_name())]
+
+
 class Page:
     """Shows cycles on the page of ``task``, the SDK's Task that runs the service.
 
@@ -39,6 +45,7 @@ class Page:
         self._task, self._own = task, own
         self._aside: threading.Thread | None = None
         self._percent = -1
+        self._failing_since = ""
 
     def progress(self, percent: int) -> None:
         """Show how far the cycle is."""
@@ -48,11 +55,17 @@ class Page:
 
     def cycle(self, number: int, result: CycleResult) -> None:
         """Report the ``number``-th cycle of this run (from 1)."""
+        self._note(result.ok, result.started)
         self._run(lambda: self._report(number, result))
 
     def failed(self, error: Exception) -> None:
         """Show that the last cycle could not be done at all."""
-        self._run(lambda: self._own.set_properties({"last_ok": False, "last_error": _said(error)}))
+        self._note(False, datetime.now(timezone.utc))
+        values = {"last_ok": False, "last_error": _said(error), "failing_since": self._failing_since}
+        self._run(lambda: self._own.set_properties(values))
+
+    def _note(self, ok: bool, at: datetime) -> None:
+        self._failing_since = "" if ok else self._failing_since or _time(at)
 
     def _report(self, number: int, result: CycleResult) -> None:
         logger = self._task.get_logger()
@@ -64,9 +77,10 @@ class Page:
             _show(logger, f"{place} {table.name}", table)
         self._own.set_properties(
             {
-                "last_cycle": f"{result.started:%Y-%m-%d %H:%M:%S} UTC",
+                "last_cycle": _time(result.started),
                 "last_ok": result.ok,
                 "last_error": one_line(first_problem(result)),
+                "failing_since": self._failing_since,
                 **{f"last_{name}": value for name, value in counts.items()},
             }
         )
@@ -131,6 +145,10 @@ def _graph(name: str) -> tuple[str, str]:
     group, _, rest = name.partition("_")
     title, series = (group, rest) if group in ("files", "models", "bytes") else ("tasks", name)
     return (title, series.replace("_", " ")) if name != "seconds" else ("seconds", "cycle")
+
+
+def _time(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _said(error: Exception) -> str:

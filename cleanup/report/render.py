@@ -78,7 +78,9 @@ def summary(result: CycleResult, web: str = "") -> list[str]:
         *_by_reason("task", verbs(result)[1], failed),
         *_by_reason("file", f"{'would be ' if result.dry_run else ''}left behind, as ignore_file_errors asks", files),
         *_bounded([f"Storage out of reach: {name}: {why}" for name, why in result.unreachable.items()]),
-        *_bounded([f"What nothing names could not be looked for on {on}: {why}" for on, why in result.unlisted.items()]),
+        *_bounded(
+            [f"What nothing names could not be looked for on {on}: {why}" for on, why in result.unlisted.items()]
+        ),
         *_bounded([f"Error: {one_line(error)}" for error in result.errors]),
     ]
     if result.failed and not result.dry_run:

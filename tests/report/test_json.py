@@ -41,7 +41,6 @@ def test_a_pipe_to_a_json_tool_works(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize(
     ("flags", "environment", "code", "words"),
     [
-        (["--delete-threshold-days", "9O"], {}, 2, "delete_threshold_days = '9O'"),
         (["--projects", "nowhere"], {}, 2, "nowhere"),
         (["--no-such-flag"], {}, 2, "unrecognized arguments: --no-such-flag"),
         ([], AWAY, 3, "127.0.0.1:9"),

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from cleanup.base.errors import CredentialsError, ServerError, ServerUnreachable
 from cleanup.base.text import columns
 from cleanup.cycle.result import CycleResult, Failed, Gone, Kept, KeptFile
-from cleanup.report import Report
+from cleanup.report import Report, property_names
 from cleanup.report import page as page_module
-from cleanup.report.figures import as_json, numbers
+from cleanup.report.figures import as_json, numbers, shown_numbers
 from tests.report.recorder import Recorder
 from tests.report.results import CASES, NAMES, NOW, real, task
 
@@ -72,8 +72,9 @@ def test_the_page_shows_the_numbers_of_the_result_and_keeps_the_plan_of_a_dry_ru
     result, recorder = CASES[name], Recorder()
     recorder.page().cycle(3, result)
     assert list(recorder.scalars.values()) == [[(3, value)] for value in numbers(result).values()]
-    shown = [value for key, value in recorder.properties.items() if key[5:] not in ("cycle", "ok", "error")]
-    assert shown == list(numbers(result).values())
+    assert set(recorder.properties) <= set(property_names())
+    shown = {name.removeprefix("last_"): value for name, value in recorder.properties.items()}
+    assert {name: shown[name] for name in shown_numbers(result)} == shown_numbers(result)
     assert recorder.properties["last_ok"] is result.ok is not bool(recorder.properties["last_error"])
     assert recorder.artifacts == ({"plan": as_json(result)} if result.dry_run else {})
 
@@ -102,12 +103,24 @@ def test_progress_begins_at_0_is_sent_in_steps_and_ends_where_the_cycle_does() -
     assert recorder.properties["last_error"] == CASES["interrupted"].interrupted
 
 
-@pytest.mark.parametrize("error", [ServerError("a 500"), ServerUnreachable("away"), CredentialsError("refused")])
-def test_a_cycle_that_could_not_be_done_is_shown_unless_the_server_is_away(error: Exception) -> None:
+def test_cycles_that_fail_are_shown_with_since_when_until_one_succeeds() -> None:
+    recorder = Recorder()
+    report = Report(recorder.page())
+    report.finished(real())
+    since = recorder.properties["failing_since"]
+    assert since == "2026-03-01 04:30:00 UTC"
+    report.failed(ServerError("a 500"))
+    shown = [recorder.properties[name] for name in ("last_ok", "last_error", "failing_since")]
+    assert shown == [False, "a 500", since]
+    report.finished(CASES["nothing"])
+    assert (recorder.properties["last_ok"], recorder.properties["failing_since"]) == (True, "")
+
+
+@pytest.mark.parametrize("error", [ServerUnreachable("away"), CredentialsError("refused")])
+def test_a_server_that_is_away_is_not_asked_to_show_that(error: Exception) -> None:
     recorder = Recorder()
     Report(recorder.page()).failed(error)
-    shown = {"last_ok": False, "last_error": "a 500"} if str(error) == "a 500" else {}
-    assert recorder.properties == shown
+    assert recorder.properties == {}
 
 
 def test_a_page_that_fails_is_said_and_does_no_harm(capsys: pytest.CaptureFixture[str]) -> None:
