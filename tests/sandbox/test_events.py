@@ -58,19 +58,6 @@ def test_a_long_plot_is_kept_compressed_beside_its_addresses(sandbox: Sandbox, c
     assert event["source_urls"] == ["s3://b/plot.png"]
 
 
-def test_debug_images_go_back_and_leave_out_what_lies_before_an_address_used_again(
-    sandbox: Sandbox, client: Client
-) -> None:
-    task = sandbox.add_task("t")
-    sandbox.add_debug_samples(task, 4, uris=["u0", "u1", "u2", "u1"])
-    asked, seen = {"metrics": [{"task": task}], "iters": 2}, []
-    for _ in range(3):
-        answer = client.call("events.debug_images", **asked)
-        asked["scroll_id"] = answer["scroll_id"]
-        seen.append([event["url"] for found in answer["metrics"][0]["iterations"] for event in found["events"]])
-    assert seen == [["u1", "u2"], [], []], "u0 still exists"
-
-
 def test_reports_are_a_sign_of_life_and_published_tasks_take_none(sandbox: Sandbox, client: Client) -> None:
     running, published = (sandbox.add_task("t", status=status, age_days=10) for status in ("in_progress", "published"))
     before = sandbox.task(running)
