@@ -148,19 +148,18 @@ class Http:
         """Return what ``read`` makes of the reply: a value, and whether another attempt may bring a better one.
 
         The pauses between attempts double, and last as long as the server asks (Retry-After) up to ``backoff_max``.
-        A 401 renews the token, once; that is no attempt. Raises Stopped, and what ``token`` raises.
+        A 401 renews the token, once; then the time begins anew. Raises Stopped, and what ``token`` raises.
         """
         network = self._network
-        begun = time.monotonic()
-        left = 1 if request.once else network.attempts
         limit = network.delete_timeout if request.deletes else network.read_timeout
-        until = begun + (limit if request.once else network.total)
+        total = limit if request.once else network.total
+        left = 1 if request.once else network.attempts
         token = "" if request.auth else self._token("")
-        pause, renewed = network.backoff, request.auth is not None
+        pause, renewed, until = network.backoff, request.auth is not None, time.monotonic() + total
         while True:
             reply = self._attempt(request, request.auth or Bearer(token), min(limit, until - time.monotonic()))
             if reply.status == 401 and not renewed:
-                token, renewed = self._token(token), True
+                token, renewed, until = self._token(token), True, time.monotonic() + total
                 continue
             value, again = read(reply)
             left -= 1

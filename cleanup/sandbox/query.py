@@ -170,7 +170,7 @@ def matches_name(name: str, known: Iterable[str]) -> bool:
     return any(name == item or (item.endswith("*") and name.startswith(item[:-1])) for item in known)
 
 
-def tests_of(kind: Kind, body: Body) -> tuple[list[Test], list[tuple[str, list[str]]]]:
+def conditions_of(kind: Kind, body: Body) -> tuple[list[Test], list[tuple[str, list[str]]]]:
     """The conditions of a request, and those of them that an index may answer."""
     tests: list[Test | None] = []
     wanted: list[tuple[str, list[str]]] = []
@@ -236,7 +236,7 @@ def read_page(body: Body, cap: int) -> tuple[int, int]:
 
 def matching_ids(collection: Collection, kind: Kind, body: Body) -> list[str]:
     order = read_order(kind, body)
-    tests, wanted = tests_of(kind, body)
+    tests, wanted = conditions_of(kind, body)
 
     def test(entity: Entity) -> bool:
         return all(check(entity) for check in tests)
