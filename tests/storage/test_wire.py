@@ -7,10 +7,10 @@ import threading
 import pytest
 import requests
 import responses
+from cleanup.storage.crew import Crew
 from responses import matchers
 
 from cleanup.storage import Outcome
-from cleanup.storage.crew import Crew
 from cleanup.storage.fileserver import FileServer
 from cleanup.storage.wire import Wire
 from tests.storage.support import TASK
