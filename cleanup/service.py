@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timezone
-from types import FrameType
 
+from cleanup.base.ending import Ending
 from cleanup.base.errors import CleanupError, ServerError, ServerUnreachable, Stopped
-from cleanup.base.text import plural, without_secrets
+from cleanup.base.text import one_line, plural, without_secrets
 from cleanup.cycle import run_once
 from cleanup.cycle.result import CycleResult
 from cleanup.report.report import Report
 from cleanup.server import Server
+from cleanup.server.own_task import OwnTask
 from cleanup.settings import Settings
 from cleanup.storage import Storages, known_file_servers
 
@@ -25,9 +24,6 @@ FIRST_WAIT = 15.0
 LONGEST_WAIT = 900.0
 """Seconds between attempts while the server is away: the first wait, doubled up to the longest."""
 
-PROXY_ALONE = {502, 503, 504}
-"""What a proxy answers when there is no server behind it."""
-
 SHORTEST_PERIOD = 1.0
 """Seconds that pass at least between the starts of two cycles."""
 
@@ -35,14 +31,6 @@ SHORTEST_PERIOD = 1.0
 def utc_now() -> datetime:
     """Return the time of this machine, aware."""
     return datetime.now(timezone.utc)
-
-
-@dataclass(frozen=True)
-class Ending:
-    """How a run ended: the exit code (0, 1, 2 or 3), and unless that is 0, in one line why."""
-
-    code: int = 0
-    message: str = ""
 
 
 class Service:
@@ -59,7 +47,7 @@ class Service:
         settings: Settings,
         report: Report,
         *,
-        own_task: str | None,
+        own_task: OwnTask | None,
         clock: Callable[[], datetime] = utc_now,
         seconds: Callable[[], float] = time.monotonic,
         wait: Callable[[float], object] | None = None,
@@ -68,6 +56,7 @@ class Service:
         self._own_task, self._clock, self._seconds = own_task, clock, seconds
         self.stop = server.network.stop
         self._wait = wait or self.stop.wait
+        self._failing_since = ""
 
     def run(self) -> Ending:
         """Run once, or with ``run_as_service`` until stopped."""
@@ -78,18 +67,9 @@ class Service:
         outcome = self._cycle()
         if isinstance(outcome, CycleResult):
             self._report.finished(outcome)
-            ending = ending_of(outcome)
-            if ending.code == 1 and self._server_away(outcome):
-                ending = Ending(ServerUnreachable.exit_code, ending.message)
-        elif isinstance(outcome, Stopped):
-            ending = Ending()
-        else:
+        elif not isinstance(outcome, Stopped):
             self._report.failed(outcome, _details(outcome))
-            code = outcome.exit_code if isinstance(outcome, CleanupError) else 1
-            if isinstance(outcome, ServerError) and outcome.code in PROXY_ALONE:
-                code = ServerUnreachable.exit_code
-            ending = Ending(code, f"The cycle failed: {str(outcome) or type(outcome).__name__}")
-        return Ending() if self.stop.is_set() else ending
+        return Ending(said=not isinstance(outcome, Stopped)) if self.stop.is_set() else ending_of(outcome)
 
     def _run_for_ever(self) -> None:
         backoff = 0.0
@@ -98,9 +78,7 @@ class Service:
             if not backoff:
                 self._report.starting()
             outcome = self._cycle()
-            if isinstance(outcome, Stopped) or self.stop.is_set():
-                backoff = 0.0
-            elif self._server_away(outcome):
+            if self._server_away(outcome) and not self.stop.is_set():
                 # Not the period: that may be a day, and the server is back long before, with its archive waiting.
                 backoff = min(backoff * 2 or FIRST_WAIT, LONGEST_WAIT)
             else:
@@ -109,6 +87,7 @@ class Service:
                 self._report.finished(outcome)
             elif not isinstance(outcome, Stopped):
                 self._report.failed(outcome, _details(outcome), retry_in=backoff)
+            self._tell_since_when(ending_of(outcome))
             rest = self._settings.cleanup_period_in_days * DAY - (self._seconds() - begun)
             if not self.stop.is_set():
                 pause = min(backoff or max(rest, SHORTEST_PERIOD), threading.TIMEOUT_MAX)
@@ -116,10 +95,20 @@ class Service:
                     self._report.waiting(pause)
                 self._wait(pause)
 
-    def _server_away(self, outcome: CycleResult | Exception) -> bool:
-        if isinstance(outcome, CycleResult):
-            return bool(outcome.interrupted) or not (outcome.ok or self._server.alive())
-        return isinstance(outcome, ServerError)
+    def _tell_since_when(self, ending: Ending) -> None:
+        """Let the status message say since when cycles fail: the status stays "in progress" all the while."""
+        if self._own_task is None or self.stop.is_set() or ending.code == ServerUnreachable.exit_code:
+            return
+        if ending.code and ending.failed:
+            self._failing_since = self._failing_since or f"{self._clock():%Y-%m-%d %H:%M} UTC"
+            self._own_task.set_message(f"Cycles fail since {self._failing_since}. {ending.message}")
+        elif self._failing_since:
+            self._failing_since = ""
+            self._own_task.set_message("")
+
+    @staticmethod
+    def _server_away(outcome: CycleResult | Exception) -> bool:
+        return bool(outcome.interrupted) if isinstance(outcome, CycleResult) else isinstance(outcome, ServerError)
 
     def _cycle(self) -> CycleResult | Exception:
         """Run one cycle; return its result, or what ended it."""
@@ -129,7 +118,7 @@ class Service:
                 self._storages,
                 self._settings,
                 now=self._clock(),
-                own_task=self._own_task,
+                own_task=self._own_task.id if self._own_task else None,
                 watcher=self._report,
             )
         except Exception as error:
@@ -144,46 +133,42 @@ def _details(error: Exception) -> str:
     return without_secrets("".join(traceback.format_exception(error)), 4000)
 
 
-def ending_of(result: CycleResult) -> Ending:
-    """Return how a run of the one cycle ``result`` ends: 0 all done, 1 something failed, 3 the server was lost."""
+def ending_of(outcome: CycleResult | Exception) -> Ending:
+    """Return how a single run ends whose cycle ended with ``outcome``: 0 all done, 1 not all, 3 the server was lost."""
+    if isinstance(outcome, Exception):
+        code = outcome.exit_code if isinstance(outcome, CleanupError) else 1
+        return Ending(code, f"The cycle failed: {str(outcome) or type(outcome).__name__}", said=True)
+    result = outcome
     if result.interrupted:
-        return Ending(3, f"The server was lost in mid-cycle: {result.interrupted}. The next run goes on from there")
+        message = f"The server was lost in mid-cycle: {result.interrupted}. The next run goes on from there"
+        return Ending(ServerUnreachable.exit_code, message, said=True)
     if result.ok:
-        return Ending()
+        return Ending(said=True)
     counts = [
         plural(many, noun)
         for many, noun in (
+            (len(result.unreachable), "storage"),
             (len(result.failed), "task"),
             (result.files.failed, "file"),
-            (len(result.unreachable), "storage"),
             (len(result.errors), "other call"),
         )
         if many
     ]
-    why = [
-        *(entry.error for entry in result.failed),
-        *(entry.error for entry in result.failed_files),
-        *result.unreachable.values(),
-        *result.errors,
-    ]
-    return Ending(1, f"Not all could be done: {', '.join(counts)} failed; the first says: {why[0] if why else '?'}")
+    first = [
+        *(f"{name}: {why}" for name, why in [*result.unreachable.items()][:1]),
+        *(f"task {entry.task.name} ({entry.task.id}): {entry.error}" for entry in result.failed[:1]),
+        *(f"{entry.address}: {entry.error}" for entry in result.failed_files[:1]),
+        *result.errors[:1],
+        "?",
+    ][0]
+    told = one_line(f"{', '.join(counts)} failed; the first: {first}", 600)
+    if result.dry_run:
+        return Ending(1, f"The real run could not do all: {told}", said=True, failed=bool(result.errors))
+    return Ending(1, f"Not all could be done: {told}", said=True)
 
 
 def open_storages(server: Server, settings: Settings) -> Storages:
     """Return the storages, with the session's token for the file servers of the SDK's configuration."""
-    return Storages(known_file_servers(), server.session.token_for_files, bound=settings.parallel_requests)
-
-
-def stop_on_signals(stop: threading.Event) -> None:
-    """Let SIGTERM and SIGINT set ``stop``; the second one ends the process at once."""
-    asked: list[int] = []
-
-    def handle(number: int, _frame: FrameType | None) -> None:
-        asked.append(number)
-        if len(asked) > 1:
-            signal.signal(number, signal.SIG_DFL)
-            signal.raise_signal(number)
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, handle)
+    return Storages(
+        known_file_servers(), server.session.token_for_files, bound=settings.parallel_requests, stop=server.network.stop
+    )

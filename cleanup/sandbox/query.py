@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from cleanup.sandbox.collection import Collection, Order, Test
+from cleanup.sandbox.collection import SINCE, Collection, Order, Test, ids_in
 from cleanup.sandbox.errors import ApiError, bad_value, invalid, unknown_field
 from cleanup.sandbox.kinds import MOMENTS, Kind
+from cleanup.sandbox.patterns import needed_ids
 from cleanup.sandbox.values import Entity, field_tree, projected, read_time, values_at
 
 Body = dict[str, Any]
@@ -25,6 +26,8 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 }
 BOUND = re.compile(r"^(>=|<=|>|<)?(.*)$", re.DOTALL)
 OPERATORS = {"__$all": "all", "__$and": "all", "__$any": "any", "__$or": "any"}
+INDEX_ENOUGH = 10_000
+"""So many entities are tested and sorted anew for each page; the listing of more is remembered."""
 NOT, RESET = "__$not", "__$nop"
 ANY_FIELD = {"_any_": any, "_or_": any, "_all_": all, "_and_": all}
 IGNORED_IN_NAME = {"page", "page_size", "start", "size", "scroll_id", "refresh_scroll", "only_fields"}
@@ -104,12 +107,7 @@ def time_test(name: str, data: Any) -> Test | None:
     given = data if isinstance(data, list) else [data]
     if len(given) == 2 and not any(isinstance(value, str) and value[:1] in "<>" for value in given):
         return range_test(name, given)
-    bounds: dict[str, str] = {}
-    pairs = [match.groups("") for value in given if (match := BOUND.match(str(value)))]
-    for sign, value in pairs:
-        moment = read_time(value)
-        if moment is not None:
-            bounds[sign] = moment
+    bounds = read_bounds(given)
     if not bounds:
         return None
     checks = [(COMPARISONS[sign], moment) for sign, moment in bounds.items()]
@@ -119,6 +117,12 @@ def time_test(name: str, data: Any) -> Test | None:
         return held is not None and all(compare(held, moment) for compare, moment in checks)
 
     return test
+
+
+def read_bounds(given: list[Any]) -> dict[str, str]:
+    """By sign the time that follows it."""
+    pairs = [match.groups("") for value in given if (match := BOUND.match(str(value)))]
+    return {sign: moment for sign, value in pairs if (moment := read_time(value)) is not None}
 
 
 def range_test(name: str, data: Any) -> Test:
@@ -142,13 +146,19 @@ def pattern_test(names: Iterable[str], pattern: Any, join: Callable[[Iterable[bo
     try:
         search = re.compile(str(pattern), flags).search
     except re.error as error:
-        raise bad_value("failed parsing query field", error=str(error)) from error
+        raise ApiError(400, 21, "Malformed regular expression", err=str(error)) from error
     paths = [tuple(name.split(".")) for name in names]
 
     def test(entity: Entity) -> bool:
         return join(any(search(str(value)) for value in values_at(entity, parts)) for parts in paths)
 
     return test
+
+
+def read_any_field(name: str, data: Any) -> tuple[list[str], str]:
+    if not isinstance(data, dict) or not isinstance(data.get("pattern"), str):
+        raise bad_value("failed parsing query field", error="incorrect field format", field=name)
+    return list(data.get("fields") or []), data["pattern"]
 
 
 def value_test(name: str, value: Any) -> Test:
@@ -160,7 +170,7 @@ def matches_name(name: str, known: Iterable[str]) -> bool:
     return any(name == item or (item.endswith("*") and name.startswith(item[:-1])) for item in known)
 
 
-def tests_of(kind: Kind, body: Body) -> tuple[list[Test], list[tuple[str, list[str]]]]:
+def conditions_of(kind: Kind, body: Body) -> tuple[list[Test], list[tuple[str, list[str]]]]:
     """The conditions of a request, and those of them that an index may answer."""
     tests: list[Test | None] = []
     wanted: list[tuple[str, list[str]]] = []
@@ -178,10 +188,17 @@ def tests_of(kind: Kind, body: Body) -> tuple[list[Test], list[tuple[str, list[s
             tests.append(range_test(name, data))
         elif name in kind.times:
             tests.append(time_test(name, data))
+            bounds = read_bounds(data if isinstance(data, list) else [data])
+            if name == "last_change" and not {">", ">="}.isdisjoint(bounds):
+                wanted.append((SINCE, [max(bounds.get(">", ""), bounds.get(">=", ""))]))
         elif matches_name(name, kind.plain):
             tests.append(value_test(name, data))
-        elif name in ANY_FIELD and isinstance(data, dict) and data.get("fields"):
-            tests.append(pattern_test(data["fields"], data.get("pattern", ""), ANY_FIELD[name], re.IGNORECASE))
+        elif name in ANY_FIELD:
+            fields, pattern = read_any_field(name, data)
+            tests.append(pattern_test(fields, pattern, ANY_FIELD[name], re.IGNORECASE) if fields else None)
+            needed = needed_ids(pattern) if len(fields) == 1 and fields[0] in kind.id_indexes else None
+            if needed is not None:
+                wanted.append((ids_in(fields[0]), sorted(needed)))
     if kind.hides and not body.get("search_hidden") and not body.get("id"):
         tests.append(lambda entity: "hidden" not in entity.get("system_tags", ()))
     return [test for test in tests if test is not None], wanted
@@ -219,7 +236,7 @@ def read_page(body: Body, cap: int) -> tuple[int, int]:
 
 def matching_ids(collection: Collection, kind: Kind, body: Body) -> list[str]:
     order = read_order(kind, body)
-    tests, wanted = tests_of(kind, body)
+    tests, wanted = conditions_of(kind, body)
 
     def test(entity: Entity) -> bool:
         return all(check(entity) for check in tests)
@@ -227,7 +244,8 @@ def matching_ids(collection: Collection, kind: Kind, body: Body) -> list[str]:
     for name, values in wanted:
         if collection.indexed(name):
             found = {entity["id"]: entity for value in values for entity in collection.find(name, value)}
-            return collection.ordered((item for item, entity in found.items() if test(entity)), order)
+            if len(found) <= max(INDEX_ENOUGH, len(collection) // 10):
+                return collection.ordered((item for item, entity in found.items() if test(entity)), order)
     named = {name: value for name, value in body.items() if name not in IGNORED_IN_NAME}
     return collection.listing(json.dumps(named, sort_keys=True), lambda: (test, order))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cleanup.report.page import Page
+from cleanup.report import Page
 
 
 class Recorder:
@@ -13,34 +13,28 @@ class Recorder:
 
     def __init__(self) -> None:
         self.scalars: dict[tuple[str, str], list[tuple[int, float]]] = {}
-        self.tables: dict[tuple[str, str, int], list[list[str]]] = {}
-        self.widths: dict[str, list[int]] = {}
+        self.tables: dict[str, list[list[str]]] = {}
+        self.layout: dict[str, tuple[list[int], int]] = {}
         self.properties: dict[str, object] = {}
         self.progress: list[int] = []
         self.artifacts: dict[str, Any] = {}
+        self.set_progress = self.progress.append
 
-    def page(self, web: str = "") -> Page:
-        return Page(self, self, web)  # type: ignore[arg-type]
+    def page(self) -> Page:
+        return Page(self, self)  # type: ignore[arg-type]
 
     def get_logger(self) -> Recorder:
         return self
-
-    def set_progress(self, percent: int) -> None:
-        self.progress.append(percent)
 
     def report_scalar(self, title: str, series: str, value: float, iteration: int) -> None:
         self.scalars.setdefault((title, series), []).append((iteration, value))
 
     def report_table(
-        self,
-        title: str,
-        series: str,
-        iteration: int,
-        table_plot: Sequence[Sequence[str]],
-        extra_data: Mapping[str, Any],
+        self, title: str, series: str, iteration: int, table_plot: Sequence[Sequence[str]], **extra: Mapping[str, Any]
     ) -> None:
-        self.tables[title, series, iteration] = [list(row) for row in table_plot]
-        self.widths[series] = extra_data["columnwidth"]
+        assert (title, iteration) == ("last cycle", 0)
+        self.tables[series] = [list(row) for row in table_plot]
+        self.layout[series] = (extra["extra_data"]["columnwidth"], extra["extra_layout"]["height"])
 
     def set_properties(self, values: Mapping[str, object]) -> bool:
         self.properties.update(values)
@@ -51,11 +45,12 @@ class Recorder:
         return wait_on_upload
 
     def text(self) -> str:
-        """All of it, a line for each point, row and property."""
+        """All of it, a line for each point, row and property; of long tables the first rows and the last."""
         lines = [f"progress {self.progress}", "", "SCALARS"]
         lines += [f"{title} / {series}: {points}" for (title, series), points in self.scalars.items()]
-        for (title, series, iteration), rows in self.tables.items():
-            lines += ["", f"PLOT {title} / {series}, iteration {iteration}, widths {self.widths[series]}"]
-            lines += [" ¦ ".join(row) for row in rows]
+        for name, rows in self.tables.items():
+            shown = rows if len(rows) < 20 else [*rows[:4], [f"({len(rows) - 5} rows)"], rows[-1]]
+            lines += ["", f"PLOT {name}: widths {self.layout[name][0]}, height {self.layout[name][1]}"]
+            lines += [" ¦ ".join(row) for row in shown]
         lines += ["", "PROPERTIES", *(f"{name} = {value}" for name, value in self.properties.items())]
         return "\n".join([*lines, "", f"ARTIFACTS {sorted(self.artifacts)}", ""])
