@@ -328,8 +328,8 @@ storages = Storages(known_file_servers(), lambda refused: "")
 sdk = storages._sdk
 print(known_file_servers(), sdk.verify, dict(sdk.boto3)["signature_version"])
 print(storages.locate("file:///mnt/x"), storages.locate("s3://minio:9000/box/k")[0].root)
-print(sdk.s3.get_config_by_uri("s3://minio:9000/box/k").secure, sdk.gs.get_config_by_uri("gs://b/k").credentials_json)
-print(sdk.azure.get_config_by_uri("azure://acct.blob.core.windows.net/box/k").account_key)
+print(sdk.buckets("s3").get_config_by_uri("s3://minio:9000/box/k").secure, sdk.buckets("gs").get_config_by_uri("gs://b/k").credentials_json)
+print(sdk.buckets("azure").get_config_by_uri("azure://acct.blob.core.windows.net/box/k").account_key)
 storages.close()
 """
 
