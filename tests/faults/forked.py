@@ -24,6 +24,10 @@ class Forker:
             text=True,
         )
 
+    def close(self) -> None:
+        """End the process."""
+        self._process.communicate()
+
     def __enter__(self) -> Forker:
         return self
 

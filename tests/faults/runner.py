@@ -2,72 +2,115 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from queue import SimpleQueue
 
-from tests.faults.case import Attack, Finding, try_one
+from tests.faults.judge import Case, broken_laws
+from tests.faults.rig import Rig, captured
+from tests.faults.world import Rules
 
 ROOT = Path(__file__).parents[2]
 
+LONGEST = 60.0
+"""Seconds: an attack that takes longer, and as much again for every 25 cases in it, counts as one that hangs."""
 
-KINDS = ("found", "faults", "kills", "cuts", "changes", "worlds", "hostile", "clocks", "soak")
-
-
-def attacks_of(kind: str, cycles: int = 500) -> Iterator[Attack]:
-    """Yield the attacks of a kind; ``cycles``: of a soak."""
-    from tests.faults import changes, clocks, found, hostile, kills, matrix, soak, worlds
-
-    kinds: dict[str, Callable[[], Iterator[Attack]]] = {
-        "found": found.attacks,
-        "faults": matrix.attacks,
-        "kills": kills.kills,
-        "cuts": kills.cuts,
-        "changes": changes.attacks,
-        "worlds": worlds.attacks,
-        "hostile": hostile.attacks,
-        "clocks": clocks.attacks,
-        "soak": lambda: soak.attacks(cycles),
-    }
-    return kinds[kind]()
+MOST = 2000
+"""Attacks in one series, where its end depends on what the service does."""
 
 
-def chosen(kind: str, most: int, only: str = "") -> list[Attack]:
-    """Return at most ``most`` attacks of a kind (0: all), spread evenly over it."""
-    if kind == "soak":
-        return list(attacks_of(kind, most or 500))
-    found = [attack for attack in attacks_of(kind) if only in attack.name]
-    if not most or len(found) <= most:
-        return found
-    return [found[number * len(found) // most] for number in range(most)]
+@dataclass(frozen=True)
+class Attack:
+    """``run`` returns one line for each breach of a law; None: what the attack waits for never came."""
+
+    name: str
+    run: Callable[[Rig], list[str] | None]
 
 
-def work(kind: str, most: int, part: int, parts: int, only: str = "") -> None:
-    """Run every ``parts``-th attack from ``part`` on, and print each finding as a line of JSON."""
-    from tests.faults.rig import Rig
+@dataclass(frozen=True)
+class Finding:
+    """What one attack found: the broken laws, and the secrets that were in the output."""
 
-    out = sys.stdout
-    rig = Rig()
-    for attack in chosen(kind, most, only)[part::parts]:
-        print(json.dumps(try_one(rig, kind, attack).as_json()), file=out, flush=True)
+    kind: str
+    name: str
+    broken: list[str]
+    leaked: list[str]
+    seconds: float
+    cases: int = 1
+    measured: str = ""
+
+
+def finished(rig: Rig, rules: Rules) -> list[str]:
+    """Run one cycle without faults; return what it breaks or leaves unfinished."""
+    before = rig.snapshot()
+    result = rig.cycle()
+    if result is None:
+        return [f"then clean: law 5: it could not begin: {rig.said[-1][:300]}"]
+    return [f"then clean: {line}" for line in broken_laws(Case(before, rig.snapshot(), rules, [result], clean=True))]
+
+
+def try_one(rig: Rig, kind: str, attack: Attack) -> Finding | None:
+    """Run one attack on an empty rig."""
+    rig.reset()
+    rig.tried, rig.measured = 1, ""
+    begun = time.monotonic()
+    with captured(rig.said):
+        try:
+            broken = attack.run(rig)
+        except Exception:
+            # The service raises its own errors alone; whatever else comes out of it is a breach.
+            broken = [f"raised: {traceback.format_exc()[-1500:]}"]
+    if broken is None:
+        return None
+    seconds = time.monotonic() - begun
+    if seconds > LONGEST * (1 + rig.tried / 25):
+        broken.append(f"law 5: it took {seconds:.0f} s")
+    return Finding(kind, attack.name, broken, rig.leaked(), seconds, rig.tried, rig.measured)
+
+
+def chosen(kind: str, every: int, part: int, parts: int, only: str = "") -> Iterator[Iterable[Attack]]:
+    """Yield the series of a kind, of each every ``every``-th attack, and of those the ones of this part."""
+    for number, attacks in enumerate(import_module(f"tests.faults.{kind}").series()):
+        first = (number + part * every) % (parts * every)
+        some = itertools.islice(attacks, first, MOST, parts * every)
+        yield (attack for attack in some if only in attack.name)
+
+
+def work(kind: str, every: int, part: int, parts: int, only: str) -> None:
+    """Run one part of the attacks, and print each finding as a line of JSON."""
+    out, rig = sys.stdout, Rig()
+    for attacks in chosen(kind, every, part, parts, only):
+        for attack in attacks:
+            finding = try_one(rig, kind, attack)
+            if finding is None:
+                break
+            print(json.dumps(vars(finding)), file=out, flush=True)
     rig.close()
 
 
-def run(kind: str, most: int = 0, *, processes: int = 2, only: str = "") -> Iterator[Finding]:
+def run(kind: str, every: int = 1, *, processes: int = 2, only: str = "") -> Iterator[Finding]:
     """Run attacks in ``processes`` at once; yield the findings as they come."""
     findings: SimpleQueue[Finding | None] = SimpleQueue()
 
     def one(part: int) -> None:
-        command = [sys.executable, "-m", "tests.faults.worker", kind, str(most), str(part), str(processes), only]
+        said = [kind, str(every), str(part), str(processes), only]
         with (
             tempfile.TemporaryFile("w+") as errors,
-            subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
-        ):
+            subprocess.Popen(
+                [sys.executable, "-m", "tests.faults.runner", *said],
+                cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True,
+            ) as process,
+        ):  # fmt: skip
             for line in process.stdout or ():
                 findings.put(Finding(**json.loads(line)))
             if process.wait():
@@ -81,3 +124,9 @@ def run(kind: str, most: int = 0, *, processes: int = 2, only: str = "") -> Iter
         for _ in range(processes):
             while finding := findings.get():
                 yield finding
+
+
+if __name__ == "__main__":
+    from tests.faults.runner import work as work_here  # the class that attacks are made of, and not another one
+
+    work_here(sys.argv[1], *map(int, sys.argv[2:5]), sys.argv[5])

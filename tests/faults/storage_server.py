@@ -60,8 +60,14 @@ class S3:
         self._backend.put_object(BUCKET, key, content)
         return f"{self.root}/{key}"
 
-    def files(self) -> set[str]:
-        return {f"{self.root}/{key}" for key in self._backend.get_bucket(BUCKET).keys}
+    def keys(self) -> set[str]:
+        return set(self._backend.get_bucket(BUCKET).keys)
+
+    def remove(self, key: str) -> None:
+        self._backend.delete_object(BUCKET, key)
+
+    def has(self, key: str) -> bool:
+        return key in self._backend.get_bucket(BUCKET).keys
 
     def _app(self, environ: dict[str, Any], start_response: Any) -> Any:
         request = Request(environ)
@@ -96,6 +102,8 @@ class S3:
 def _operation(request: Request) -> str:
     if request.method == "POST" and "delete" in request.args:
         return "delete_objects"
+    if request.method == "GET" and {"list-type", "prefix"} & request.args.keys():
+        return "list_objects"
     return {"DELETE": "delete_object", "HEAD": "head_bucket"}.get(request.method, request.method.lower())
 
 
