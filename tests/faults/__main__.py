@@ -11,10 +11,15 @@ from collections.abc import Sequence
 from tests.faults.runner import Finding, run
 
 KINDS = {
-    "worlds": "random worlds",
-    "moments": "a change at every request",
+    "worlds": "random worlds, with changes, faults, bad tasks or a second service",
+    "moments": "a change by somebody else at every request",
+    "faults": "every way to fail, at every request and every endpoint; bad tasks",
+    "kills": "kill -9, a cut network, signals, at every request",
+    "hostile": "hostile data from other users",
+    "clocks": "clocks, times and thresholds",
+    "soak": "soak: cycles with faults at 5% of all requests",
 }
-SAMPLES = {"full": dict.fromkeys(KINDS, 1), "small": {**dict.fromkeys(KINDS, 40)}}
+SAMPLES = {"full": dict.fromkeys(KINDS, 1), "small": dict.fromkeys(KINDS, 40)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,12 +36,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.kind and kind not in options.kind:
             continue
         begun = time.monotonic()
-        for finding in run(kind, options.every or every, processes=options.processes, only=options.only):
+        for finding in run(kind, options.every or every, processes=1 if kind == "soak" else options.processes, only=options.only):
             findings.append(finding)
             for line in [*finding.broken, *finding.leaked]:
                 print(f"BROKEN {kind}: {finding.name}: {line}", file=sys.stderr, flush=True)
         print(f"{kind}: {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
     print(table(findings))
+    print(*(finding.measured for finding in findings if finding.measured), sep="\n")
     return 1 if any(finding.broken or finding.leaked for finding in findings) else 0
 
 

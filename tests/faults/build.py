@@ -101,19 +101,24 @@ class Builder:
     def model(self, name: str, task: str, published: bool = False, spelling: str = "as it is") -> None:
         uri = self._put(task, f"models/{name}.pt")
         self.addresses[name] = uri
-        self.models[name] = self.sandbox.add_model(
-            self.tasks[task], name, uri=SPELLINGS[spelling](uri), published=published
-        )
+        # Only on file servers does the SDK quote what it stores once more, or not.
+        uri = SPELLINGS[spelling](uri) if uri.startswith("http") else uri
+        self.models[name] = self.sandbox.add_model(self.tasks[task], name, uri=uri, published=published)
 
     def registers(self, name: str, task: str, what: str, spelling: str = "as it is", published: bool = False) -> None:
         """Add an entry with the address of something else; ``task``: its maker, "" for none."""
-        self.models[name] = self.sandbox.add_model(
-            self.tasks[task] if task else None, name, uri=SPELLINGS[spelling](self.addresses[what]), published=published
-        )
+        maker = self.tasks[task] if task else None
+        uri = self._spelled(maker, what, spelling)
+        self.models[name] = self.sandbox.add_model(maker, name, uri=uri, published=published)
 
     def links(self, task: str, what: str, spelling: str = "as it is") -> None:
-        uri = SPELLINGS[spelling](self.addresses[what])
+        uri = self._spelled(self.tasks[task], what, spelling)
         self.sandbox.add_artifact(self.tasks[task], f"link to {what}", uri=uri)
+
+    def _spelled(self, task: str | None, what: str, spelling: str) -> str:
+        """Return the address of ``what``. A task's own file is where it says, or nobody could delete it."""
+        address = self.addresses[what]
+        return address if owner_of(address) == task else SPELLINGS[spelling](address)
 
     def uses(self, task: str, model: str) -> None:
         self.sandbox.use_model(self.tasks[task], self.models[model])

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from cleanup.sandbox.http import Handler
-from tests.faults.case import Attack
 from tests.faults.rig import Rig
+from tests.faults.runner import Attack
 
 _DAY = 24 * 3600.0
 _THRESHOLDS = (0.0, 1 / _DAY, 0.5, 1.0, 30.0, 365.25 * 10_000, 1e9, 1e300, 5e-324)
@@ -28,8 +28,12 @@ _FALL_BACK = ("2025-10-26T00:30:00", "2025-10-26T01:30:00", "2025-11-02T05:30:00
 _ZONES = ("Europe/Berlin", "America/New_York", "Pacific/Kiritimati", "Asia/Kathmandu")
 
 
-def attacks() -> Iterator[Attack]:
-    """Yield every case."""
+def series() -> Iterator[Iterator[Attack]]:
+    """Yield the attacks."""
+    yield _attacks()
+
+
+def _attacks() -> Iterator[Attack]:
     for days in _THRESHOLDS:
         for age in _AGES:
             yield Attack(f"threshold of {days:g} days, task of {age:g} days", _threshold(days, age))

@@ -8,15 +8,15 @@ import threading
 import unicodedata
 import zlib
 from collections.abc import Callable, Iterator
-from datetime import datetime, timezone
 from typing import Any
 
 from cleanup.sandbox.answer import Answer
 from cleanup.sandbox.http import WebServer
-from tests.faults.case import Attack
 from tests.faults.hostile_data import ADDRESSES, NAMES, PLACES, TYPES
-from tests.faults.judge import Case, Rules, broken_laws
-from tests.faults.rig import Rig
+from tests.faults.judge import Case, broken_laws
+from tests.faults.rig import Rig, utc_now
+from tests.faults.runner import Attack
+from tests.faults.world import Rules
 
 _LONGEST_REPORT = 200_000
 """Characters that the report of one cycle may have, whatever the data is."""
@@ -24,8 +24,12 @@ _LONGEST_REPORT = 200_000
 _LONGEST_LINE = 3_000
 
 
-def attacks() -> Iterator[Attack]:
-    """Yield every case."""
+def series() -> Iterator[Iterator[Attack]]:
+    """Yield the attacks."""
+    yield _attacks()
+
+
+def _attacks() -> Iterator[Attack]:
     for number, address in enumerate(ADDRESSES):
         for place in PLACES:
             yield Attack(f"{place} at hostile address {number}: {address[:60]!r}", _with_address(place, address))
@@ -51,7 +55,7 @@ def _neighbourhood(rig: Rig) -> tuple[str, str]:
     rig.sandbox.add_artifact(victim, "data")
     folder = f"team/victim.{victim}"
     rig.s3.put(f"{folder}/artifacts/data/data.bin")
-    rig.put_local(f"{folder}/artifacts/data/data.bin")
+    rig.put("disk", f"{folder}/artifacts/data/data.bin")
     rig.sandbox.put_file("readme.txt", b"no task's")
     task = rig.sandbox.add_task("hostile", "team", "completed", archived=True, age_days=60)
     rig.sandbox.add_artifact(task, "data")
@@ -61,10 +65,10 @@ def _neighbourhood(rig: Rig) -> tuple[str, str]:
 def _judged(rig: Rig, victim: str) -> list[str]:
     """Run a cycle: nothing of the victim may go, nothing may be raised, and the report stays readable."""
     before = rig.snapshot()
-    rules = Rules(datetime.now(timezone.utc), keep_tags=frozenset({"keep"}))
+    rules = Rules(utc_now())
     result = rig.cycle()
     after = rig.snapshot()
-    broken = broken_laws(Case(before, after, rules, result))
+    broken = broken_laws(Case(before, after, rules, [result]))
     theirs = {file for file in before.files if victim in file or file.endswith("readme.txt")}
     broken += [f"law 4: {file} is gone" for file in theirs - after.files]
     if result is None:
@@ -88,7 +92,7 @@ def _with_address(place: str, template: str) -> Callable[[Rig], list[str]]:
             folder = "team"
             fields = {
                 "files": rig.sandbox.files_url, "host": rig.sandbox.files_url.removeprefix("http://"),
-                "s3": rig.s3.root, "disk": str(rig.local), "evil": evil.url, "folder": folder, "id": task,
+                "s3": rig.s3.root, "disk": str(rig.disk), "evil": evil.url, "folder": folder, "id": task,
                 "me": f"team/hostile.{task}", "vid": victim, "victim": f"team/victim.{victim}/artifacts/data/data.bin",
             }  # fmt: skip
             address = template
@@ -137,7 +141,7 @@ def _with_type(where: str, value: Any) -> Callable[[Rig], list[str]]:
         result = rig.cycle()
         after = rig.snapshot()
         kept = (f"team/victim.{victim}/artifacts/data/data.bin", "readme.txt")
-        broken = [f"law 4: {file} is gone" for file in kept if f"{rig.sandbox.files_url}/{file}" not in after.files]
+        broken = [f"law 4: {file} is gone" for file in kept if f"files:{file}" not in after.files]
         if victim not in after.tasks:
             broken.append("law 1: the victim is gone")
         if result is not None and result.matched != len(result.deleted) + len(result.kept) + len(result.failed):

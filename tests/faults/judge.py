@@ -112,21 +112,22 @@ def _files_first(case: Case) -> Iterator[str]:
         owner = owner_of(file)
         if owner not in case.gone or held.holds(file) or case.rules.ignore_file_errors:
             continue
-        if any(verdict.holds_file(file) for verdict in case.verdicts(owner)) or _beside_held(case, file, held):
+        if any(verdict.holds_file(file) for verdict in case.verdicts(owner)) or _unknowable(case, file, held):
             continue
         yield f"law 3: {file} is left, and its task is gone"
 
 
-def _beside_held(case: Case, file: str, held: Names) -> bool:
-    """Tell whether nothing could know of ``file``: nobody names it, and its server cannot list what is beside it.
+def _unknowable(case: Case, file: str, held: Names) -> bool:
+    """Tell whether nothing could know of ``file``, which nobody names.
 
-    The folder as a whole could not go, since something in it stays.
+    It lies in another task's folder, or beside something that stays on a server that cannot list what is in a folder.
     """
     owner = owner_of(file)
-    if not file.startswith("files:") or case.before.named_by(owner).holds(file):
+    if case.before.named_by(owner).holds(file):
         return False
-    beside = [one for one in case.after.files if any(task == owner for task, _ in names_in(one)) and one != file]
-    return any(held.holds(one) or owner_of(one) in case.after.tasks for one in beside)
+    beside = [one for one in case.after.files - {file} if any(task == owner for task, _ in names_in(one))]
+    kept = any(held.holds(one) or owner_of(one) in case.after.tasks for one in beside)
+    return len(names_in(file)) > 1 or (kept and file.startswith("files:"))
 
 
 def _outlived(case: Case) -> Iterator[str]:
@@ -159,7 +160,8 @@ def _only_its_own(case: Case) -> Iterator[str]:
             yield f"law {1 if 'task stays' in whys[0] else 4}: {file} is gone, though {whys[0]}"
         elif owner not in case.before.tasks and not _went_along(case, file):
             yield f"law 4: {file} is gone, and nothing that went referred to it"
-    for key in sorted(set(case.before.models) - set(case.after.models)):
+    others = {key for change in case.watch.changes for key, fields in change.models.items() if fields is None}
+    for key in sorted(set(case.before.models) - set(case.after.models) - others):
         files = [file for file in lost if Names([case.before.models[key].get("uri")]).holds(file)]
         if all(verdict.holds_model(key) for verdict in case.verdicts(min(files, default=key))):
             yield f"law 4: model entry {case.before.models[key]['name']!r} is gone, which something that stays needs"

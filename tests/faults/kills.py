@@ -1,85 +1,84 @@
-"""Kills: the process ended with SIGKILL, or its network cut, at every request of a cycle; then one clean cycle."""
+"""Kills: the process ended with SIGKILL, or its network cut, at every request of a cycle; signals to the real script."""
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 from collections.abc import Callable, Iterator
-from datetime import datetime, timezone
-from typing import Any
 
 from cleanup.sandbox import Fault
 from cleanup.sandbox.answer import Dropped
-from tests.faults.case import Attack
-from tests.faults.judge import Case, Rules, broken_laws
-from tests.faults.matrix import RULES_TAGS, finished, judged
-from tests.faults.rig import Rig
-from tests.faults.world import World
+from tests.faults.build import Builder
+from tests.faults.faults import OLD_SERVER
+from tests.faults.judge import Case, broken_laws
+from tests.faults.rig import Rig, utc_now
+from tests.faults.runner import Attack, finished
+from tests.faults.street import STREET
+from tests.faults.world import Rules
 
-# Servers on which the same work takes other requests, and how many of them.
-_SERVERS: dict[str, tuple[int, tuple[dict[str, Any], ...]]] = {
-    "a new server": (56, ()),
-    "a server without delete_many": (
-        95,
-        ({"endpoint": "tasks.delete_many", "status": 404}, {"endpoint": "files.delete_many", "status": 404}),
-    ),
-}
+SCRIPT = ("--run-as-service", "False", "--force-delete", "True", "--keep-tags", "keep")
 
 
-def kills() -> Iterator[Attack]:
-    """Yield a kill -9 at each request, before and after the server acts on it."""
-    for server, (requests, needs) in _SERVERS.items():
-        for number in range(1, requests + 1):
-            for acts in (False, True):
-                when = "after" if acts else "before"
-                yield Attack(f"{server}: killed {when} request {number}", _killed(number, acts, needs))
+def series() -> Iterator[Iterator[Attack]]:
+    """Yield the attacks, each series by number of request."""
+    for old, acts in itertools.product((False, True), (False, True)):
+        when = f"{'after' if acts else 'before'} the server acts{', an old server' if old else ''}"
+        yield (Attack(f"kill -9 at {n}, {when}", _ended(n, acts, old, signal.SIGKILL)) for n in itertools.count(1))
+        yield (Attack(f"network cut at {n}, {when}", _cut(n, acts, old)) for n in itertools.count(1))
+    for what in (signal.SIGKILL, signal.SIGTERM):
+        yield (
+            Attack(f"{what.name} to the script at {n}", _ended(n, True, False, what, *SCRIPT))
+            for n in itertools.count(1, 3)
+        )
 
 
-def cuts() -> Iterator[Attack]:
-    """Yield a network that is cut at each request and stays so, before and after the server acts on that one."""
-    for server, (requests, needs) in _SERVERS.items():
-        for number in range(1, requests + 1):
-            for acts in (False, True):
-                when = "after" if acts else "before"
-                yield Attack(f"{server}: cut {when} request {number}", _cut(number, acts, needs))
-
-
-def _killed(number: int, acts: bool, needs: tuple[dict[str, Any], ...]) -> Callable[[Rig], list[str]]:
-    def run(rig: Rig) -> list[str]:
-        World(rig)
-        before = rig.snapshot()
-        rules = Rules(datetime.now(timezone.utc), keep_tags=RULES_TAGS)
-        for need in needs:
-            rig.sandbox.inject(Fault(times=None, **need))
-        child = rig.forker.fork()
+def _ended(number: int, acts: bool, old: bool, what: signal.Signals, *script: str) -> Callable[[Rig], list[str] | None]:
+    def run(rig: Rig) -> list[str] | None:
+        Builder(rig, STREET)
+        before, rules = rig.snapshot(), Rules(utc_now())
+        _make_old(rig, old)
+        child = rig.forker.fork(*script)
         rig.sandbox.reset_requests()
-        rig.sandbox.at_request(number, lambda: _kill(child, acts))
-        rig.forker.go()
+        came: list[int] = []
+
+        def end() -> None:
+            came.append(child)
+            os.kill(child, what)
+            if not acts:
+                raise Dropped
+
+        rig.sandbox.at_request(number, end)
+        code = rig.forker.go()
         rig.quiet()
         rig.sandbox.reset_requests()
-        rig.sandbox.clear_faults()
-        broken = broken_laws(Case(before, rig.snapshot(), rules, None))
-        return broken + finished(rig, before, rules)
+        if not came:
+            return None
+        rig.calm()
+        wrong = f"law 6: ended with {what.name}, its exit code is {code}"
+        broken = [] if code in ((0, 3) if what == signal.SIGTERM else (-what,)) else [wrong]
+        return broken + broken_laws(Case(before, rig.snapshot(), rules, [None])) + finished(rig, rules)
 
     return run
 
 
-def _kill(child: int, acts: bool) -> None:
-    os.kill(child, signal.SIGKILL)
-    if not acts:
-        raise Dropped
-
-
-def _cut(number: int, acts: bool, needs: tuple[dict[str, Any], ...]) -> Callable[[Rig], list[str]]:
-    def run(rig: Rig) -> list[str]:
-        def attack(world: World) -> None:
-            # The first fault that meets a request decides: the cut comes before what the old server does not know.
-            rig.sandbox.reset_requests()
-            rig.sandbox.inject(Fault("*", "drop", times=1, after=number - 1, acted=acts))
-            rig.sandbox.inject(Fault("*", "drop", times=None, after=number - 1))
-            for need in needs:
-                rig.sandbox.inject(Fault(times=None, **need))
-
-        return judged(rig, attack)
+def _cut(number: int, acts: bool, old: bool) -> Callable[[Rig], list[str] | None]:
+    def run(rig: Rig) -> list[str] | None:
+        Builder(rig, STREET)
+        before, rules = rig.snapshot(), Rules(utc_now())
+        # The first fault that meets a request decides: the cut comes before what the old server does not know.
+        first = rig.sandbox.inject(Fault("*", "drop", times=1, after=number - 1, acted=acts))
+        rig.sandbox.inject(Fault("*", "drop", times=None, after=number - 1))
+        _make_old(rig, old)
+        result = rig.cycle()
+        if not first.hits:
+            return None
+        rig.calm()
+        return broken_laws(Case(before, rig.snapshot(), rules, [result])) + finished(rig, rules)
 
     return run
+
+
+def _make_old(rig: Rig, old: bool) -> None:
+    for need in OLD_SERVER if old else ():
+        rig.sandbox.inject(Fault(times=None, **need))

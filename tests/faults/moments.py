@@ -8,6 +8,7 @@ from typing import Any
 
 from cleanup.sandbox.calls.deletion import delete_task
 from cleanup.sandbox.calls.reset import reset
+from cleanup.sandbox.values import Entity
 from tests.faults import service
 from tests.faults.build import SPELLINGS, Builder
 from tests.faults.judge import Case, broken_laws
@@ -25,7 +26,7 @@ BATCHES = (5, service.PLAIN)
 
 def series() -> Iterator[Iterator[Attack]]:
     """Yield for each kind of change, and each size of batches, the attacks by number of request."""
-    for batch, what in itertools.product(BATCHES, CHANGES):
+    for batch, what in itertools.product(BATCHES, KEYS):
         yield (
             Attack(f"{what} at request {number}, batches of {batch}", _changed(what, number, batch))
             for number in itertools.count(1)
@@ -37,7 +38,8 @@ def _changed(what: str, number: int, batch: int) -> Callable[[Rig], list[str] | 
         built = Builder(rig, STREET)
         before, rules = rig.snapshot(), Rules(utc_now())
         service.batches_of(batch)
-        watcher = Watcher(rig, {number: (what, lambda: CHANGES[what](built, number))})
+        key = KEYS[what][number % len(KEYS[what])]
+        watcher = Watcher(rig, {number: (what, lambda: act_on(built, what, key, number))})
         result = rig.cycle()
         watch = watcher.stop()
         if len(watch.log) < number:
@@ -48,75 +50,46 @@ def _changed(what: str, number: int, batch: int) -> Callable[[Rig], list[str] | 
     return run
 
 
-def _row(built: Builder, number: int) -> tuple[str, dict[str, Any]] | None:
-    """Return a task of those that go, another one each time; None if it is gone already."""
-    task = built.tasks[VICTIMS[number % len(VICTIMS)]]
-    row = built.sandbox.store.tasks.get(task)
-    return (task, row) if row is not None else None
-
-
-def _edit(built: Builder, task: str, **fields: Any) -> None:
-    built.sandbox.edit_task(task, **fields, last_change=built.sandbox.store.now())
-
-
-def _unarchive(built: Builder, number: int) -> None:
-    if found := _row(built, number):
-        _edit(built, found[0], system_tags=[tag for tag in found[1]["system_tags"] if tag != "archived"])
-
-
-def _tag(built: Builder, number: int) -> None:
-    if found := _row(built, number):
-        _edit(built, found[0], tags=["keep"])
-
-
-def _reset(built: Builder, number: int) -> None:
-    if found := _row(built, number):
-        reset(built.sandbox.store, {"task": found[0], "force": True})
-
-
-def _enqueue(built: Builder, number: int) -> None:
-    if found := _row(built, number):
-        now = built.sandbox.store.now()
-        _edit(built, found[0], status="queued", status_changed=now, last_update=now)
-
-
-def _delete(built: Builder, number: int) -> None:
-    if found := _row(built, number):
-        delete_task(built.sandbox.store, found[0], {"force": True})
-
-
-def _publish(built: Builder, number: int) -> None:
-    model = built.models[MODELS[number % len(MODELS)]]
-    if built.sandbox.store.models.get(model):
-        now = built.sandbox.store.now()
-        built.sandbox.edit_model(model, ready=True, last_update=now, last_change=now)
-
-
-def _entry(built: Builder, number: int) -> None:
+def act_on(built: Builder, what: str, key: str, number: int) -> None:
+    """Change the task, the model or the file called ``key``, if it is there still."""
     spelling = list(SPELLINGS)[number % len(SPELLINGS)]
-    built.registers("new entry", "" if number % 2 else "living", FILES[number % len(FILES)], spelling, True)
+    store, living = built.sandbox.store, built.tasks.get("living", "")
+    task, model = store.tasks.get(built.tasks.get(key)), store.models.get(built.models.get(key))
+    now = store.now()
+    if what in TASK_CHANGES and task is not None:
+        TASK_CHANGES[what](built, task, now)
+    elif what == "publish" and model is not None:
+        built.sandbox.edit_model(model["id"], ready=True, last_update=now, last_change=now)
+    elif what == "a new entry" and key in built.addresses:
+        built.registers("new entry", "" if number % 2 else "living", key, spelling, True)
+    elif what == "a new user" and model is not None and living:
+        built.uses("living", key)
+        _edit(built, living, now)
+    elif what == "a new link" and key in built.addresses and living:
+        built.links("living", key, spelling)
+        _edit(built, living, now)
 
 
-def _user(built: Builder, number: int) -> None:
-    model = MODELS[number % len(MODELS)]
-    if built.sandbox.store.models.get(built.models[model]):
-        built.uses("living", model)
-        _edit(built, built.tasks["living"])
+def _edit(built: Builder, task: str, now: str, **fields: Any) -> None:
+    built.sandbox.edit_task(task, **fields, last_change=now)
 
 
-def _link(built: Builder, number: int) -> None:
-    built.links("living", FILES[number % len(FILES)], list(SPELLINGS)[number % len(SPELLINGS)])
-    _edit(built, built.tasks["living"])
-
-
-CHANGES: dict[str, Callable[[Builder, int], None]] = {
-    "un-archive": _unarchive,
-    "tag": _tag,
-    "reset": _reset,
-    "re-enqueue": _enqueue,
-    "delete": _delete,
-    "publish": _publish,
-    "a new entry": _entry,
-    "a new user": _user,
-    "a new link": _link,
+TASK_CHANGES: dict[str, Callable[[Builder, Entity, str], object]] = {
+    "un-archive": lambda built, task, now: _edit(
+        built, task["id"], now, system_tags=[tag for tag in task["system_tags"] if tag != "archived"]
+    ),
+    "tag": lambda built, task, now: _edit(built, task["id"], now, tags=["keep"]),
+    "reset": lambda built, task, now: reset(built.sandbox.store, {"task": task["id"], "force": True}),
+    "re-enqueue": lambda built, task, now: _edit(
+        built, task["id"], now, status="queued", status_changed=now, last_update=now
+    ),
+    "delete": lambda built, task, now: delete_task(built.sandbox.store, task["id"], {"force": True}),
 }
+KEYS = {
+    **dict.fromkeys(TASK_CHANGES, VICTIMS),
+    "publish": MODELS,
+    "a new entry": FILES,
+    "a new user": MODELS,
+    "a new link": FILES,
+}
+"""What each kind of change is tried on in turn."""

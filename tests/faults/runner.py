@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Any
 
 from tests.faults.judge import Case, broken_laws
 from tests.faults.rig import Rig, captured
@@ -50,10 +51,10 @@ class Finding:
     measured: str = ""
 
 
-def finished(rig: Rig, rules: Rules) -> list[str]:
+def finished(rig: Rig, rules: Rules, settings: dict[str, Any] | None = None) -> list[str]:
     """Run one cycle without faults; return what it breaks or leaves unfinished."""
     before = rig.snapshot()
-    result = rig.cycle()
+    result = rig.cycle(settings)
     if result is None:
         return [f"then clean: law 5: it could not begin: {rig.said[-1][:300]}"]
     return [f"then clean: {line}" for line in broken_laws(Case(before, rig.snapshot(), rules, [result], clean=True))]

@@ -2,76 +2,106 @@
 
 from __future__ import annotations
 
+import base64
+import gc
+import pickle
+import subprocess
+import sys
+import threading
 from collections.abc import Callable, Iterator
-from datetime import datetime, timezone
+from dataclasses import dataclass
 
+from cleanup.cycle.result import CycleResult
 from cleanup.sandbox import Fault
-from tests.faults.case import Attack
-from tests.faults.judge import Case, Rules, broken_laws
-from tests.faults.matrix import RULES_TAGS
-from tests.faults.resident import Resident, Told, Use
-from tests.faults.rig import Rig
-from tests.faults.world import World
+from tests.faults import service
+from tests.faults.build import Builder
+from tests.faults.judge import Case, broken_laws
+from tests.faults.rig import Rig, utc_now
+from tests.faults.runner import Attack
+from tests.faults.street import STREET
+from tests.faults.worlds import FAULTS
+from tests.faults.world import Rules
 
 WARM = 20
 """Cycles before the first measurement: what is loaded and cached once is no leak."""
 
-_SHAPES = (
-    {"status": 500}, {"status": 503}, {"status": 500, "acted": True}, {"kind": "drop"}, {"kind": "drop", "acted": True},
-    {"kind": "truncated", "acted": True}, {"kind": "malformed", "acted": True}, {"status": 429},
-)  # fmt: skip
+CYCLES = (400,)
+
+_SERVE = "from tests.faults.soak import serve; serve()"
 
 
-def attacks(cycles: int = 500) -> Iterator[Attack]:
+@dataclass(frozen=True)
+class Use:
+    """What a process holds: memory in MB, threads, open connections, open files."""
+
+    memory: float
+    threads: int
+    connections: int
+    files: int
+
+
+def series() -> Iterator[Iterator[Attack]]:
     """Yield the one soak."""
-    yield Attack(f"{cycles} cycles with faults at 5% of all requests", _soak(cycles))
+    yield (Attack(f"{cycles} cycles with faults at 5% of all requests", _soak(cycles)) for cycles in CYCLES)
 
 
 def _soak(cycles: int) -> Callable[[Rig], list[str]]:
     def run(rig: Rig) -> list[str]:
         broken: list[str] = []
-        service = Resident()
-        uses: list[Use] = []
-        rig.tried = 0
-        for number in range(cycles):
-            told, lines = _one(rig, service)
-            broken += [f"cycle {number}: {line}" for line in lines]
-            uses.append(told.use)
-            rig.tried += 1
-        service.close()
-        start, end = uses[min(WARM, cycles - 1)], uses[-1]
-        rig.measured = f"Soak of {cycles} cycles, after {WARM} of them and at the end: " + ", ".join(
-            f"{getattr(start, name):.0f} -> {getattr(end, name):.0f} {unit}"
-            for name, unit in (
-                ("memory", "MB"),
-                ("threads", "threads"),
-                ("connections", "connections"),
-                ("files", "files"),
-            )
+        process = subprocess.Popen(
+            [sys.executable, "-c", _SERVE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        return broken + list(_grown(start, end))
+        uses = []
+        for number in range(cycles):
+            use, lines = _one(rig, process)
+            broken += [f"cycle {number}: {line}" for line in lines]
+            uses.append(use)
+        process.communicate()
+        rig.tried = cycles
+        start, end = uses[min(WARM, cycles - 1)], uses[-1]
+        names = {"memory": "MB", "threads": "threads", "connections": "connections", "files": "open files"}
+        grown = [f"{getattr(start, name):.0f} -> {getattr(end, name):.0f} {unit}" for name, unit in names.items()]
+        rig.measured = f"Soak of {cycles} cycles, after {WARM} of them and at the end: {', '.join(grown)}"
+        if end.memory > start.memory * 1.1 + 5:
+            broken.append(f"leak: memory, {rig.measured}")
+        if any(getattr(end, name) > getattr(start, name) + 5 for name in list(names)[1:]):
+            broken.append(f"leak: {rig.measured}")
+        return broken
 
     return run
 
 
-def _grown(start: Use, end: Use) -> Iterator[str]:
-    if end.memory > start.memory * 1.1 + 5:
-        yield f"leak: memory from {start.memory:.0f} to {end.memory:.0f} MB"
-    for name in ("threads", "connections", "files"):
-        if getattr(end, name) > getattr(start, name) + 5:
-            yield f"leak: {name} from {getattr(start, name)} to {getattr(end, name)}"
-
-
-def _one(rig: Rig, service: Resident) -> tuple[Told, list[str]]:
+def _one(rig: Rig, process: subprocess.Popen[str]) -> tuple[Use, list[str]]:
     leaked = rig.leaked()
     rig.reset()
-    World(rig)
-    before = rig.snapshot()
-    for shape in _SHAPES:
-        rig.sandbox.inject(Fault("*", times=None, probability=0.05 / len(_SHAPES), **shape))  # type: ignore[arg-type]
-    rules = Rules(datetime.now(timezone.utc), keep_tags=RULES_TAGS)
-    told = service.cycle()
-    rig.said.append(told.said)
-    if told.result:
-        rig.hear(told.result)
-    return told, leaked + broken_laws(Case(before, rig.snapshot(), rules, told.result))
+    Builder(rig, STREET)
+    before, rules = rig.snapshot(), Rules(utc_now())
+    for fault in FAULTS:
+        rig.sandbox.inject(Fault("*", times=None, probability=0.05 / len(FAULTS), **fault))
+    assert process.stdin is not None and process.stdout is not None
+    print("go", file=process.stdin, flush=True)
+    result, said, use = pickle.loads(base64.b64decode(process.stdout.readline()))
+    rig.said += [said, repr(result)]
+    return use, leaked + broken_laws(Case(before, rig.snapshot(), rules, [result]))
+
+
+def serve() -> None:
+    """The service that stays: run a cycle for each line that comes, with one session, and answer what came of it."""
+    import psutil
+
+    from cleanup.base.errors import CleanupError
+
+    service.prepare()
+    server, storages = service.open_all()
+    while sys.stdin.readline():
+        result: CycleResult | None = None
+        said = ""
+        try:
+            result = service.run_on(server, storages, {})
+        except CleanupError as error:
+            said = f"{error!r} {error}"
+        gc.collect()
+        mine = psutil.Process()
+        memory, connections = mine.memory_info().rss / 1e6, len(mine.net_connections("tcp"))
+        use = Use(memory, threading.active_count(), connections, mine.num_fds())
+        print(base64.b64encode(pickle.dumps((result, said, use))).decode(), flush=True)
