@@ -1,20 +1,24 @@
-"""Which files a task leaves behind, and which of them go with it: pure functions over plain data."""
+"""Which files go with a task, and which stay because something needs them: pure functions over plain data (law 4).
+
+A file is known by the id of the task whose folder it lies in and by the rest of its path behind that folder, whatever
+the host, the scheme, the quoting and the capitals of an address: a task's id is unique in the world.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import re
+import unicodedata
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
-from posixpath import normpath
 from urllib.parse import unquote
 
 from cleanup.base.records import Model, Task
-from cleanup.base.text import one_line, without_secrets
-from cleanup.storage.address import BadAddress, Location, task_depth
-
-Locate = Callable[[object], Location]
 
 LINKED = "linked, not written by this task"
+
+_FOLDER = re.compile(r"\.([0-9a-f]{32})(?=[/?#;&]|$)")
+_DECODINGS = 16
 
 
 class Kind(str, Enum):
@@ -24,222 +28,231 @@ class Kind(str, Enum):
     MODEL = "model"
     DEBUG_SAMPLE = "debug sample"
     PLOT_IMAGE = "plot image"
+    REPORT_IMAGE = "image of a report"
+    UNNAMED = "named by nothing any more"
 
 
 @dataclass(frozen=True, slots=True)
-class File:
-    """One file that a task refers to, and the decision: it goes, or stays with the reason ``keep``.
-
-    ``address`` is for people: on one line, bounded, without credentials. ``size`` is in bytes, None where not known.
-    """
+class Place:
+    """A file or a folder under the folder of ``task``; the whole folder where ``rest`` is empty."""
 
     task: str
-    kind: Kind
-    address: str
-    location: Location | None
-    size: int | None = None
-    keep: str = ""
-    error: str = ""
-    """Why it cannot be deleted although it is the task's own: its address lies in the task's folder, but is none."""
+    rest: str
+
+
+def places(address: object) -> frozenset[Place]:
+    """Return every place in tasks' folders that ``address`` may name, in whatever spelling.
+
+    Where a query or a fragment may begin, the address counts with it and without it. What holds a task's id but cannot
+    be read as a path (``..`` in it, bytes that are no text) names the whole folder.
+    """
+    text = _folded(str(address))
+    found: set[Place] = set()
+    for folder in _FOLDER.finditer(text):
+        rest = text[folder.end() :]
+        ends = [at for at, char in enumerate(rest) if char in "?#;"]
+        found.update(Place(folder[1], _path(rest[:end])) for end in [*ends, len(rest)])
+    return frozenset(found)
+
+
+def place_of(path: str, task: str) -> Place | None:
+    """Return the place of the file at ``path`` in a storage, None if that is not in the folder of ``task``."""
+    text = _folded(path)
+    folder = text.find(f".{task}/")
+    return Place(task, _path(text[folder + len(task) + 2 :])) if folder >= 0 else None
+
+
+def inner_tasks(place: Place) -> set[str]:
+    """Return the ids in the names of folders inside the task's folder on the way to ``place``."""
+    return {found[1] for found in _FOLDER.finditer(place.rest) if found.end() < len(place.rest)}
+
+
+def _folded(text: str) -> str:
+    for _ in range(_DECODINGS):
+        before, text = text, unquote(text)
+        if text == before:
+            break
+    text = unicodedata.normalize("NFC", text).casefold().replace("\\", "/").replace("+", " ")
+    return re.sub(r"/{2,}", "/", text).strip()
+
+
+def _path(rest: str) -> str:
+    """Return ``rest`` as a path, empty (the whole folder) where it cannot be read as one."""
+    rest = rest.strip("/ ")
+    readable = rest.isprintable() and "\ufffd" not in rest and not {".", ".."} & set(rest.split("/"))
+    return rest if readable and not re.search(r"%[0-9a-f]{2}", rest) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Why a file stays: ``why`` for people, ``id`` of the task or model that needs it."""
+
+    why: str
+    id: str
+
+
+class Holders:
+    """Who needs which places."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, dict[str, Holder]] = {}
+        self._above: dict[str, dict[str, Holder]] = {}
+
+    def add(self, address: object, holder: Holder, *, but: str = "") -> None:
+        """Let ``holder`` hold all that ``address`` may name, except in the folder of the task ``but``."""
+        for place in places(address):
+            if place.task == but:
+                continue
+            self._held.setdefault(place.task, {}).setdefault(place.rest, holder)
+            for folder in _folders(place.rest):
+                self._above.setdefault(place.task, {}).setdefault(folder, holder)
+
+    def of(self, place: Place) -> Holder | None:
+        """Return who needs ``place``: it itself, a folder that it lies in, or, if it is a folder, something in it."""
+        held = self._held.get(place.task)
+        if not held:
+            return None
+        for name in (place.rest, *_folders(place.rest)):
+            if name in held:
+                return held[name]
+        return self._above[place.task].get(place.rest)
+
+
+def _folders(rest: str) -> Iterable[str]:
+    """Return the folders that ``rest`` lies in, the task's own, ``""``, last."""
+    while rest:
+        rest = rest.rpartition("/")[0]
+        yield rest
 
 
 @dataclass
-class Evidence:
-    """What the server knows about a batch of tasks, as far as it decides about files."""
+class View:
+    """What the server says of a batch at one look, as far as it decides about files."""
 
-    tasks: Mapping[str, Task] = field(default_factory=dict)
-    own_models: dict[str, list[Model]] = field(default_factory=dict)
-    other_models: list[Model] = field(default_factory=list)
+    rows: dict[str, Task] = field(default_factory=dict)
+    """The tasks of the batch, as they are now."""
+    models: dict[str, Model] = field(default_factory=dict)
+    """Entries that tasks of the batch made or list, or that have an address in one of their folders."""
     users: dict[str, set[str]] = field(default_factory=dict)
-    samples: dict[str, set[str]] = field(default_factory=dict)
-    plots: dict[str, set[str]] = field(default_factory=dict)
-    unreadable: dict[str, str] = field(default_factory=dict)
-    """Tasks whose files cannot all be known, with the error."""
+    """By model the tasks that have it as input."""
+    listers: dict[str, set[str]] = field(default_factory=dict)
+    """By model the tasks that list it among their outputs."""
+    links: list[tuple[object, str]] = field(default_factory=list)
+    """Addresses in other tasks' folders, each with the task that refers to it."""
     claims: dict[str, dict[str, str]] = field(default_factory=dict)
-    """Tasks that must stay while another task exists: the other's id, and the reason."""
-    folders_clear: bool = False
-    """True if ``other_models`` holds every entry with an address in one of the batch's task folders."""
-    together: frozenset[str] = frozenset()
-    """Tasks of the batch that wait for each other, and so go at once: none of them holds a file of another."""
+    """By task the tasks that need it as a whole, each with the reason."""
+    existing: set[str] = field(default_factory=set)
+    """Of the other tasks that the above names, those that there are."""
 
-    def freed_with(self, task: str) -> frozenset[str]:
-        """Return the tasks that go when ``task`` goes, itself included."""
-        return self.together if task in self.together else frozenset({task})
+    def needing(self, model: Model, condemned: Container[str]) -> set[str]:
+        """Return the tasks that stay and made the entry, use it or list it."""
+        needing = self.users.get(model.id, set()) | self.listers.get(model.id, set())
+        if model.task in self.existing or model.task in self.rows:
+            needing = needing | {model.task}
+        return {task for task in needing if task not in condemned}
 
-    def claims_on(self, task: str) -> dict[str, str]:
-        """Return the tasks that ``task`` must outlast, and why, as long as they do not go with it."""
-        return {other: why for other, why in self.claims.get(task, {}).items() if other not in self.freed_with(task)}
-
-
-@dataclass
-class TaskFiles:
-    """The files of one task, each decided, and what else its deletion needs."""
-
-    task: str
-    files: list[File] = field(default_factory=list)
-    waits_for: set[str] = field(default_factory=set)
-    """Tasks that hold some of the files: once they are gone, the files can go too."""
-    used_by_itself: list[str] = field(default_factory=list)
-    """Models that go, but that the server would leave behind: the task, or one that goes with it, has them as input."""
-    folders: set[Location] = field(default_factory=set)
-    """Its folders out of which every file goes."""
-
-    @property
-    def going(self) -> list[File]:
-        """The files that go with the task."""
-        return [file for file in self.files if not file.keep and not file.error]
-
-    @property
-    def refused(self) -> list[File]:
-        """The files that should go, and that no storage can be asked for."""
-        return [file for file in self.files if file.error]
+    def reason_to_stay(self, model: Model, condemned: Container[str]) -> Holder | None:
+        """Return why a model entry stays, None if it goes with the last task that made or used it."""
+        if model.published:
+            return Holder(f"published model {model.id}", model.id)
+        needing = self.needing(model, condemned)
+        if needing:
+            how = "made" if model.task in needing else "in use"
+            return Holder(f"model {model.id} is {how} by task {min(needing)}", min(needing))
+        used = self.users.get(model.id) or self.listers.get(model.id)
+        if used or model.task in condemned:
+            return None
+        return Holder(f"model {model.id}, which no task made or uses", model.id)
 
 
-def decide(evidence: Evidence, locate: Locate, *, delete_linked: bool) -> dict[str, TaskFiles]:
-    """Return for each task of the batch its files and their fate (law 4).
+def holders(view: View, condemned: Container[str]) -> Holders:
+    """Return who needs files in the tasks' folders, of all that stays: condemned tasks hold nothing."""
+    found = Holders()
+    for model in view.models.values():
+        holder = view.reason_to_stay(model, condemned)
+        if holder:
+            found.add(model.uri, holder)
+    for address, task in view.links:
+        if task not in condemned:
+            found.add(address, Holder(f"task {task} links to it", task), but=task)
+    return found
 
-    A file goes only if its address lies under a folder that ends in ``.<task id>``, where the SDK uploads to, or if
-    ``delete_linked`` and no other task wrote it; and if no model entry that stays has the same address, and no other
-    task has its model as input.
+
+def lent(view: View, condemned: Container[str]) -> Holders:
+    """Return which files condemned tasks refer to that are not their own: should one of them fail, they must stay."""
+    found = Holders()
+    for model in view.models.values():
+        users = view.users.get(model.id, set()) | view.listers.get(model.id, set()) | {model.task}
+        for task in filter(condemned.__contains__, users):
+            found.add(model.uri, Holder(f"model {model.id} is in use by task {task}", task), but=task)
+    for address, task in view.links:
+        if task in condemned:
+            found.add(address, Holder(f"task {task} links to it", task), but=task)
+    return found
+
+
+def reason_task_stays(task: str, view: View, condemned: Container[str]) -> str:
+    """Return why a task of the batch must stay as a whole, or an empty text.
+
+    A draft model that another task lists among its outputs would go with the task that made it: the server spares only
+    those that are in use as inputs.
     """
-    holders: dict[Location, list[Model]] = {}
-    for model in [*evidence.other_models, *(model for models in evidence.own_models.values() for model in models)]:
-        location = _located(model.uri, locate)
-        if isinstance(location, Location) and model not in holders.setdefault(location, []):
-            holders[location].append(model)
-    return {task: _decide_one(task, evidence, locate, holders, delete_linked) for task in evidence.tasks}
-
-
-def _models_going(task: str, evidence: Evidence) -> set[str]:
-    models = evidence.own_models.get(task, [])
-    return {model.id for model in models if not _reason_model_stays(model, task, evidence)}
-
-
-def _decide_one(
-    task: str, evidence: Evidence, locate: Locate, holders: Mapping[Location, list[Model]], delete_linked: bool
-) -> TaskFiles:
-    result = TaskFiles(task)
-    models = evidence.own_models.get(task, [])
-    freed = evidence.freed_with(task)
-    inputs = {model for other in freed for model in evidence.tasks[other].input_models}
-    result.used_by_itself = sorted(_models_going(task, evidence) & inputs)
-    going = {model for other in freed for model in _models_going(other, evidence)}
-    result.waits_for.update(evidence.claims_on(task))
-    seen: set[Location | str] = set()
-    for kind, uri, size in _references(task, evidence):
-        if uri is None or uri == "":
-            continue
-        location = _located(uri, locate)
-        key = location if isinstance(location, Location) else str(uri)
-        if key in seen:
-            continue
-        seen.add(key)
-        shown = without_secrets(uri, 500)
-        if not isinstance(location, Location):
-            held = next((_reason_model_stays(m, task, evidence) for m in models if m.uri == uri), "")
-            if held or not _looks_own(uri, task):
-                result.files.append(File(task, kind, shown, None, size, keep=held or location))
-            else:
-                result.files.append(File(task, kind, shown, None, size, error=location))
-            continue
-        keep = _reason_not_own(location, task, delete_linked)
-        if not keep:
-            keep = _reason_held(location, task, going, evidence, holders, result.waits_for)
-        result.files.append(File(task, kind, shown, location, size, keep))
-    result.folders = _emptied_folders(result, going, holders)
-    return result
-
-
-def _references(task: str, evidence: Evidence) -> Iterable[tuple[Kind, object, int | None]]:
-    for artifact in evidence.tasks[task].artifacts:
-        yield Kind.ARTIFACT, artifact.uri, artifact.size
-    for model in evidence.own_models.get(task, []):
-        yield Kind.MODEL, model.uri, None
-    for address in sorted(evidence.samples.get(task, ())):
-        yield Kind.DEBUG_SAMPLE, address, None
-    for address in sorted(evidence.plots.get(task, ())):
-        yield Kind.PLOT_IMAGE, address, None
-
-
-def _located(uri: object, locate: Locate) -> Location | str:
-    """Return where ``uri`` points to, or why it points to no file that could be deleted."""
-    try:
-        return locate(uri)
-    except BadAddress as error:
-        return f"no address of a file that was uploaded: {one_line(error, 120)}"
-
-
-def _looks_own(uri: object, task: str) -> bool:
-    """True if ``uri``, normalized, lies in the task's folder however often it is decoded."""
-    text = str(uri)
-    if text.lower().startswith("http"):
-        text = text.partition("?")[0].partition("#")[0]
-    for _ in range(5):
-        if f".{task}/" not in normpath(text.replace("\\", "/")):
-            return False
-        text = unquote(text)
-    return True
-
-
-def _reason_not_own(location: Location, task: str, delete_linked: bool) -> str:
-    parts = location.path.split("/")
-    depth = task_depth(location.path)
-    writer = parts[depth - 1].rpartition(".")[2] if depth else ""
-    if writer == task or (not writer and location.folder_of(task)):
-        return ""
-    if writer:
-        return f"{LINKED}, but by task {writer}"
-    return "" if delete_linked else LINKED
-
-
-def _reason_model_stays(model: Model, task: str, evidence: Evidence) -> str:
-    users = evidence.users.get(model.id, set()) - evidence.freed_with(task)
-    if model.published:
-        return f"published model {model.id}"
-    if users:
-        return f"model {model.id} is in use by task {min(users)}"
+    for claimer, why in sorted(view.claims.get(task, {}).items()):
+        if claimer not in condemned:
+            return why
+    for model in view.models.values():
+        if model.task == task and not model.published:
+            listing = {lister for lister in view.listers.get(model.id, ()) if lister not in condemned}
+            if listing:
+                return f"its model {model.id} is among the outputs of task {min(listing)}"
     return ""
 
 
-def _reason_held(
-    location: Location,
-    task: str,
-    going: set[str],
-    evidence: Evidence,
-    holders: Mapping[Location, list[Model]],
-    waits_for: set[str],
-) -> str:
-    """Return which entry that stays needs the file; add to ``waits_for`` the tasks whose going would free it."""
-    reasons = []
-    for model in holders.get(location, ()):
-        if model.id in going:
+def outlived_models(view: View, condemned: Container[str], behind: Container[str]) -> dict[str, list[Model]]:
+    """Return for tasks of the batch the draft models that outlived their makers and go with them, the last users.
+
+    Only those whose file lies in the folder of a task that is gone, or goes in this cycle. ``behind``: tasks of the
+    cycle that are deleted already (in a dry run: would be).
+    """
+    found: dict[str, list[Model]] = {}
+    there = view.existing | view.rows.keys()
+    for model in view.models.values():
+        users = view.users.get(model.id, set()) | view.listers.get(model.id, set())
+        left = {task for task in users if task not in behind}
+        last = left and all(task in view.rows and task in condemned for task in left)
+        if model.published or model.task in there or not last:
             continue
-        users = evidence.users.get(model.id, set()) - evidence.freed_with(task)
-        if model.task == task:
-            reasons.append(_reason_model_stays(model, task, evidence))
-        else:
-            reasons.append(f"also registered as model {model.id}")
-            users = users | {model.task}
-        if not model.published:
-            waits_for.update(users - {""})
-    return reasons[0] if reasons else ""
+        writers = {place.task for place in places(model.uri)}
+        if writers and all(task in condemned for task in writers & there):
+            found.setdefault(max(left), []).append(model)
+    return found
 
 
-def _emptied_folders(result: TaskFiles, going: set[str], holders: Mapping[Location, list[Model]]) -> set[Location]:
-    """Return the task's own folders, without those in which a file or a model entry stays."""
-    if result.refused:
-        return set()
-    folders = {
-        folder
-        for file in result.going
-        if file.location and task_depth(file.location.path)
-        for folder in [file.location.folder_of(result.task)]
-        if folder
-    }
-    staying = [file.location for file in result.files if file.keep and file.location]
-    staying += [at for at, models in holders.items() if any(model.id not in going for model in models)]
-    return {folder for folder in folders if not any(_inside(location, folder) for location in staying)}
+def spared_models(task: str, view: View, condemned: Container[str], before: Container[str]) -> list[Model]:
+    """Return the draft models that ``task`` made and that go, but that the server would leave behind without a task.
+
+    It spares what is an input of a task that is still there. ``before``: tasks that are gone by then.
+    """
+    return [
+        model
+        for model in view.models.values()
+        if model.task == task and not view.reason_to_stay(model, condemned)
+        if any(user not in before for user in view.users.get(model.id, ()))
+    ]
 
 
-def _inside(location: Location, folder: Location) -> bool:
-    return location.root == folder.root and location.path.startswith(folder.path + "/")
+def must_unlist(task: Task, view: View) -> bool:
+    """True if ``task`` lists models among its outputs that it did not make.
+
+    The server would delete them with it, whoever made them, and point published ones to the deleted task.
+    """
+    listed = (view.models[model] for model in task.output_models if model in view.models)
+    return any(model.task != task.id for model in listed)
+
+
+def own_place(path: str, task: str, view: View) -> Place | None:
+    """Return the place of a file that ``task`` wrote, None if it lies elsewhere or in another task's folder inside."""
+    place = place_of(path, task)
+    if place is None or any(inner in view.existing or inner in view.rows for inner in inner_tasks(place) - {task}):
+        return None
+    return place

@@ -8,17 +8,17 @@ from datetime import datetime, timedelta, timezone
 from cleanup.base.records import Task
 from cleanup.settings import Settings
 
-DRAFT = "created"
-ALIVE = ("in_progress", "queued", "publishing", "")
-"""Statuses of tasks that may be at work; an answer that leaves the status out says nothing to the contrary."""
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 OWN_TASK = "the service's own task"
 PUBLIC = "public task of the server, not of this company"
-REPORTING = "running or queued, and has reported since the threshold"
+REPORTING = "running or queued, and has reported since the threshold or within the last hour"
+AT_WORK_FOR = timedelta(hours=1)
+"""A running or queued task that has reported within this time stays whatever the threshold."""
+
 GRACE = "changed within archive_grace_days"
 OVER_LIMIT = "over max_tasks_per_cycle, left for the next cycle"
-GONE = "already gone when its turn came"
+ALREADY_GONE = "already gone when its turn came"
 CHANGED = "changed since it was listed: "
 NOT_REACHED = "not reached: "
 
@@ -28,6 +28,8 @@ class Rules:
     """The settings that select tasks, with their days turned into points in time."""
 
     cutoff: datetime
+    at_work_since: datetime
+    """A running or queued task that has reported since then stays."""
     grace_cutoff: datetime | None
     force_delete: bool
     keep_tags: frozenset[str]
@@ -42,8 +44,10 @@ class Rules:
 def rules_of(settings: Settings, now: datetime, projects: frozenset[str] | None, own_task: str | None) -> Rules:
     """Return the rules that ``settings`` mean at ``now`` (aware). ``projects``: ids, None for all."""
     grace = settings.archive_grace_days
+    cutoff = _before(now, settings.delete_threshold_days)
     return Rules(
-        cutoff=_before(now, settings.delete_threshold_days),
+        cutoff=cutoff,
+        at_work_since=min(cutoff, now - AT_WORK_FOR),
         grace_cutoff=_before(now, grace) if grace > 0 else None,
         force_delete=settings.force_delete,
         keep_tags=settings.tags_to_keep,
@@ -58,7 +62,7 @@ def since(task: Task) -> datetime | None:
     A draft that never ran has none (tasks.get_all leaves the field out): it counts from its last update, else its
     creation.
     """
-    if task.status_changed is None and task.status == DRAFT:
+    if task.status_changed is None and task.draft:
         return task.last_update or task.created
     return task.status_changed
 
@@ -74,7 +78,7 @@ def mismatch(task: Task, rules: Rules) -> str:
         return "not archived"
     if age_from is None or age_from >= rules.cutoff:
         return "not past the threshold"
-    if task.status != DRAFT and not rules.force_delete:
+    if not task.draft and not rules.force_delete:
         return "not a draft"
     if rules.projects is not None and task.project not in rules.projects:
         return "not in the projects of the settings"
@@ -87,7 +91,7 @@ def reason_to_keep(task: Task, rules: Rules) -> str:
         return OWN_TASK
     if task.public:
         return PUBLIC
-    if task.status in ALIVE and (task.last_update is None or task.last_update >= rules.cutoff):
+    if task.at_work and not _silent(task, rules):
         return REPORTING
     tags = sorted(rules.keep_tags.intersection(task.tags + task.system_tags))
     if tags:
@@ -95,6 +99,11 @@ def reason_to_keep(task: Task, rules: Rules) -> str:
     if rules.grace_cutoff is not None and (task.last_change is None or task.last_change >= rules.grace_cutoff):
         return GRACE
     return ""
+
+
+def _silent(task: Task, rules: Rules) -> bool:
+    seen = [time for time in (task.last_update, task.status_changed) if time is not None]
+    return task.last_update is not None and max(seen) < rules.at_work_since
 
 
 def _before(now: datetime, days: float) -> datetime:

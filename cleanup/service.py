@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime, timezone
-from types import FrameType
 
+from cleanup.base.ending import Ending
 from cleanup.base.errors import CleanupError, ServerError, ServerUnreachable, Stopped
-from cleanup.base.text import plural, without_secrets
+from cleanup.base.text import one_line, plural, without_secrets
 from cleanup.cycle import run_once
 from cleanup.cycle.result import CycleResult
 from cleanup.report.report import Report
 from cleanup.server import Server
+from cleanup.server.own_task import OwnTask
 from cleanup.settings import Settings
 from cleanup.storage import Storages, known_file_servers
 
@@ -37,14 +37,6 @@ def utc_now() -> datetime:
     return datetime.now(timezone.utc)
 
 
-@dataclass(frozen=True)
-class Ending:
-    """How a run ended: the exit code (0, 1, 2 or 3), and unless that is 0, in one line why."""
-
-    code: int = 0
-    message: str = ""
-
-
 class Service:
     """Runs cycles for one task. ``stop`` ends it: at once while it waits, between two requests while it works.
 
@@ -59,7 +51,7 @@ class Service:
         settings: Settings,
         report: Report,
         *,
-        own_task: str | None,
+        own_task: OwnTask | None,
         clock: Callable[[], datetime] = utc_now,
         seconds: Callable[[], float] = time.monotonic,
         wait: Callable[[float], object] | None = None,
@@ -68,6 +60,7 @@ class Service:
         self._own_task, self._clock, self._seconds = own_task, clock, seconds
         self.stop = server.network.stop
         self._wait = wait or self.stop.wait
+        self._failing_since = ""
 
     def run(self) -> Ending:
         """Run once, or with ``run_as_service`` until stopped."""
@@ -76,20 +69,26 @@ class Service:
             return Ending()
         self._report.starting()
         outcome = self._cycle()
+        ending = self._ending_of(outcome)
         if isinstance(outcome, CycleResult):
             self._report.finished(outcome)
+        elif not isinstance(outcome, Stopped):
+            self._report.failed(outcome, _details(outcome))
+        return Ending(said=ending.said) if self.stop.is_set() else ending
+
+    def _ending_of(self, outcome: CycleResult | Exception) -> Ending:
+        """Return how a single run ends whose cycle ended with ``outcome``."""
+        if isinstance(outcome, Stopped):
+            return Ending()
+        if isinstance(outcome, CycleResult):
             ending = ending_of(outcome)
             if ending.code == 1 and self._server_away(outcome):
-                ending = Ending(ServerUnreachable.exit_code, ending.message)
-        elif isinstance(outcome, Stopped):
-            ending = Ending()
-        else:
-            self._report.failed(outcome, _details(outcome))
-            code = outcome.exit_code if isinstance(outcome, CleanupError) else 1
-            if isinstance(outcome, ServerError) and outcome.code in PROXY_ALONE:
-                code = ServerUnreachable.exit_code
-            ending = Ending(code, f"The cycle failed: {str(outcome) or type(outcome).__name__}")
-        return Ending() if self.stop.is_set() else ending
+                return replace(ending, code=ServerUnreachable.exit_code, failed=True)
+            return ending
+        code = outcome.exit_code if isinstance(outcome, CleanupError) else 1
+        if isinstance(outcome, ServerError) and outcome.code in PROXY_ALONE:
+            code = ServerUnreachable.exit_code
+        return Ending(code, f"The cycle failed: {str(outcome) or type(outcome).__name__}", said=True)
 
     def _run_for_ever(self) -> None:
         backoff = 0.0
@@ -109,12 +108,26 @@ class Service:
                 self._report.finished(outcome)
             elif not isinstance(outcome, Stopped):
                 self._report.failed(outcome, _details(outcome), retry_in=backoff)
+            self._tell_since_when(self._ending_of(outcome))
             rest = self._settings.cleanup_period_in_days * DAY - (self._seconds() - begun)
             if not self.stop.is_set():
                 pause = min(backoff or max(rest, SHORTEST_PERIOD), threading.TIMEOUT_MAX)
                 if isinstance(outcome, CycleResult):
                     self._report.waiting(pause)
                 self._wait(pause)
+
+    def _tell_since_when(self, ending: Ending) -> None:
+        """Show on the task since when its cycles fail: its status stays "in progress" all the while."""
+        if self._own_task is None or self.stop.is_set() or ending.code == ServerUnreachable.exit_code:
+            return
+        if ending.code and ending.failed:
+            self._failing_since = self._failing_since or f"{self._clock():%Y-%m-%d %H:%M} UTC"
+            self._own_task.set_properties({"failing_since": self._failing_since})
+            self._own_task.set_message(f"Cycles fail since {self._failing_since}. {ending.message}")
+        elif self._failing_since:
+            self._failing_since = ""
+            self._own_task.clear_properties(["failing_since"])
+            self._own_task.set_message("")
 
     def _server_away(self, outcome: CycleResult | Exception) -> bool:
         if isinstance(outcome, CycleResult):
@@ -129,7 +142,7 @@ class Service:
                 self._storages,
                 self._settings,
                 now=self._clock(),
-                own_task=self._own_task,
+                own_task=self._own_task.id if self._own_task else None,
                 watcher=self._report,
             )
         except Exception as error:
@@ -147,9 +160,10 @@ def _details(error: Exception) -> str:
 def ending_of(result: CycleResult) -> Ending:
     """Return how a run of the one cycle ``result`` ends: 0 all done, 1 something failed, 3 the server was lost."""
     if result.interrupted:
-        return Ending(3, f"The server was lost in mid-cycle: {result.interrupted}. The next run goes on from there")
+        message = f"The server was lost in mid-cycle: {result.interrupted}. The next run goes on from there"
+        return Ending(ServerUnreachable.exit_code, message, said=True)
     if result.ok:
-        return Ending()
+        return Ending(said=True)
     counts = [
         plural(many, noun)
         for many, noun in (
@@ -160,30 +174,19 @@ def ending_of(result: CycleResult) -> Ending:
         )
         if many
     ]
-    why = [
-        *(entry.error for entry in result.failed),
-        *(entry.error for entry in result.failed_files),
-        *result.unreachable.values(),
-        *result.errors,
-    ]
-    return Ending(1, f"Not all could be done: {', '.join(counts)} failed; the first says: {why[0] if why else '?'}")
+    first = [
+        *(f"task {entry.task.name} ({entry.task.id}): {entry.error}" for entry in result.failed[:1]),
+        *(f"{entry.address}: {entry.error}" for entry in result.failed_files[:1]),
+        *(f"{name}: {why}" for name, why in [*result.unreachable.items()][:1]),
+        *result.errors[:1],
+        "?",
+    ][0]
+    told = one_line(f"{', '.join(counts)} failed; the first: {first}", 600)
+    if result.dry_run:
+        return Ending(1, f"The real run could not do all: {told}", said=True, failed=bool(result.errors))
+    return Ending(1, f"Not all could be done: {told}", said=True)
 
 
 def open_storages(server: Server, settings: Settings) -> Storages:
     """Return the storages, with the session's token for the file servers of the SDK's configuration."""
     return Storages(known_file_servers(), server.session.token_for_files, bound=settings.parallel_requests)
-
-
-def stop_on_signals(stop: threading.Event) -> None:
-    """Let SIGTERM and SIGINT set ``stop``; the second one ends the process at once."""
-    asked: list[int] = []
-
-    def handle(number: int, _frame: FrameType | None) -> None:
-        asked.append(number)
-        if len(asked) > 1:
-            signal.signal(number, signal.SIG_DFL)
-            signal.raise_signal(number)
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, handle)

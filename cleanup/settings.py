@@ -11,6 +11,11 @@ from typing import Any
 
 from cleanup.base.errors import SettingsError
 
+REMOVED = {
+    "delete_linked_files": "it was taken out: what a task only links is not its own, and nobody knows who else needs it"
+}
+"""Settings of earlier versions that a clone of an old task may still carry, each with what became of it."""
+
 SECTION = "General"
 """The section of HYPERPARAMETERS that ``Task.connect`` fills when it is given no name."""
 
@@ -54,8 +59,10 @@ class Settings:
     ignore_file_errors: bool = _setting(
         False, "True: delete a task even if a file of it could not be deleted; the addresses are reported."
     )
-    delete_linked_files: bool = _setting(
-        False, "True: also delete files that a task only links to, if no other task wrote or uses them."
+    check_links: bool = _setting(
+        True,
+        "True: before files go, look whether artifacts of other tasks link to them, which then keep them; reads the "
+        "artifacts of every task once a cycle.",
     )
     parallel_requests: int = _setting(
         8, "Requests open at once, to the ClearML server or to storages together. From 1 to 64."
@@ -80,6 +87,9 @@ class Settings:
         defaults = {item.name: item.default for item in fields(cls)}
         for name, value in values.items():
             if name not in defaults:
+                if name in REMOVED:
+                    problems.append(f"unknown parameter {name}: {REMOVED[name]}")
+                    continue
                 close = difflib.get_close_matches(str(name), defaults, n=1)
                 hint = f"did you mean {close[0]}?" if close else "allowed are " + ", ".join(defaults)
                 problems.append(f"unknown parameter {_shown(name)}: {hint}")

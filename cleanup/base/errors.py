@@ -21,6 +21,18 @@ class SettingsError(CleanupError):
         super().__init__("Wrong settings, nothing was deleted: " + "; ".join(self.problems))
 
 
+class CommandLineError(CleanupError):
+    """A command line that cannot be read."""
+
+    exit_code = 2
+
+
+class ConfigurationError(CleanupError):
+    """The SDK's configuration cannot be used: the message names the key, where it stands, and what is allowed."""
+
+    exit_code = 2
+
+
 class ServerError(CleanupError):
     """A call that the ClearML server answered with an error: ``code`` and ``subcode`` are the server's."""
 
@@ -30,7 +42,7 @@ class ServerError(CleanupError):
 
 
 class ServerUnreachable(ServerError):
-    """No answer from the ClearML server, after every retry."""
+    """No usable answer from the ClearML server, after every retry: it is away, or too busy."""
 
     exit_code = 3
 

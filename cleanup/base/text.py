@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from urllib.parse import urlsplit, urlunsplit
 
 _SECRETS = re.compile(
@@ -14,7 +15,6 @@ _SECRETS = re.compile(
     r"[\"']?\s*[=:]\s*[\"']?)"
     r"[^\s@&\"',;}]+"
 )
-
 
 _UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 """Categories of characters that move the cursor, hide or break a line; none of them is printable."""
@@ -47,3 +47,38 @@ def address_of(host: str) -> str:
 def plural(count: int, noun: str) -> str:
     """Return ``1 task``, ``2 tasks``."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def columns(text: str) -> int:
+    """Return how many columns of a terminal ``text`` takes: a Chinese sign takes two, an accent of its own none."""
+    return sum(_columns(char) for char in text)
+
+
+def cut(text: str, limit: int) -> str:
+    """Return ``text`` in at most ``limit`` columns; an ellipsis stands for the end that is left out."""
+    return text if columns(text) <= limit else _fitting(text, limit - 1) + "…"
+
+
+def cut_in_the_middle(text: str, limit: int) -> str:
+    """Return ``text`` in at most ``limit`` columns: the middle of an address tells the least."""
+    if columns(text) <= limit:
+        return text
+    end = _fitting(reversed(text), (limit - 1) // 2)[::-1]
+    return _fitting(text, limit - 1 - columns(end)) + "…" + end
+
+
+def _fitting(text: Iterable[str], limit: int) -> str:
+    """Return as much of ``text`` as ``limit`` columns hold."""
+    kept = ""
+    for char in text:
+        limit -= _columns(char)
+        if limit < 0:
+            break
+        kept += char
+    return kept
+
+
+def _columns(char: str) -> int:
+    if unicodedata.category(char) in {"Mn", "Me"}:
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1

@@ -1,5 +1,6 @@
 """One cycle of the cleanup: :func:`run_once`, and the record of what it did."""
 
+from cleanup.cycle.result import CycleResult
 from cleanup.cycle.run import run_once
 
-__all__ = ["run_once"]
+__all__ = ["CycleResult", "run_once"]

@@ -1,284 +1,322 @@
-"""One batch of a cycle: look again, collect, delete the files, look once more, delete the tasks."""
+"""One batch of a cycle: find the files, look, delete the files, look again, delete the tasks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from cleanup import selection
+from cleanup.base.chunks import chunks
 from cleanup.base.errors import ServerError, Stopped
 from cleanup.base.records import Task
 from cleanup.base.text import plural
-from cleanup.cycle.evidence import collect
-from cleanup.cycle.result import CycleResult, Failed, Gone, Kept, Planned
-from cleanup.files import Evidence, TaskFiles, decide
+from cleanup.cycle.decision import Decision, Judge, Without
+from cleanup.cycle.docket import Docket, File
+from cleanup.cycle.look import Looker
+from cleanup.cycle.search import Found, Search, folders_named, in_parts
+from cleanup.cycle.surroundings import Surroundings
+from cleanup.files import Place, View, must_unlist, outlived_models, places, spared_models
 from cleanup.server import LISTED, WITH_FILES, Server
-from cleanup.server.paging import chunks
 from cleanup.settings import Settings
 from cleanup.storage import Answer, Location, Outcome, Storages
-from cleanup.storage.address import LOCAL
-from cleanup.storage.base import DELETED
-
-DELETE_AT_ONCE = 100
-"""Tasks in one call of ``tasks.delete_many``."""
-
-_AFTER_FILES = ", after its files were deleted"
 
 
 @dataclass
-class BatchOutcome:
-    """What became of the tasks of one batch. ``settled`` holds the ids of all that are decided."""
+class Means:
+    """What the batches of a cycle work with. ``pool``: threads for calls to the server."""
 
-    deleted: list[Gone] = field(default_factory=list)
-    kept: list[Kept] = field(default_factory=list)
-    failed: list[Failed] = field(default_factory=list)
-    deferred: list[Planned] = field(default_factory=list)
-    settled: set[str] = field(default_factory=set)
-    files: dict[str, TaskFiles] = field(default_factory=dict)
-    answers: dict[Location, Answer] = field(default_factory=dict)
-    failures_alone: int = 0
-    last_error: str = ""
-
-    @property
-    def all_failed(self) -> bool:
-        """True if every task failed, and by an error of the server."""
-        return bool(self.failures_alone) and len(self.failed) == len(self.settled)
-
-    def note(self, answers: Mapping[Location, Answer]) -> None:
-        """Remember what became of files. What this cycle deleted is not gone already when a batch is run again."""
-        for location, answer in answers.items():
-            if answer.outcome is not Outcome.GONE or location not in self.answers:
-                self.answers[location] = answer
-
-    def errors_of(self, files: TaskFiles) -> list[tuple[str, str]]:
-        """Return the addresses of a task's files that could not be deleted, each with the reason."""
-        return [(file.address, file.error) for file in files.refused] + [
-            (file.address, self.answers[file.location].error)
-            for file in files.going
-            if file.location and self.answers[file.location].outcome is Outcome.FAILED
-        ]
-
-    def go(self, task: Planned) -> None:
-        """The task is deleted, or would be."""
-        going = self.files[task.id].going
-        gone = [f for f in going if f.location and self.answers[f.location].outcome is not Outcome.FAILED]
-        self.deleted.append(Gone(task, len(gone), sum(file.size or 0 for file in gone)))
-        self.settled.add(task.id)
-
-    def keep(self, task: Planned, reason: str) -> None:
-        """The task stays, for ``reason``."""
-        self.kept.append(Kept(task, reason))
-        self.settled.add(task.id)
-
-    def fail(self, tasks: Iterable[Planned], error: str) -> None:
-        """The tasks could not be deleted, because of ``error``. Tasks that are decided already are left out."""
-        self.last_error = error
-        for task in tasks:
-            if task.id not in self.settled:
-                self.failed.append(Failed(task, error))
-                self.settled.add(task.id)
-
-    def add_to(self, result: CycleResult, name: Callable[[str], str]) -> None:
-        """Add all to the result of the cycle. ``name``: from a storage's root to its name for people."""
-        result.deleted += self.deleted
-        result.kept += self.kept
-        result.failed += self.failed
-        for files in self.files.values():
-            result.count_files(files.files, self.answers, name)
+    server: Server
+    storages: Storages
+    settings: Settings
+    rules: selection.Rules
+    pool: Executor
 
 
-class Batch:
-    """Works on batches of one cycle. ``pool``: threads for calls about single tasks."""
+class Batches:
+    """Works off batches of the tasks of ``docket``."""
 
-    def __init__(
-        self, server: Server, storages: Storages, settings: Settings, rules: selection.Rules, pool: Executor
-    ) -> None:
-        self._server, self._storages, self._settings = server, storages, settings
-        self._rules, self._pool = rules, pool
-        self._would_go: set[str] = set()
-        self.failed: set[str] = set()
-        """Tasks of the cycle that failed: the next cycle takes them, and files that only they hold."""
-        self._roots: set[str] = set()
+    def __init__(self, means: Means, surroundings: Surroundings, docket: Docket) -> None:
+        self._server, self._storages, self._settings = means.server, means.storages, means.settings
+        self._rules, self._pool, self._docket = means.rules, means.pool, docket
+        self._looker = Looker(means.server, surroundings, means.rules, means.pool)
+        self._judge = Judge(means.storages, means.settings.ignore_file_errors, docket.is_handled)
+        self._reach: dict[str, str] = {}
 
-    def storage_name(self, root: str) -> str:
-        """Return the name for people of the storage at ``root``."""
-        return self._storages.name(root)
-
-    def unreachable_storages(self) -> dict[str, str]:
-        """Return the storages that a dry run would delete from and that cannot be reached, each with the reason."""
-        return {self.storage_name(root): why for root, why in self._storages.check(sorted(self._roots)).items() if why}
-
-    def run(
-        self, tasks: Sequence[Planned], pending: Collection[str], outcome: BatchOutcome, *, at_once: bool = False
-    ) -> None:
-        """Delete ``tasks`` and their files into ``outcome``; those that wait for one of ``pending`` are deferred.
-
-        ``at_once``: the tasks wait for each other; all of them go, or those of them that can go at once.
+    def run(self, tasks: Sequence[str]) -> None:
+        """Delete ``tasks``, newest first, and their files, or decide otherwise about each.
 
         Raises:
-            ServerError: the server fails at the batch; what is not in ``outcome.settled`` or ``deferred`` is open.
+            ServerError: the server fails at the batch; what is still open in the docket is undecided.
         """
-        done = outcome.settled | {task.id for task in outcome.deferred}
-        plan = {task.id: task for task in tasks if task.id not in done}
-        fresh = self._qualified(plan, WITH_FILES, outcome)
-        evidence = collect(
-            self._server, fresh, self._pool, linked=self._settings.delete_linked_files, going=self._would_go
-        )
-        decided = self._decide(evidence, frozenset(fresh) if at_once else frozenset())
-        pending = set(pending) - evidence.together
-        ready = self._ready(plan, evidence, decided, pending, outcome)
-        if self._settings.dry_run:
-            self._pretend(plan, ready, outcome)
+        ids = [task for task in tasks if task in self._docket.open]
+        read, unreadable = in_parts(lambda some: self._server.tasks.read(some, WITH_FILES), ids)
+        self._fail(unreadable)
+        found = {task: row for rows in read for task, row in rows.items()}
+        rows = self._sort_out([task for task in ids if task not in unreadable], found)
+        folders = self._folders(rows)
+        rows = {task: row for task, row in rows.items() if task in self._docket.open}
+        if not rows:
             return
-        self._delete_tasks(plan, self._delete_files(plan, ready, decided, evidence, outcome), outcome)
+        search = Search(self._server, self._storages, self._pool, self._settings.parallel_requests)
+        view = View(rows)
+        for part, last in search.parts({task: folders[task] for task in rows}):
+            self._fail(search.unreadable)
+            for root, why in search.unlisted.items():
+                self._docket.result.unlisted[self._storages.name(root)] = why
+            rows = {task: row for task, row in rows.items() if task in self._docket.open}
+            if not rows:
+                return
+            view, decision = self._delete_files(rows, part)
+            if last:
+                self._remove_folders(folders, view, decision)
+        self._delete_tasks([task for task in ids if task in self._docket.open], view)
 
-    def _decide(self, evidence: Evidence, together: frozenset[str]) -> dict[str, TaskFiles]:
-        """Decide about the files, with as many of ``together`` going at once as nothing else keeps."""
-        while True:
-            evidence.together = together
-            decided = decide(evidence, self._storages.locate, delete_linked=self._settings.delete_linked_files)
-            going = frozenset(task for task in together if self._unhindered(decided[task], evidence))
-            if going == together:
-                return decided
-            together = going
+    def _fail(self, errors: Mapping[str, str]) -> None:
+        for task, error in errors.items():
+            if task in self._docket.open:
+                self._docket.fail(task, error)
 
-    def _unhindered(self, files: TaskFiles, evidence: Evidence) -> bool:
-        refused = files.refused and not self._settings.ignore_file_errors
-        stuck = self.failed.intersection(files.waits_for)
-        return not (refused or stuck or files.task in evidence.unreadable or evidence.claims_on(files.task))
+    def _folders(self, rows: Mapping[str, Task]) -> dict[str, set[Location]]:
+        """Return the folders of each task: those that its record names, and the one that the SDK would have used."""
+        folders = {}
+        for task, row in rows.items():
+            addresses = [*(artifact.uri for artifact in row.artifacts), *row.report_assets]
+            folders[task] = {folder for address in addresses for folder in folders_named(self._storages, address, task)}
+            project = self._docket.result.projects.get(row.project, "")
+            usual = self._storages.task_folder(row.destination, project, row.name, task)
+            folders[task] |= {usual} if usual else set()
+        made, unreadable = in_parts(self._server.models.made_by, list(rows))
+        self._fail(unreadable)
+        for model in itertools.chain.from_iterable(made):
+            folders[model.task] |= folders_named(self._storages, model.uri, model.task)
+        return folders
 
-    def _qualified(
-        self, plan: Mapping[str, Planned], fields: Sequence[str], outcome: BatchOutcome, then: str = ""
-    ) -> dict[str, Task]:
-        """Read the tasks again and return those that still qualify; keep the others, each with its reason."""
-        found = self._server.tasks.read(list(plan), fields)
-        missing = [task for task in plan if task not in found]
-        exist = self._server.tasks.existing(missing) if missing else set()
-        qualified = {}
-        for task_id, task in plan.items():
-            if task_id not in found:
-                not_archived = f"{selection.CHANGED}not archived{then}"
-                outcome.keep(task, not_archived if task_id in exist else selection.GONE)
-                continue
-            reason = selection.mismatch(found[task_id], self._rules)
-            reason = f"{selection.CHANGED}{reason}" if reason else selection.reason_to_keep(found[task_id], self._rules)
-            if reason:
-                outcome.keep(task, reason + then)
-            else:
-                qualified[task_id] = found[task_id]
-        return qualified
+    # Files
 
-    def _ready(
-        self,
-        plan: Mapping[str, Planned],
-        evidence: Evidence,
-        decided: Mapping[str, TaskFiles],
-        pending: Collection[str],
-        outcome: BatchOutcome,
-    ) -> dict[str, TaskFiles]:
-        """Return the tasks whose files may be deleted now; defer, keep or fail the others."""
-        ready = {}
-        for task, files in decided.items():
-            if task in evidence.unreadable:
-                outcome.fail([plan[task]], evidence.unreadable[task])
-            elif stuck := self.failed.intersection(files.waits_for):
-                outcome.fail([plan[task]], f"waits for task {min(stuck)}, which holds a file of it and failed")
-            elif lasting := [why for other, why in evidence.claims_on(task).items() if other not in pending]:
-                outcome.keep(plan[task], lasting[0])
-            elif any(other in pending and other != task for other in files.waits_for):
-                outcome.deferred.append(plan[task])
-            else:
-                ready[task] = files
-        return ready
+    def _delete_files(self, rows: Mapping[str, Task], part: Sequence[Found]) -> tuple[View, Decision]:
+        """Delete one part of the files; return the last look and what was decided over it.
 
-    def _pretend(self, plan: Mapping[str, Planned], ready: Mapping[str, TaskFiles], outcome: BatchOutcome) -> None:
-        for task, files in ready.items():
-            locations = [file.location for file in files.going if file.location]
-            self._roots.update(location.root for location in locations)
-            outcome.note(dict.fromkeys(locations, DELETED))
-            outcome.files[task] = files
-            if files.refused and not self._settings.ignore_file_errors:
-                outcome.fail([plan[task]], _file_errors(outcome.errors_of(files)))
-                continue
-            outcome.go(plan[task])
-            self._would_go.add(task)
-
-    def _delete_files(
-        self,
-        plan: Mapping[str, Planned],
-        ready: Mapping[str, TaskFiles],
-        decided: Mapping[str, TaskFiles],
-        evidence: Evidence,
-        outcome: BatchOutcome,
-    ) -> dict[str, TaskFiles]:
-        """Delete the files; return the tasks that may follow theirs."""
-        going = {file.location for files in ready.values() for file in files.going if file.location}
-        named = {file.location for files in decided.values() for file in files.files if file.location}
-        outcome.note(self._storages.delete(going, keep=named - going))
-        clean: dict[str, TaskFiles] = {}
-        for task, files in ready.items():
-            outcome.files[task] = files
-            errors = outcome.errors_of(files)
-            if errors and not self._settings.ignore_file_errors:
-                outcome.fail([plan[task]], _file_errors(errors))
-            else:
-                clean[task] = files
-        failed = {location for location in going if outcome.answers[location].outcome is Outcome.FAILED}
-        self._remove_folders(clean.values(), (named - going) | failed, evidence.folders_clear)
-        return clean
-
-    def _remove_folders(self, tasks: Iterable[TaskFiles], staying: Iterable[Location], folders_clear: bool) -> None:
-        """Remove emptied task folders. One that cannot be removed is no reason to keep a task.
-
-        A file server removes a folder with all that is in it, so none goes there while it is not certain that no
-        model entry has an address in it.
+        Files to which other condemned tasks refer go after all others, and only if those tasks lost theirs: a task that
+        fails is condemned no more, and needs what it refers to.
         """
-        occupied = {
-            Location(location.root, location.path[:end])
-            for location in staying
-            for end, char in enumerate(location.path)
-            if char == "/"
-        }
-        folders = {folder for files in tasks for folder in files.folders} - occupied
-        removable = [folder for folder in folders if folders_clear or folder.root == LOCAL]
-        if removable:
-            self._storages.remove_task_folders(removable)
+        view, condemned = self._look(rows, part)
+        decision = self._decide(view, part, condemned)
+        self._delete(decision.going)
+        if decision.lent:
+            decision = self._decide(view, part, condemned)
+            self._delete([*decision.going, *decision.lent])
+        return view, decision
 
-    def _delete_tasks(self, plan: Mapping[str, Planned], ready: Mapping[str, TaskFiles], outcome: BatchOutcome) -> None:
+    def _look(self, rows: Mapping[str, Task], part: Sequence[Found]) -> tuple[View, Without]:
+        """Look at the tasks that are still open; return what is seen, and who is condemned by that."""
+        docket = self._docket
+        rows = {task: row for task, row in rows.items() if task in docket.open}
+        inside = {place.task for found in part for place in places(found.address)}
+        looked = self._looker.look(rows, inside, docket.condemned, docket.behind)
+        looked.view.rows = self._sort_out(list(rows), looked.view.rows)
+        return looked.view, Without(docket.condemned, looked.changed)
+
+    def _decide(self, view: View, part: Sequence[Found], condemned: Without) -> Decision:
+        """Decide about the files of the tasks that are still open, and leave the tasks that must stay."""
+        docket = self._docket
+        decision = self._judge.decide(view, part, condemned, docket.behind)
+        for task, reason in decision.stays.items():
+            self._leave(task, reason)
+        for refused in decision.refused:
+            if refused.task in docket.open:
+                docket.refuse(refused.task, refused.address, refused.error)
+        self._fail_those_with_errors({refused.task for refused in decision.refused})
+        for kept in decision.kept:
+            docket.keep_file(kept)
+        decision.going = [file for file in decision.going if file.task in docket.open]
+        decision.lent = [file for file in decision.lent if file.task in docket.open]
+        return decision
+
+    def _delete(self, files: Sequence[File]) -> None:
+        """Delete ``files``, or in a dry run ask their storages whether they could; fail the tasks of what stays."""
+        wanted = [location for file in files for location in file.locations]
+        stopped: Stopped | None = None
+        try:
+            answers = self._pretend(wanted) if self._settings.dry_run else self._storages.delete(wanted)
+        except Stopped as error:
+            stopped, answers = error, getattr(error, "answers", {})
+        for file in files:
+            given = [answers[location] for location in file.locations if location in answers]
+            if given:
+                self._docket.count(file, _joint(given), self._storages.name(file.locations[0].root))
+        if stopped:
+            raise stopped
+        self._fail_those_with_errors({file.task for file in files})
+
+    def _pretend(self, locations: Iterable[Location]) -> dict[Location, Answer]:
+        locations = list(locations)
+        new = {location.root for location in locations} - self._reach.keys()
+        self._reach |= self._storages.check(sorted(new))
+        for root, why in self._reach.items():
+            if why:
+                self._docket.result.unreachable[self._storages.name(root)] = why
+        return {
+            location: Answer(Outcome.FAILED, why) if (why := self._reach[location.root]) else Answer(Outcome.DELETED)
+            for location in locations
+        }
+
+    def _fail_those_with_errors(self, tasks: Iterable[str]) -> None:
+        if self._settings.ignore_file_errors:
+            return
+        for task in tasks:
+            errors = self._docket.errors(task)
+            if errors and task in self._docket.open:
+                self._docket.fail(task, _file_errors(errors))
+
+    def _remove_folders(self, folders: Mapping[str, set[Location]], view: View, decision: Decision) -> None:
+        """Remove the folders of tasks that keep no file: a file server cannot list them, and removes all that is left.
+
+        A folder that cannot be removed is no reason to keep a task.
+        """
+        if self._settings.dry_run:
+            return
+        docket = self._docket
+        occupied = {place.task for kept in decision.kept for place in places(kept.address)}
+        # Whoever links into a folder may also write there.
+        occupied |= {
+            place.task
+            for address, linker in view.links
+            if linker not in docket.behind and not (linker in view.rows and linker in docket.open)
+            for place in places(address)
+        }
+        empty = {
+            folder
+            for task in view.rows
+            if task in docket.open and task not in occupied and not docket.errors(task)
+            if not decision.held.of(Place(task, ""))
+            for folder in folders[task]
+            if not self._storages.unusable(folder.root)
+        }
+        if empty:
+            self._storages.remove_folders(empty)
+
+    # Tasks
+
+    def _delete_tasks(self, ids: Sequence[str], view: View) -> None:
+        """Delete the tasks ``ids``, whose files are gone, in requests of as many as one takes."""
+        if self._settings.dry_run:
+            outlived = outlived_models(view, self._docket.condemned, self._docket.behind)
+            self._docket.result.models_deleted += sum(map(len, outlived.values()))
+            for task in ids:
+                self._docket.delete(task)
+            return
+        for chunk in chunks(ids, self._server.deleted_at_once):
+            self._delete_at_once(chunk, view)
+
+    def _delete_at_once(self, ids: Sequence[str], view: View, *, unsure: bool = False) -> None:
+        """Look at ``ids`` again and delete them in one request; where that fails, in halves, each after a look.
+
+        ``unsure``: an earlier request had no clear answer, so those that are gone were deleted by it.
+        """
+        still = self._sort_out(ids, self._server.tasks.read(ids, LISTED), unsure=unsure)
+        ready = self._without_entries([task for task in ids if task in still], view)
         if not ready:
             return
-        still = self._qualified({task: plan[task] for task in ready}, LISTED, outcome, _AFTER_FILES)
-        for chunk in chunks(self._without_own_models(plan, list(still), ready, outcome), DELETE_AT_ONCE):
-            # Without force the server refuses drafts with published models or children, whose files are gone by now.
-            deletion = self._server.delete(chunk, force=True)
-            for task in deletion.deleted:
-                outcome.go(plan[task])
-            for task in deletion.gone:
-                outcome.keep(plan[task], selection.GONE)
-            for task, error in deletion.failed.items():
-                outcome.fail([plan[task]], error)
-            if deletion.stopped:
-                raise Stopped(deletion.stopped)
-
-    def _without_own_models(
-        self, plan: Mapping[str, Planned], tasks: list[str], ready: Mapping[str, TaskFiles], outcome: BatchOutcome
-    ) -> list[str]:
-        """Delete the model entries that the server would leave behind; return the tasks that can follow."""
-        free = []
-        for task in tasks:
-            try:
-                for model in ready[task].used_by_itself:
-                    self._server.models.delete(model)
-                free.append(task)
-            except Stopped:
+        try:
+            deletion = self._server.delete(ready)
+        except ServerError as error:
+            if not self._server.alive():
                 raise
-            except ServerError as error:
-                outcome.fail([plan[task]], str(error))
-        return free
+            if len(ready) == 1:
+                self._settle_unclear(ready[0], error)
+                return
+            for half in (ready[: len(ready) // 2], ready[len(ready) // 2 :]):
+                self._delete_at_once(half, view, unsure=True)
+            return
+        for task in ready:
+            if task in deletion.deleted:
+                self._docket.delete(task)
+            elif task in deletion.gone:
+                self._docket.keep(task, selection.ALREADY_GONE)
+            else:
+                self._docket.fail(task, deletion.refused[task])
+
+    def _settle_unclear(self, task: str, error: ServerError) -> None:
+        """Decide about a task whose deletion had no clear answer: it is gone, or it failed."""
+        if self._server.tasks.existing([task]):
+            self._docket.fail(task, str(error))
+        else:
+            self._docket.delete(task)
+
+    def _without_entries(self, ids: Sequence[str], view: View) -> list[str]:
+        """Return the tasks that the server can delete without harm; fail the others.
+
+        Deletes the model entries that it would leave behind, and takes off the tasks' lists what is not theirs.
+        """
+        docket = self._docket
+        outlived = outlived_models(view, docket.condemned, docket.behind)
+        before = {user for users in view.users.values() for user in users if user in docket.behind}
+        entries: dict[str, str] = {}
+        for task in ids:
+            going = [*outlived.get(task, ()), *spared_models(task, view, docket.condemned, before)]
+            entries |= {model.id: task for model in going}
+            before.add(task)
+        errors = self._server.models.delete(list(entries))
+        docket.result.models_deleted += sum(model.id not in errors for task in ids for model in outlived.get(task, ()))
+        failed = {entries[model]: f"model {model} could not be deleted: {error}" for model, error in errors.items()}
+        for task in ids:
+            if task not in failed and must_unlist(view.rows[task], view):
+                try:
+                    self._server.tasks.unlist_models(task)
+                except ServerError as error:
+                    failed[task] = str(error)
+        for task, why in failed.items():
+            docket.fail(task, why)
+        return [task for task in ids if task not in failed]
+
+    # Looking
+
+    def _sort_out(self, ids: Sequence[str], found: Mapping[str, Task], *, unsure: bool = False) -> dict[str, Task]:
+        """Return those of ``ids`` that still qualify by ``found``, which holds the archived ones; decide the others."""
+        missing = [task for task in ids if task not in found]
+        there = self._server.tasks.existing(missing) if missing else set()
+        qualified = {}
+        for task in ids:
+            row = found.get(task)
+            if row is None and task not in there:
+                if unsure:
+                    self._docket.delete(task)
+                else:
+                    self._docket.keep(task, selection.ALREADY_GONE)
+                continue
+            reason = self._reason_to_leave(row)
+            if row is None or reason:
+                self._leave(task, reason)
+            else:
+                qualified[task] = row
+        return qualified
+
+    def _reason_to_leave(self, row: Task | None) -> str:
+        changed = selection.mismatch(row, self._rules) if row else "not archived"
+        if row is None or changed:
+            return f"{selection.CHANGED}{changed}"
+        return selection.reason_to_keep(row, self._rules)
+
+    def _leave(self, task: str, reason: str) -> None:
+        """Leave ``task``: kept, or failed if files of it are gone already, which its own page then tells, too."""
+        gone = self._docket.files_deleted(task)
+        if not gone:
+            self._docket.keep(task, reason)
+            return
+        error = f"{reason}, after {plural(gone, 'file')} of it had been deleted"
+        self._docket.fail(task, error)
+        if not self._settings.dry_run:
+            self._server.tasks.note(task, f"The cleanup service left this task: {error}")
 
 
-def _file_errors(errors: Sequence[tuple[str, str]]) -> str:
-    shown = "; ".join(f"{address}: {error}" for address, error in errors[:3])
+def _joint(answers: Sequence[Answer]) -> Answer:
+    """Return what became of a file that was asked for under several names."""
+    order = (Outcome.FAILED, Outcome.DELETED, Outcome.GONE)
+    return min(answers, key=lambda answer: order.index(answer.outcome))
+
+
+def _file_errors(errors: Sequence[str]) -> str:
     more = f"; and {len(errors) - 3} more" if len(errors) > 3 else ""
-    return f"{plural(len(errors), 'file')} could not be deleted, so the task stays: {shown}{more}"
+    return f"{plural(len(errors), 'file')} could not be deleted, so the task stays: {'; '.join(errors[:3])}{more}"

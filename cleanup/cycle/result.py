@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-
-from cleanup.files import File
-from cleanup.storage import Answer, Location, Outcome
 
 REASONS_AT_MOST = 100
 """So many reasons for keeping files are told apart: addresses are made by any user, and reasons speak of them."""
 
 LISTED_AT_MOST = 1_000
-"""So many failed files are listed with their addresses; the others are counted."""
+"""So many files that stayed, and so many that failed, are listed with their addresses; the others are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +26,15 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """A task that was deleted, or in a dry run would be, with its files. ``size``: known bytes."""
+    """A task that was deleted, or in a dry run would be, with its files.
+
+    ``size``: the bytes of those whose size is known; ``unsized``: how many have none that is known.
+    """
 
     task: Planned
     files: int
     size: int
+    unsized: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +55,37 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class FailedFile:
-    """A file that could not be deleted, with the storage's reason."""
+    """A file that could not be deleted, with the storage's reason. ``task``: the id of the task that wrote it."""
 
     task: str
     address: str
     error: str
 
 
+@dataclass(frozen=True, slots=True)
+class KeptFile:
+    """A file that stays although its task goes: ``why``, and ``holder``, the id of the task or model that needs it."""
+
+    task: str
+    address: str
+    why: str
+    holder: str = ""
+
+
 @dataclass
 class FileCounts:
-    """Files by what became of them. ``deleted`` in a dry run: what would be. ``size``: known bytes of those."""
+    """Files by what became of them. In a dry run ``deleted`` counts what would be.
+
+    ``unnamed``: those of the deleted that nothing on the server named any more. ``size``: bytes of the deleted whose
+    size is known; ``unsized``: how many of the deleted have none that is known.
+    """
 
     deleted: int = 0
     gone: int = 0
     failed: int = 0
+    unnamed: int = 0
     size: int = 0
+    unsized: int = 0
 
 
 @dataclass
@@ -77,25 +93,39 @@ class CycleResult:
     """The numbers and lists of one cycle: ``matched == deleted + kept + failed``.
 
     ``matched`` are the archived tasks past the threshold that the settings reach. A task that another service or a
-    user deleted first counts as kept, with that reason.
+    user deleted first counts as kept, with that reason. In a dry run ``deleted`` is what would be, and ``failed`` what
+    would fail.
     """
 
     started: datetime
     dry_run: bool = False
     seconds: float = 0.0
-    matched: int = 0
     deleted: list[Gone] = field(default_factory=list)
     kept: list[Kept] = field(default_factory=list)
     failed: list[Failed] = field(default_factory=list)
     force_would_add: int = 0
     files: FileCounts = field(default_factory=FileCounts)
-    kept_files: Counter[str] = field(default_factory=Counter)
     storages: dict[str, FileCounts] = field(default_factory=dict)
-    unreachable: dict[str, str] = field(default_factory=dict)
+    """Counts by the name of the storage."""
+    kept_files_by_reason: Counter[str] = field(default_factory=Counter)
+    kept_files: list[KeptFile] = field(default_factory=list)
     failed_files: list[FailedFile] = field(default_factory=list)
+    models_deleted: int = 0
+    """Model entries that outlived their task and went with the last task that used them."""
+    unlisted: dict[str, str] = field(default_factory=dict)
+    """Storages in which files that nothing names could not be looked for, by name, each with the reason."""
+    unreachable: dict[str, str] = field(default_factory=dict)
+    """Of a dry run: storages that it would delete from and that cannot be reached, by name, each with the reason."""
     projects: dict[str, str] = field(default_factory=dict)
+    """Names of the projects by id."""
     errors: list[str] = field(default_factory=list)
     interrupted: str = ""
+    """Why the cycle ended before its list was worked off: the server went away, or a stop was asked for."""
+
+    @property
+    def matched(self) -> int:
+        """How many tasks matched: each is deleted, kept or failed."""
+        return len(self.deleted) + len(self.kept) + len(self.failed)
 
     @property
     def ok(self) -> bool:
@@ -106,36 +136,18 @@ class CycleResult:
         """Return how many tasks stayed for each reason, equal but for ids counted together."""
         return Counter(without_ids(entry.reason) for entry in self.kept)
 
-    def count_files(
-        self, files: Iterable[File], answers: Mapping[Location, Answer], name: Callable[[str], str]
-    ) -> None:
-        """Add what became of the files of one task. ``name``: from a storage's root to its name for people."""
-        for file in files:
-            if file.keep:
-                reason = without_ids(file.keep)
-                known = reason in self.kept_files or len(self.kept_files) < REASONS_AT_MOST
-                self.kept_files[reason if known else "other reasons"] += 1
-                continue
-            if file.location is None:
-                self.files.failed += 1
-                self._list_failed(file, file.error)
-                continue
-            answer = answers[file.location]
-            per_storage = self.storages.setdefault(name(file.location.root), FileCounts())
-            for counts in (self.files, per_storage):
-                if answer.outcome is Outcome.DELETED:
-                    counts.deleted += 1
-                    counts.size += file.size or 0
-                elif answer.outcome is Outcome.GONE:
-                    counts.gone += 1
-                else:
-                    counts.failed += 1
-            if answer.outcome is Outcome.FAILED:
-                self._list_failed(file, answer.error)
+    def keep_file(self, file: KeptFile) -> None:
+        """Count a file that stays, and list it while there is room."""
+        reason = without_ids(file.why)
+        known = reason in self.kept_files_by_reason or len(self.kept_files_by_reason) < REASONS_AT_MOST
+        self.kept_files_by_reason[reason if known else "other reasons"] += 1
+        if len(self.kept_files) < LISTED_AT_MOST:
+            self.kept_files.append(file)
 
-    def _list_failed(self, file: File, error: str) -> None:
+    def fail_file(self, file: FailedFile) -> None:
+        """List a file that could not be deleted while there is room."""
         if len(self.failed_files) < LISTED_AT_MOST:
-            self.failed_files.append(FailedFile(file.task, file.address, error))
+            self.failed_files.append(file)
 
 
 def without_ids(reason: str) -> str:

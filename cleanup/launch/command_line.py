@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import NoReturn
 
+from cleanup.base.errors import CommandLineError
 from cleanup.settings import defaults, descriptions, readable
 
 
@@ -18,16 +21,29 @@ class CommandLine:
     template: bool = False
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise CommandLineError(f"{message}; {self.prog} --help explains all flags")
+
+
+def wants_json(arguments: Sequence[str]) -> bool:
+    """True if ``arguments`` ask for JSON, which must be known even where they are wrong."""
+    return "--output=json" in arguments or ("--output", "json") in pairwise(arguments)
+
+
 def parse(arguments: Sequence[str] | None = None) -> CommandLine:
     """Read ``arguments`` (those of the process if None).
 
-    Values are not checked here: they are recorded under General as they are written, and refused from there, so that
-    the task shows what was wrong. An unknown flag ends the process with exit code 2, before there is a task.
+    Values are not checked here but where an agent's are as well: by ``Settings.parse``.
+
+    Raises:
+        CommandLineError: a flag that there is not.
     """
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="cleanup_service.py",
         description="Deletes archived ClearML tasks past their time, with every file they wrote, and nothing else.",
-        epilog="Exit codes: 0 all done, 1 some tasks or files failed, 2 wrong settings, 3 no server or credentials.",
+        epilog="Exit codes: 0 all done or stopped, 1 some tasks or files failed, 2 wrong settings or configuration, or "
+        "code that an agent could not run, 3 no server or credentials, or the server is busy.",
         allow_abbrev=False,
     )
     for name, default in defaults().items():

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime, timezone
 from typing import Any
 
-from cleanup.cycle.result import CycleResult, Planned
+from cleanup.cycle.result import CycleResult, FailedFile, Planned
 
-_IN_A_DRY_RUN = {"deleted": "would_delete", "files_deleted": "files_would_delete", "bytes_freed": "bytes_would_free"}
+_IN_A_DRY_RUN = {
+    "deleted": "would_delete",
+    "failed": "would_fail",
+    "files_deleted": "files_would_delete",
+    "files_failed": "files_would_fail",
+    "models_deleted": "models_would_delete",
+    "bytes_freed": "bytes_would_free",
+}
 
 
 def numbers(result: CycleResult) -> dict[str, int | float]:
-    """Return the numbers of a cycle: ``matched == deleted + kept + failed``, bytes as far as the SDK recorded sizes.
+    """Return the numbers of a cycle: ``matched == deleted + kept + failed``, bytes as far as sizes are known.
 
-    A dry run has the same names, for what would be.
+    A dry run has the same names, for what would be. ``files_unnamed`` and ``files_of_unknown_size`` are parts of
+    ``files_deleted``.
     """
     return {
         "matched": result.matched,
@@ -21,9 +30,12 @@ def numbers(result: CycleResult) -> dict[str, int | float]:
         "kept": len(result.kept),
         "failed": len(result.failed),
         "files_deleted": result.files.deleted,
+        "files_unnamed": result.files.unnamed,
         "files_already_gone": result.files.gone,
-        "files_kept": result.kept_files.total(),
+        "files_kept": result.kept_files_by_reason.total(),
         "files_failed": result.files.failed,
+        "files_of_unknown_size": result.files.unsized,
+        "models_deleted": result.models_deleted,
         "bytes_freed": result.files.size,
         "seconds": round(result.seconds, 3),
     }
@@ -34,15 +46,41 @@ def shown_numbers(result: CycleResult) -> dict[str, int | float]:
     return {_IN_A_DRY_RUN.get(name, name) if result.dry_run else name: value for name, value in numbers(result).items()}
 
 
+def shown_names() -> list[str]:
+    """Return every name that :func:`shown_numbers` may use."""
+    plain = numbers(CycleResult(datetime.min.replace(tzinfo=timezone.utc)))
+    return [*plain, *_IN_A_DRY_RUN.values()]
+
+
+def first_problem(result: CycleResult) -> str:
+    """Return what went wrong first, or in a dry run would, with the storage or task it is about; empty if nothing."""
+    problems = [
+        result.interrupted,
+        *(f"{name}: {why}" for name, why in result.unreachable.items()),
+        *result.errors,
+        *(entry.error for entry in result.failed[:1]),
+        *(f"{file.address}: {file.error}" for file in result.failed_files[:1]),
+    ]
+    return next(filter(None, problems), "")
+
+
+def left_behind(result: CycleResult) -> list[FailedFile]:
+    """Return the files that could not be deleted and whose tasks went all the same, as ignore_file_errors asks."""
+    gone = {entry.task.id for entry in result.deleted}
+    return [file for file in result.failed_files if file.task in gone]
+
+
 def per_project(result: CycleResult) -> dict[str, dict[str, int]]:
-    """Return tasks, files and known bytes that went (or would), for each project by name."""
+    """Return tasks, files and known bytes that went (or would), for each project by name, most files first."""
     totals: dict[str, dict[str, int]] = {}
     for entry in result.deleted:
-        row = totals.setdefault(project_name(entry.task, result), {"tasks": 0, "files": 0, "known_bytes": 0})
+        name = project_name(entry.task, result)
+        row = totals.setdefault(name, {"tasks": 0, "files": 0, "files_of_unknown_size": 0, "known_bytes": 0})
         row["tasks"] += 1
         row["files"] += entry.files
+        row["files_of_unknown_size"] += entry.unsized
         row["known_bytes"] += entry.size
-    return dict(sorted(totals.items()))
+    return dict(sorted(totals.items(), key=lambda item: (-item[1]["files"], -item[1]["tasks"], item[0])))
 
 
 def project_name(task: Planned, result: CycleResult) -> str:
@@ -51,7 +89,19 @@ def project_name(task: Planned, result: CycleResult) -> str:
 
 
 def as_json(result: CycleResult) -> dict[str, Any]:
-    """Return everything a cycle knows as plain JSON values: a plan to keep and compare, or what was done."""
+    """Return everything a cycle knows as plain JSON values: a plan to keep and compare, or what was done.
+
+    The lists of files are bounded, as :class:`CycleResult` says; the numbers count them all.
+    """
+    deleted = [
+        {
+            **_task(entry.task, result),
+            "files": entry.files,
+            "files_of_unknown_size": entry.unsized,
+            "known_bytes": entry.size,
+        }
+        for entry in result.deleted
+    ]
     return {
         "started": result.started.isoformat(),
         "dry_run": result.dry_run,
@@ -59,17 +109,17 @@ def as_json(result: CycleResult) -> dict[str, Any]:
         "interrupted": result.interrupted,
         "numbers": numbers(result),
         "force_delete_would_add": result.force_would_add,
-        "tasks_deleted": [
-            {**_task(entry.task, result), "files": entry.files, "known_bytes": entry.size} for entry in result.deleted
-        ],
+        "tasks_deleted": deleted,
         "tasks_kept": [{**_task(entry.task, result), "reason": entry.reason} for entry in result.kept],
         "tasks_failed": [{**_task(entry.task, result), "error": entry.error} for entry in result.failed],
         "kept_by_reason": dict(result.kept_by_reason()),
-        "files_kept_by_reason": dict(result.kept_files),
+        "files_kept": [asdict(file) for file in result.kept_files],
+        "files_kept_by_reason": dict(result.kept_files_by_reason),
         "files_failed": [asdict(file) for file in result.failed_files],
         "projects": per_project(result),
         "storages": {name: asdict(counts) for name, counts in sorted(result.storages.items())},
         "storages_out_of_reach": dict(result.unreachable),
+        "storages_not_listed": dict(result.unlisted),
         "errors": list(result.errors),
     }
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
+from urllib.parse import quote
 
-from cleanup.base.text import one_line, plural
+from cleanup.base.text import columns, cut, one_line, plural
 from cleanup.cycle.result import CycleResult, Planned, without_ids
 from cleanup.report import tables
-from cleanup.report.figures import numbers
+from cleanup.report.figures import left_behind
+from cleanup.report.tables import Table
 
-ROWS = 50
+ROWS = 20
 """So many rows a table has on the console. JSON has all."""
 
-LINES = 20
-"""So many lines of a kind the summary has."""
+LINES = 10
+"""So many reasons of a kind the summary has."""
+
+LAST_CELL = 160
+"""Columns of a terminal that the last cell of a row takes at most."""
 
 REAL = (
     "Nothing was deleted. To delete for real: run it again without --dry-run "
@@ -21,40 +27,63 @@ REAL = (
 )
 """The last line of a dry run."""
 
+_NUMBERS = {"days", "files", "size", "tasks"}
+"""The headers of columns that stand to the right."""
+
 
 def dry_run_lines(result: CycleResult) -> list[str]:
     """Return the plan of a dry run as tables: tasks, totals of projects and storages."""
-    lines: list[str] = []
-    for table in (tables.going(result, ROWS), tables.projects(result, ROWS), tables.storages(result, ROWS)):
-        if table.rows:
-            lines += tables.as_text(table)
-            if table.left_out:
-                lines.append(f"… and {table.left_out} more: --output json and the task's artifact list all")
-            lines.append("")
-    return lines
+    plan = tables.going(result, ROWS)
+    # Here no link leads to the task: its id does.
+    rows = [[*row, task] for row, task in zip(plan.rows, plan.ids, strict=True)]
+    plan = Table(plan.name, (*plan.header, "id"), rows, plan.total)
+    shown = (plan, tables.projects(result, ROWS), tables.storages(result))
+    return [line for table in shown if table.rows for line in as_text(table)]
+
+
+def as_text(table: Table) -> list[str]:
+    """Return ``table`` as lines: which one it is, then columns as wide as their longest cell.
+
+    No line is blank to set it apart: the web UI's console leaves blank lines out.
+    """
+    last = len(table.header) - 1
+    cells = [
+        [one_line(cell) if at < last else cut(one_line(cell), LAST_CELL) for at, cell in enumerate(row)]
+        for row in [table.header, *table.rows]
+    ]
+    widths = [max(columns(row[at]) for row in cells) for at in range(len(table.header))]
+    lines = [_line(table.header, row, widths) for row in cells]
+    left_out = f" (the first {len(table.rows)} of {table.total})" if table.total > len(table.rows) else ""
+    return [f"= {table.name}{left_out} =", lines[0], "  ".join("-" * width for width in widths), *lines[1:]]
+
+
+def _line(header: Sequence[str], row: Sequence[str], widths: Sequence[int]) -> str:
+    parts = []
+    for name, cell, width in zip(header, row, widths, strict=True):
+        space = " " * (width - columns(cell))
+        parts.append(space + cell if name in _NUMBERS else cell + space)
+    return "  ".join(parts).rstrip()
 
 
 def summary(result: CycleResult, web: str = "") -> list[str]:
     """Return what happened in a cycle: the numbers, why tasks and files stayed, what failed and what to do."""
-    count = numbers(result)
-    verb = "would be deleted" if result.dry_run else "deleted"
+    kept = [(_named(entry.task), entry.reason) for entry in result.kept]
+    failed = [(_named(entry.task, web), entry.error) for entry in result.failed]
+    files = [(one_line(file.address), file.error) for file in left_behind(result)]
     lines = [
-        f"{'Dry run' if result.dry_run else 'Cleanup'} finished in {count['seconds']:.1f} seconds: "
-        f"{plural(int(count['matched']), 'task')} matched = {count['deleted']} {verb} + {count['kept']} kept "
-        f"+ {count['failed']} failed",
-        f"Files: {count['files_deleted']} {verb}, {count['files_already_gone']} already gone, "
-        f"{count['files_kept']} kept, {count['files_failed']} failed; "
-        f"{tables.in_bytes(result.files.size)} of known size {'would be ' if result.dry_run else ''}freed",
+        *_totals(result),
+        *_by_reason("task", "kept", kept),
+        *_kept_files(result),
+        *_by_reason("task", "would fail" if result.dry_run else "failed", failed),
+        *_by_reason("file", "left behind, as ignore_file_errors asks", files),
+        *_bounded([f"Storage out of reach: {name}: {why}" for name, why in result.unreachable.items()]),
+        *_bounded(
+            [f"Not looked for files that nothing names on {name}: {why}" for name, why in result.unlisted.items()]
+        ),
+        *_bounded([f"Error: {one_line(error)}" for error in result.errors]),
     ]
-    if not result.matched and not result.interrupted:
-        lines.append("Nothing to delete: no archived task within the settings is past the threshold")
-    lines += _bounded(_kept(result))
-    lines += _bounded([f"Kept {plural(many, 'file')}: {why}" for why, many in result.kept_files.most_common()])
-    lines += _failed_tasks(result, web)
-    files = tables.left_behind(result)
-    lines += _bounded([f"Left behind, as ignore_file_errors asks: {file.address}: {file.error}" for file in files])
-    lines += _bounded([f"Storage out of reach: {name}: {why}" for name, why in result.unreachable.items()])
-    lines += _bounded([f"Error: {error}" for error in result.errors])
+    if result.failed and not result.dry_run:
+        lines.append("What failed stays, and the next cycle tries it again. The README says what to do about files")
     if result.force_would_add:
         more = plural(result.force_would_add, "older archived task")
         lines.append(f"force_delete is False: only drafts go. With True, {more} in other statuses would go too")
@@ -63,35 +92,75 @@ def summary(result: CycleResult, web: str = "") -> list[str]:
     return lines
 
 
-def _kept(result: CycleResult) -> list[str]:
-    """Return a line for each reason for which tasks stayed, with one of them."""
-    examples = {without_ids(entry.reason): entry for entry in reversed(result.kept)}
-    lines = []
-    for reason, many in result.kept_by_reason().most_common():
-        entry = examples[reason]
-        if many == 1:
-            lines.append(f"Kept 1 task: {_named(entry.task)}: {one_line(entry.reason)}")
-        else:
-            lines.append(f"Kept {many} tasks: {one_line(reason)}; such as {_named(entry.task)}")
+def _totals(result: CycleResult) -> list[str]:
+    """Return the numbers of tasks, files and model entries, but for what is 0 and part of no sum."""
+    would, failed = ("would be ", "would fail") if result.dry_run else ("", "failed")
+    ended = f"{'Dry run' if result.dry_run else 'Cleanup'} finished in {result.seconds:.1f} seconds"
+    if not result.matched and result.ok:
+        return [f"{ended}: 0 tasks matched, nothing to delete"]
+    files = result.files
+    kept = result.kept_files_by_reason.total()
+    unnamed = f", {files.unnamed} of them named by nothing any more" if files.unnamed else ""
+    unsized = f" + {files.unsized} of unknown size" if files.unsized else ""
+    parts = [
+        f"{files.deleted} {would}deleted{unnamed}",
+        f"{files.gone} already gone" if files.gone else "",
+        f"{kept} kept" if kept else "",
+        f"{files.failed} {failed}" if files.failed else "",
+        f"{tables.in_bytes(files.size)}{unsized} {would}freed",
+    ]
+    lines = [
+        f"{ended}: {plural(result.matched, 'task')} matched = {len(result.deleted)} {would}deleted "
+        f"+ {len(result.kept)} kept + {len(result.failed)} {failed}"
+    ]
+    if files.deleted or files.gone or files.failed or kept:
+        lines.append("Files: " + "; ".join(filter(None, parts)))
+    if result.models_deleted:
+        lines.append(
+            f"Models that outlived their task and that no task uses any more: {result.models_deleted} {would}deleted"
+        )
     return lines
 
 
-def _named(task: Planned) -> str:
-    return f"{tables.task_name(task)} ({task.id})"
+def _by_reason(noun: str, verb: str, entries: Sequence[tuple[str, str]]) -> list[str]:
+    """Return a line for each reason, the most frequent first, with the first of the entries that it applies to.
+
+    ``entries`` are names, each with the reason. Reasons that differ in ids and addresses alone count together.
+    """
+    alike = [_alike(reason) for _, reason in entries]
+    first = dict(zip(reversed(alike), reversed(entries), strict=True))
+    lines = []
+    for reason, many in Counter(alike).most_common():
+        name, why = first[reason]
+        lines.append(f"{plural(many, noun)} {verb}{', such as' if many > 1 else ':'} {name}: {one_line(why, 500)}")
+    return _bounded(lines)
 
 
-def _failed_tasks(result: CycleResult, web: str) -> Iterable[str]:
-    for entry in result.failed[:LINES]:
-        yield f"Failed: {_named(entry.task)}: {entry.error}"
-        if web:
-            yield f"    {tables.task_url(web, entry.task)}"
-    if len(result.failed) > LINES:
-        yield f"… and {len(result.failed) - LINES} more that failed: see the table of failures, or --output json"
-    if result.failed:
-        yield (
-            f"{plural(len(result.failed), 'task')} failed and stayed; the next cycle tries again. "
-            "Where files cannot be deleted, the README says what to do"
-        )
+def _alike(reason: str) -> str:
+    return " ".join("…" if "/" in word else word for word in without_ids(reason).split())
+
+
+def _kept_files(result: CycleResult) -> list[str]:
+    """Return a line for each reason for which files stayed, with the first of them if one is listed."""
+    examples = {without_ids(file.why): file for file in reversed(result.kept_files)}
+    lines = []
+    for reason, many in result.kept_files_by_reason.most_common():
+        line = f"{plural(many, 'file')} kept"
+        if reason in examples:
+            file = examples[reason]
+            owner = "" if file.task in file.address else f" of task {file.task}"
+            line += f"{', such as' if many > 1 else ':'} {one_line(file.address)}{owner}"
+            line += f": {one_line(tables.why_it_stays(file))}"
+        else:
+            line += f": {one_line(reason)}"
+        lines.append(line)
+    return _bounded(lines)
+
+
+def _named(task: Planned, web: str = "") -> str:
+    """Return a task's name with its id, or with its page in the web UI at ``web``, which has the id in it."""
+    page = f"{web}/projects/*/experiments/" if web else ""
+    return f"{tables.task_name(task)} ({page}{quote(task.id)})"
 
 
 def _bounded(lines: Sequence[str]) -> list[str]:

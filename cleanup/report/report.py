@@ -25,34 +25,35 @@ class Report:
         self._page, self._web, self._json_to = page, web, json_to
         self._cycles = 0
         self._bar: Any = None
+        self._percent = -1
         self._terminal = _own_terminal()
 
     def starting(self) -> None:
         """A cycle starts."""
         self._cycles += 1
         _say("Starting cleanup")
+        self._progress(0, 1)
 
     def planned(self, result: CycleResult, count: int) -> None:
         """A plan of ``count`` tasks is about to be worked off; a cycle may have several, one after the other."""
         self._end_bar()
-        _say(f"{'Would delete' if result.dry_run else 'Deleting'} {plural(count, 'task')}")
+        if count:
+            _say(f"{'Would delete' if result.dry_run else 'Deleting'} {plural(count, 'task')}")
         if self._terminal:
             self._bar = tqdm(total=count, unit="task", file=self._terminal, leave=False)
-        if self._page:
-            self._page.progress(0, count)
+        self._progress(0, count)
 
     def batch_done(self, result: CycleResult, done: int, total: int) -> None:
-        """``done`` of ``total`` planned tasks are behind."""
+        """``done`` of ``total`` planned tasks are behind. Every 5 percent are told, the last ones by the summary."""
         if self._bar is not None:
             self._bar.update(done - self._bar.n)
-        else:
-            verb = "would be deleted" if result.dry_run else "deleted"
-            _say(
-                f"{done} of {plural(total, 'task')} looked at: {len(result.deleted)} {verb}, {len(result.kept)} kept, "
-                f"{len(result.failed)} failed"
-            )
-        if self._page:
-            self._page.progress(done, total)
+        if not self._progress(done, total) or done >= total or self._bar is not None:
+            return
+        would, failed = ("would be ", "would fail") if result.dry_run else ("", "failed")
+        _say(
+            f"{done} of {plural(total, 'task')} looked at: {len(result.deleted)} {would}deleted, "
+            f"{len(result.kept)} kept, {len(result.failed)} {failed}"
+        )
 
     def finished(self, result: CycleResult) -> None:
         """A cycle has ended with ``result``."""
@@ -61,9 +62,9 @@ class Report:
         _say(*lines, *summary(result, self._web), *([REAL] if result.dry_run else []))
         if self._json_to:
             _say(json.dumps(as_json(result), indent=1), to=self._json_to)
+        if not result.interrupted:
+            self._progress(1, 1)
         if self._page:
-            if not result.interrupted:
-                self._page.progress(1, 1)
             self._page.cycle(self._cycles, result)
 
     def failed(self, error: Exception, details: str = "", *, retry_in: float = 0.0) -> None:
@@ -81,6 +82,13 @@ class Report:
     def waiting(self, seconds: float) -> None:
         """The next cycle comes in ``seconds``."""
         _say(f"Next cleanup in {_lasting(seconds)}")
+
+    def _progress(self, done: int, total: int) -> bool:
+        """Show the progress in steps of 5 percent; return whether it has come to another one."""
+        before, self._percent = self._percent, 100 * done // total // 5 * 5 if total else 100
+        if self._page:
+            self._page.progress(self._percent)
+        return self._percent != before
 
     def _end_bar(self) -> None:
         if self._bar is not None:

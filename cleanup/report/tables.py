@@ -1,119 +1,147 @@
-"""The tables of a cycle: what went, what stayed and why, what failed, totals; and a table as plain text."""
+"""The tables of a cycle: what went, what failed, what stayed and why, totals. Rows are plain text."""
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from urllib.parse import quote
+from dataclasses import dataclass
 
-from cleanup.base.text import one_line
-from cleanup.cycle.result import CycleResult, FailedFile, Planned
-from cleanup.report.figures import per_project, project_name
+from cleanup.base.text import cut, cut_in_the_middle, one_line
+from cleanup.cycle.result import CycleResult, KeptFile, Planned
+from cleanup.report.figures import left_behind, per_project, project_name
 
-CELL, LAST_CELL = 40, 160
-"""Columns of a terminal that a cell takes at most; the last one of a row may be longer."""
+NAME = 40
+"""Columns of a terminal that a name takes at most."""
 
-_NUMBERS = {"age in days", "files", "known size", "tasks"}
-"""The headers of columns that stand to the right."""
+Rows = Sequence[Sequence[str]]
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under a header. ``links``: for each row the page that its first cell leads to, or an empty text."""
+    """The first rows of a table under its header. ``total``: how many rows it has with those left out.
+
+    ``ids``: for each row the id of the task in its first cell, empty where there is no page of it to look at.
+    """
 
     name: str
     header: tuple[str, ...]
-    rows: list[list[str]]
-    links: list[str] = field(default_factory=list)
-    left_out: int = 0
-    """So many more rows there are."""
+    rows: Rows
+    total: int
+    ids: Sequence[str] = ()
 
 
-def going(result: CycleResult, limit: int, web: str = "") -> Table:
-    """Return the tasks that went, or in a dry run would, oldest first."""
+def of(result: CycleResult, limit: int) -> list[Table]:
+    """Return the tables of a cycle with at most ``limit`` rows each, what matters most first."""
+    first = [failures(result, limit), going(result, limit)]
+    if result.dry_run:
+        first.reverse()
+    return [*first, kept_tasks(result, limit), kept_files(result, limit), projects(result, limit), storages(result)]
+
+
+def going(result: CycleResult, limit: int) -> Table:
+    """Return the tasks that went, or in a dry run would."""
+    entries = sorted(result.deleted, key=lambda entry: entry.task.since)[:limit]
     rows = [
-        [
+        (
             task_name(entry.task),
-            entry.task.id,
-            project_name(entry.task, result),
-            entry.task.status,
-            f"{(result.started - entry.task.since).total_seconds() / 86_400:.1f}",
+            _project(entry.task, result),
+            _age(entry.task, result),
             str(entry.files),
-            in_bytes(entry.size),
-        ]
-        for entry in result.deleted[:limit]
+            in_bytes(entry.size, entry.unsized),
+        )
+        for entry in entries
     ]
-    header = ("task", "id", "project", "status", "age in days", "files", "known size")
-    return Table(
-        "would be deleted" if result.dry_run else "deleted",
-        header,
-        rows,
-        [task_url(web, entry.task) for entry in result.deleted[:limit]],
-        len(result.deleted) - len(rows),
-    )
+    name = f"{'would be deleted' if result.dry_run else 'deleted'}, oldest first"
+    ids = [entry.task.id for entry in entries] if result.dry_run else []
+    return Table(name, ("task", "project", "days", "files", "size"), rows, len(result.deleted), ids)
 
 
-def staying(result: CycleResult, limit: int, web: str = "") -> Table:
-    """Return the tasks that matched and stay, each with the reason."""
-    shown = result.kept[:limit]
-    rows = [[task_name(entry.task), entry.task.id, project_name(entry.task, result), entry.reason] for entry in shown]
-    links = [task_url(web, entry.task) for entry in shown]
-    return Table("kept", ("task", "id", "project", "why it stays"), rows, links, len(result.kept) - len(rows))
+def failures(result: CycleResult, limit: int) -> Table:
+    """Return all that went wrong, or in a dry run would: storages and other calls, tasks, files left behind."""
+    gone = {entry.task.id: entry.task for entry in result.deleted}
+    rows = [("storage out of reach", "", f"{name}: {why}") for name, why in result.unreachable.items()]
+    rows += [("error", "", error) for error in result.errors]
+    ids = ["" for _ in rows]
+    rows += [(task_name(entry.task), _project(entry.task, result), entry.error) for entry in result.failed]
+    ids += [entry.task.id for entry in result.failed]
+    rows += [
+        (task_name(gone[file.task]), _project(gone[file.task], result), f"left behind: {file.address}: {file.error}")
+        for file in left_behind(result)
+    ]
+    name = "would fail" if result.dry_run else "failed"
+    return Table(name, ("task", "project", "error and what to do"), rows[:limit], len(rows), ids[:limit])
 
 
-def failures(result: CycleResult, limit: int, web: str = "") -> Table:
-    """Return all that went wrong: tasks first, then files left behind, storages out of reach, and other errors."""
-    rows = [[task_name(entry.task), entry.task.id, entry.error] for entry in result.failed]
-    links = [task_url(web, entry.task) for entry in result.failed]
-    rows += [["file left behind", file.task, f"{file.address}: {file.error}"] for file in left_behind(result)]
-    rows += [["storage out of reach", "", f"{name}: {why}"] for name, why in result.unreachable.items()]
-    rows += [["error", "", error] for error in result.errors]
-    links += [""] * (len(rows) - len(links))
-    header = ("task", "id", "error and what to do")
-    return Table("failures", header, rows[:limit], links[:limit], max(0, len(rows) - limit))
+def kept_tasks(result: CycleResult, limit: int) -> Table:
+    """Return the tasks that matched and stay."""
+    entries = sorted(result.kept, key=lambda entry: entry.reason)[:limit]
+    rows = [(task_name(entry.task), _project(entry.task, result), entry.reason) for entry in entries]
+    ids = ["" if entry.reason.startswith("already gone") else entry.task.id for entry in entries]
+    return Table("kept tasks, by reason", ("task", "project", "why it stays"), rows, len(result.kept), ids)
+
+
+def kept_files(result: CycleResult, limit: int) -> Table:
+    """Return the files that stay although their tasks go, and what needs them."""
+    tasks = {entry.task.id: entry.task for entry in result.deleted}
+    files = sorted(result.kept_files, key=lambda file: file.why)[:limit]
+    rows = [
+        (task_name(tasks[file.task]) if file.task in tasks else file.task, in_its_folder(file), why_it_stays(file))
+        for file in files
+    ]
+    header = ("task", "file", "why it stays")
+    total = result.kept_files_by_reason.total()
+    return Table("kept files, by reason", header, rows, total, [file.task for file in files] if result.dry_run else [])
 
 
 def projects(result: CycleResult, limit: int) -> Table:
     """Return what went, or would, by project."""
-    totals = list(per_project(result).items())
-    rows = [[name, str(row["tasks"]), str(row["files"]), in_bytes(row["known_bytes"])] for name, row in totals[:limit]]
-    return Table("projects", ("project", "tasks", "files", "known size"), rows, left_out=len(totals) - len(rows))
+    totals = per_project(result)
+    rows = [
+        (
+            cut_in_the_middle(one_line(name), NAME),
+            str(row["tasks"]),
+            str(row["files"]),
+            in_bytes(row["known_bytes"], row["files_of_unknown_size"]),
+        )
+        for name, row in list(totals.items())[:limit]
+    ]
+    return Table("projects, most files first", ("project", "tasks", "files", "size"), rows, len(totals))
 
 
-def storages(result: CycleResult, limit: int) -> Table:
-    """Return what went, or would, by storage, and whether a dry run could reach it."""
-    entries = sorted(result.storages.items())
+def storages(result: CycleResult) -> Table:
+    """Return what went, or would, by storage, and what could not be done there."""
     rows = []
-    for name, counts in entries[:limit]:
-        state = result.unreachable.get(name) or ("in reach" if result.dry_run else _state(counts.gone, counts.failed))
-        rows.append([name, str(counts.deleted), in_bytes(counts.size), state])
-    return Table("storages", ("storage", "files", "known size", "state"), rows, left_out=len(entries) - len(rows))
-
-
-def _state(gone: int, failed: int) -> str:
-    parts = [f"{count} {what}" for count, what in ((failed, "failed"), (gone, "already gone")) if count]
-    return ", ".join(parts) or "all deleted"
-
-
-def left_behind(result: CycleResult) -> list[FailedFile]:
-    """Return the files that could not be deleted and whose tasks went all the same, as ignore_file_errors asks."""
-    gone = {entry.task.id for entry in result.deleted}
-    return [file for file in result.failed_files if file.task in gone]
+    for name, counts in sorted(result.storages.items()):
+        state = [
+            result.unreachable.get(name, ""),
+            f"{counts.failed} {'would fail' if result.dry_run else 'failed'}" if counts.failed else "",
+            f"{counts.gone} already gone" if counts.gone else "",
+            f"cannot be listed: {result.unlisted[name]}" if name in result.unlisted else "",
+        ]
+        said = "; ".join(filter(None, state)) or ("in reach" if result.dry_run else "all deleted")
+        rows.append((cut_in_the_middle(name, NAME), str(counts.deleted), in_bytes(counts.size, counts.unsized), said))
+    return Table("storages", ("storage", "files", "size", "state"), rows, len(rows))
 
 
 def task_name(task: Planned) -> str:
     """Return a task's name as people can read it: on one line, not too long, never empty."""
-    return one_line(task.name, 80) or "(no name)"
+    return cut(one_line(task.name, 80) or "(no name)", NAME)
 
 
-def task_url(web: str, task: Planned) -> str:
-    """Return the address of a task's page in the web UI at ``web``, or an empty text without one."""
-    return f"{web}/projects/{quote(task.project) or '*'}/experiments/{quote(task.id)}/output/log" if web else ""
+def in_its_folder(file: KeptFile) -> str:
+    """Return where a file lies in its task's folder, or its address if it lies elsewhere, not too long."""
+    _, _, rest = file.address.partition(f".{file.task}/")
+    return cut_in_the_middle(one_line(rest or file.address, 1000), NAME)
 
 
-def in_bytes(size: int) -> str:
-    """Return ``size`` bytes as people write them: 1.5 MB."""
+def why_it_stays(file: KeptFile) -> str:
+    """Return why a file stays, with the id of what needs it."""
+    return file.why if file.holder in file.why else f"{file.why}: {file.holder}"
+
+
+def in_bytes(size: int, unsized: int = 0) -> str:
+    """Return ``size`` as people write it: 1.5 MB; at least that where ``unsized`` more files have no known size."""
+    if unsized:
+        return f"≥{in_bytes(size)}" if size else "unknown"
     value = float(size)
     for unit in ("bytes", "KB", "MB", "GB"):
         if value < 1000:
@@ -122,44 +150,10 @@ def in_bytes(size: int) -> str:
     return f"{value:.1f} TB"
 
 
-def as_text(table: Table) -> list[str]:
-    """Return the lines of ``table``: columns as wide as their longest cell, whatever is in the cells."""
-    last = len(table.header) - 1
-    cells = [
-        [_cut(one_line(cell), LAST_CELL if at == last else CELL) for at, cell in enumerate(row)]
-        for row in [list(table.header), *table.rows]
-    ]
-    widths = [max(columns(row[at]) for row in cells) for at in range(len(table.header))]
-    lines = [_line(table.header, row, widths) for row in cells]
-    return [lines[0], "  ".join("-" * width for width in widths), *lines[1:]]
+def _project(task: Planned, result: CycleResult) -> str:
+    return cut_in_the_middle(one_line(project_name(task, result)), NAME)
 
 
-def _line(header: Sequence[str], row: Sequence[str], widths: Sequence[int]) -> str:
-    parts = []
-    for name, cell, width in zip(header, row, widths, strict=True):
-        space = " " * (width - columns(cell))
-        parts.append(space + cell if name in _NUMBERS else cell + space)
-    return "  ".join(parts).rstrip()
-
-
-def columns(text: str) -> int:
-    """Return how many columns of a terminal ``text`` takes: a Chinese sign takes two, an accent of its own none."""
-    return sum(_columns(char) for char in text)
-
-
-def _columns(char: str) -> int:
-    if unicodedata.category(char) in {"Mn", "Me"}:
-        return 0
-    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
-
-
-def _cut(text: str, limit: int) -> str:
-    if columns(text) <= limit:
-        return text
-    kept, width = "", 1
-    for char in text:
-        width += _columns(char)
-        if width > limit:
-            break
-        kept += char
-    return kept + "…"
+def _age(task: Planned, result: CycleResult) -> str:
+    days = (result.started - task.since).total_seconds() / 86_400
+    return f"{days:.0f}" if days >= 10 else f"{days:.1f}"

@@ -20,6 +20,11 @@ class Answer:
     headers: tuple[tuple[str, str], ...] = (("Content-Type", "application/json"),)
     promised: int | None = None
     """A Content-Length other than the body's own."""
+    drip: str = ""
+    """"header" or "body": from there on it is sent byte by byte, with a pause of so many seconds after each."""
+    pause: float = 0.0
+    endless: bool = False
+    """Without a length, and spaces after the body for as long as somebody reads them."""
 
     def with_body(self, body: bytes) -> Answer:
         return replace(self, body=body, headers=(("Content-Type", "application/json"),))

@@ -11,6 +11,7 @@ from cleanup.sandbox.answer import Answer, as_json, envelope
 from cleanup.sandbox.auth import Authority
 from cleanup.sandbox.calls import HANDLERS, SINCE
 from cleanup.sandbox.errors import ApiError, invalid
+from cleanup.sandbox.http import ANSWER
 from cleanup.sandbox.store import Store
 from cleanup.sandbox.traffic import Traffic
 
@@ -92,7 +93,6 @@ def make_api(store: Store, authority: Authority, traffic: Traffic) -> Flask:
 
 
 def as_response(answer: Answer) -> Response:
-    response = Response(answer.body, answer.status, answer.headers)
-    if answer.promised is not None:
-        response.headers["Content-Length"] = str(answer.promised)
-    return response
+    """The server sends the answer itself: how it is cut or slowed down is nothing that Flask could say."""
+    request.environ[ANSWER] = answer
+    return Response(answer.body, answer.status, answer.headers)

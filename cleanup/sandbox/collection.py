@@ -8,12 +8,16 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import total_ordering
 from typing import Any
 
+from cleanup.sandbox.patterns import ids_of
 from cleanup.sandbox.values import Entity, values_at
 
 REMEMBERED = 16
 REPLACED_ONE_BY_ONE = 64
 
 Test = Callable[[Entity], bool]
+Reader = Callable[[Entity], list[Any]]
+Entries = tuple[tuple[str, Any], ...]
+"""Names of indexes, each with a value that an entity has there."""
 Order = tuple[tuple[tuple[str, ...], bool], ...]
 """Paths to sort by, each with whether it descends; no path means the order of creation."""
 
@@ -46,6 +50,21 @@ def missing_at(place: int) -> int:
     return 3 if place == 0 else 0
 
 
+def ids_in(path: str) -> str:
+    """The name of the index over the ids that the texts in a field hold."""
+    return f"ids in {path}"
+
+
+def reader(path: str) -> Reader:
+    parts = tuple(path.split("."))
+    return lambda entity: values_at(entity, parts)
+
+
+def reader_of_ids(path: str) -> Reader:
+    parts = tuple(path.split("."))
+    return lambda entity: [held for text in values_at(entity, parts) for held in ids_of(str(text))]
+
+
 class Listing:
     """The ordered ids that a query matched, brought up to date from the ids that changed since."""
 
@@ -57,7 +76,7 @@ class Listing:
         self.built = False
 
     def up_to_date(self, collection: Collection) -> list[str]:
-        if not self.built or len(self.changed) > REPLACED_ONE_BY_ONE:
+        if not self.built or len(self.changed) > max(REPLACED_ONE_BY_ONE, len(collection) // 50):
             matching = [item["id"] for item in collection.all() if self.test(item)]
             self.ids = collection.ordered(matching, self.order)
             self.built = True
@@ -72,13 +91,14 @@ class Listing:
 
 
 class Collection:
-    def __init__(self, indexes: Iterable[str] = ()) -> None:
+    def __init__(self, indexes: Iterable[str] = (), id_indexes: Iterable[str] = ()) -> None:
         self._items: dict[str, Entity] = {}
         self._created: dict[str, int] = {}
         self._count = 0
-        self._indexes: dict[str, dict[Any, dict[str, None]]] = {path: {} for path in indexes}
-        self._parts = {path: tuple(path.split(".")) for path in self._indexes}
-        self._indexed: dict[str, list[tuple[str, Any]]] = {}
+        self._reads = [(path, reader(path)) for path in indexes]
+        self._reads += [(ids_in(path), reader_of_ids(path)) for path in id_indexes]
+        self._indexes: dict[str, dict[Any, dict[str, None]]] = {name: {} for name, _ in self._reads}
+        self._indexed: dict[str, Entries] = {}
         self._listings: OrderedDict[str, Listing] = OrderedDict()
 
     def __len__(self) -> int:
@@ -108,35 +128,38 @@ class Collection:
 
     def changed(self, entity_id: str) -> None:
         """To be told after every change of an entity: brings indexes and listings along."""
-        for path, value in self._indexed.pop(entity_id, ()):
-            holders = self._indexes[path][value]
-            holders.pop(entity_id, None)
-            if not holders:
-                del self._indexes[path][value]
         entity = self._items.get(entity_id)
-        if entity is not None and self._indexes:
-            # A model can be an input twice.
-            entries = [
-                (path, value)
-                for path, parts in self._parts.items()
-                for value in dict.fromkeys(values_at(entity, parts))
-            ]
-            for path, value in entries:
-                self._indexes[path].setdefault(value, {})[entity_id] = None
-            if entries:
-                self._indexed[entity_id] = entries
+        old, new = self._indexed.get(entity_id, ()), self._entries(entity) if entity is not None else ()
+        if new != old:
+            self._index(entity_id, old, new)
         for listing in self._listings.values():
             listing.changed.add(entity_id)
 
-    def indexed(self, path: str) -> bool:
-        return path in self._indexes or path == "id"
+    def _entries(self, entity: Entity) -> Entries:
+        return tuple([(name, value) for name, read in self._reads for value in read(entity)])
 
-    def find(self, path: str, value: Any) -> list[Entity]:
+    def _index(self, entity_id: str, old: Entries, new: Entries) -> None:
+        for name, value in old:
+            holders = self._indexes[name].get(value, {})
+            holders.pop(entity_id, None)
+            if not holders:
+                self._indexes[name].pop(value, None)
+        for name, value in new:
+            self._indexes[name].setdefault(value, {})[entity_id] = None
+        if new:
+            self._indexed[entity_id] = new
+        else:
+            self._indexed.pop(entity_id, None)
+
+    def indexed(self, name: str) -> bool:
+        return name in self._indexes or name == "id"
+
+    def find(self, name: str, value: Any) -> list[Entity]:
         """The entities that hold a value in an indexed field."""
-        if path == "id":
+        if name == "id":
             entity = self.get(value)
             return [] if entity is None else [entity]
-        return [self._items[entity_id] for entity_id in self._indexes[path].get(value, ())]
+        return [self._items[entity_id] for entity_id in self._indexes[name].get(value, ())]
 
     def key(self, entity_id: str, order: Order) -> tuple[Any, ...]:
         entity = self._items[entity_id]
@@ -146,15 +169,15 @@ class Collection:
         )
         return (*keys, self._created[entity_id])
 
-    def _keys_by(self, parts: tuple[str, ...], missing: int) -> Callable[[str], tuple[int, Any]]:
-        return lambda entity_id: sort_key(self._items[entity_id], parts, missing)
-
     def ordered(self, ids: Iterable[str], order: Order) -> list[str]:
         """One stable sort a field, the last field first: faster than comparing whole keys."""
         result = sorted(ids, key=self._created.__getitem__)
         for place, (parts, descending) in reversed(list(enumerate(order))):
-            missing = 0 if descending else missing_at(place)
-            result.sort(key=self._keys_by(parts, missing), reverse=descending)
+            values: dict[str, Any] = {entity_id: self._items[entity_id].get(parts[0]) for entity_id in result}
+            if len(parts) > 1 or not all(isinstance(value, str) for value in values.values()):
+                missing = 0 if descending else missing_at(place)
+                values = {entity_id: sort_key(self._items[entity_id], parts, missing) for entity_id in result}
+            result.sort(key=values.__getitem__, reverse=descending)
         return result
 
     def listing(self, name: str, make: Callable[[], tuple[Test, Order]]) -> list[str]:

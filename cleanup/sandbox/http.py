@@ -5,16 +5,21 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import time
+from dataclasses import replace
 from io import BytesIO
 from typing import Any
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from cleanup.sandbox.answer import Dropped
+from cleanup.sandbox.answer import Answer, Dropped
 
 HOST = "127.0.0.1"
 POLL_SECONDS = 0.05
 BACKLOG = 128
+SPACES = b" " * 2**16
+ANSWER = "cleanup.sandbox.answer"
+"""In a request's WSGI environment: what is to be answered."""
 
 
 class Handler(WSGIRequestHandler):
@@ -60,25 +65,29 @@ class Handler(WSGIRequestHandler):
             self.cut()
             return
         status, headers = answered
-        self.send_answer(status, headers, body)
-
-    def send_answer(self, status: str, headers: list[tuple[str, str]], body: bytes) -> None:
-        promised = next((int(value) for name, value in headers if name.lower() == "content-length"), None)
-        bodiless = self.command == "HEAD"
-        lines = [
-            f"HTTP/1.1 {status}",
-            f"Date: {self.date_time_string()}",
-            *(f"{name}: {value}" for name, value in headers),
-        ]
-        if promised is None:
-            lines.append(f"Content-Length: {len(body)}")
-        head = "\r\n".join([*lines, "", ""]).encode("latin-1")
-        try:
-            self.wfile.write(head if bodiless else head + body)
-        except OSError:
-            self.close_connection = True
+        plain = Answer(int(status.split()[0]), body)
+        with contextlib.suppress(OSError):
+            self.send_answer(status, headers, replace(environ.get(ANSWER, plain), body=body))
             return
-        if promised is not None and promised != len(body) and not bodiless:
+        self.close_connection = True
+
+    def send_answer(self, status: str, headers: list[tuple[str, str]], answer: Answer) -> None:
+        """Raises OSError if nobody is there any more."""
+        given = {name.lower(): value for name, value in headers}
+        length = int(given.get("content-length", len(answer.body))) if answer.promised is None else answer.promised
+        lines = [f"HTTP/1.1 {status}", f"Date: {self.date_time_string()}"]
+        lines += [f"{name}: {value}" for name, value in headers if name.lower() != "content-length"]
+        lines.append("Connection: close" if answer.endless else f"Content-Length: {length}")
+        head = "\r\n".join([*lines, "", ""]).encode("latin-1")
+        body = b"" if self.command == "HEAD" else answer.body
+        at_once, slowly = (b"", head + body) if answer.drip == "header" else (head, body)
+        self.wfile.write(at_once if answer.drip else head + body)
+        for byte in slowly if answer.drip else b"":
+            self.wfile.write(bytes([byte]))
+            time.sleep(answer.pause)
+        while answer.endless:
+            self.wfile.write(SPACES)
+        if length != len(body) and self.command != "HEAD":
             self.cut()
 
     def cut(self) -> None:

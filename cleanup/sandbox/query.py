@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from cleanup.sandbox.collection import Collection, Order, Test
+from cleanup.sandbox.collection import Collection, Order, Test, ids_in
 from cleanup.sandbox.errors import ApiError, bad_value, invalid, unknown_field
 from cleanup.sandbox.kinds import MOMENTS, Kind
+from cleanup.sandbox.patterns import needed_ids
 from cleanup.sandbox.values import Entity, field_tree, projected, read_time, values_at
 
 Body = dict[str, Any]
@@ -142,13 +143,19 @@ def pattern_test(names: Iterable[str], pattern: Any, join: Callable[[Iterable[bo
     try:
         search = re.compile(str(pattern), flags).search
     except re.error as error:
-        raise bad_value("failed parsing query field", error=str(error)) from error
+        raise ApiError(400, 21, "Malformed regular expression", err=str(error)) from error
     paths = [tuple(name.split(".")) for name in names]
 
     def test(entity: Entity) -> bool:
         return join(any(search(str(value)) for value in values_at(entity, parts)) for parts in paths)
 
     return test
+
+
+def read_any_field(name: str, data: Any) -> tuple[list[str], str]:
+    if not isinstance(data, dict) or not isinstance(data.get("pattern"), str):
+        raise bad_value("failed parsing query field", error="incorrect field format", field=name)
+    return list(data.get("fields") or []), data["pattern"]
 
 
 def value_test(name: str, value: Any) -> Test:
@@ -180,8 +187,12 @@ def tests_of(kind: Kind, body: Body) -> tuple[list[Test], list[tuple[str, list[s
             tests.append(time_test(name, data))
         elif matches_name(name, kind.plain):
             tests.append(value_test(name, data))
-        elif name in ANY_FIELD and isinstance(data, dict) and data.get("fields"):
-            tests.append(pattern_test(data["fields"], data.get("pattern", ""), ANY_FIELD[name], re.IGNORECASE))
+        elif name in ANY_FIELD:
+            fields, pattern = read_any_field(name, data)
+            tests.append(pattern_test(fields, pattern, ANY_FIELD[name], re.IGNORECASE) if fields else None)
+            needed = needed_ids(pattern) if len(fields) == 1 and fields[0] in kind.id_indexes else None
+            if needed is not None:
+                wanted.append((ids_in(fields[0]), sorted(needed)))
     if kind.hides and not body.get("search_hidden") and not body.get("id"):
         tests.append(lambda entity: "hidden" not in entity.get("system_tags", ()))
     return [test for test in tests if test is not None], wanted

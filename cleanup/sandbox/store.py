@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from cleanup.sandbox.collection import Collection
-from cleanup.sandbox.errors import invalid, no_write_permission
+from cleanup.sandbox.errors import ApiError, invalid, no_write_permission
 from cleanup.sandbox.events import EventLog
 from cleanup.sandbox.kinds import MODEL, MOMENTS, PROJECT, QUEUE, TASK, Kind
 from cleanup.sandbox.query import existing
@@ -24,8 +24,8 @@ class Store:
         self.page_cap = page_cap
         self.company = new_id()
         self.user = new_id()
-        self.tasks = Collection(TASK.indexes)
-        self.models = Collection(MODEL.indexes)
+        self.tasks = Collection(TASK.indexes, TASK.id_indexes)
+        self.models = Collection(MODEL.indexes, MODEL.id_indexes)
         self.projects = Collection(("name",))
         self.queues = Collection(("name",))
         self.workers: dict[str, Entity] = {}
@@ -46,6 +46,10 @@ class Store:
         return existing(self.collection(kind), kind, entity_id, id=entity_id, company=self.company)
 
     def get_for_writing(self, kind: Kind, entity_id: Any) -> Entity:
+        """Raises for a public entity: of a model the server says that there is none."""
+        entity = self.collection(kind).get(entity_id)
+        if kind is MODEL and (entity is None or not entity.get("company")):
+            raise ApiError(400, *MODEL.missing, company=self.company, id=entity_id)
         entity = self.get(kind, entity_id)
         if not entity.get("company"):
             raise no_write_permission(id=entity_id)
@@ -86,10 +90,13 @@ class Store:
         return str(project["id"])
 
 
+SORTED = ("tags", "system_tags")
+
+
 def apply(entity: Entity, fields: Body) -> None:
     for path, value in fields.items():
         moment = path in MOMENTS and value is not None
-        kept = read_time(value) if moment else value
+        kept = read_time(value) if moment else sorted(value) if path in SORTED and value else value
         if moment and kept is None:
             raise invalid(f"not a time: {path}={value}")
         set_path(entity, path, kept)

@@ -12,6 +12,8 @@ from typing import Any
 from dateutil.parser import parse as parse_date  # type: ignore[import-untyped]
 
 Entity = dict[str, Any]
+DELETED = "__DELETED__"
+"""Before the id of what is gone, where something that stays named it."""
 
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00")
 
@@ -53,14 +55,8 @@ def values_at(entity: Any, parts: tuple[str, ...]) -> list[Any]:
         return held if isinstance(held, list) else [] if held is None else [held]
     found = [entity]
     for part in parts:
-        step: list[Any] = []
-        for item in found:
-            value = item.get(part) if isinstance(item, dict) else None
-            if isinstance(value, list):
-                step.extend(value)
-            elif value is not None:
-                step.append(value)
-        found = step
+        held = [item.get(part) for item in found if isinstance(item, dict)]
+        found = [value for each in held if each is not None for value in (each if isinstance(each, list) else (each,))]
     return found
 
 
@@ -78,9 +74,16 @@ def set_path(entity: Entity, path: str, value: Any) -> None:
 FieldTree = dict[str, "FieldTree"]
 
 
+NOTHING: FieldTree = {"": {}}
+"""For parts of artifacts: the server tells these whole or not at all."""
+
+
 def field_tree(paths: Iterable[str]) -> FieldTree:
-    tree: FieldTree = {"id": {}}
+    tree: FieldTree = {}
     for path in paths:
+        if path.startswith("execution.artifacts."):
+            tree.setdefault("execution", {})["artifacts"] = NOTHING
+            continue
         node = tree
         for part in path.split("."):
             node = node.setdefault(part, {})
@@ -91,6 +94,8 @@ def projected(value: Any, tree: FieldTree) -> Any:
     """The parts of a value that the tree names; an empty tree names everything."""
     if not tree:
         return value
+    if tree is NOTHING:
+        return []
     if isinstance(value, list):
         return [projected(item, tree) for item in value]
     if not isinstance(value, dict):

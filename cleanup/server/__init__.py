@@ -4,24 +4,33 @@ from __future__ import annotations
 
 import pkgutil
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from clearml.backend_api import services
 from clearml.backend_api.session import Session
 from clearml.backend_api.session.client import APIClient
 
-from cleanup.base.errors import ServerError
-from cleanup.server import events
-from cleanup.server.deletion import Deleter, Deletion
-from cleanup.server.registry import Registry
+from cleanup.server import deletion, events
+from cleanup.server.deletion import Deletion
+from cleanup.server.models import Models
 from cleanup.server.session import CleanupSession, Network
-from cleanup.server.tasks import DATASET, LISTED, WITH_FILES, Tasks
+from cleanup.server.survey import Claim, References, Survey
+from cleanup.server.tasks import LISTED, WITH_FILES, Tasks
 
-__all__ = ["DATASET", "LISTED", "WITH_FILES", "Deletion", "Network", "Server", "events"]
+__all__ = [
+    "LISTED",
+    "WITH_FILES",
+    "Claim",
+    "Deletion",
+    "Network",
+    "References",
+    "Server",
+    "events",
+]
 
 
 class Server:
-    """The ClearML server as the cleanup sees it: ``tasks``, ``models``, events and deletion.
+    """The ClearML server as the cleanup sees it: ``tasks``, ``models``, ``survey``, events and deletion.
 
     Every method raises ServerUnreachable, CredentialsError or ServerError where the server gives no usable answer.
     """
@@ -31,8 +40,8 @@ class Server:
         self.session = CleanupSession(self.network)
         self.client = APIClient(session=self.session, api_version=_newest_common_version())
         self.tasks = Tasks(self.client)
-        self.models = Registry(self.client)
-        self._deleter = Deleter(self.client, self.network)
+        self.models = Models(self.client)
+        self.survey = Survey(self.client)
 
     @property
     def files_server(self) -> str:
@@ -52,24 +61,25 @@ class Server:
         self.session.close()
 
     def alive(self) -> bool:
-        """True if the server answers a small call with these credentials."""
-        try:
-            self.client.projects.get_all(page=0, page_size=1, only_fields=["id"])
-        except ServerError:
-            return False
-        return True
+        """True if the server answers a small call, see :meth:`cleanup.server.session.CleanupSession.alive`."""
+        return self.session.alive()
 
     def tasks_with_events(self, tasks: Sequence[str], event_type: str) -> set[str]:
         """Return those of ``tasks`` that have events of this type, see :func:`cleanup.server.events.tasks_with`."""
         return events.tasks_with(self.client, tasks, event_type)
 
-    def event_addresses(self, task: str, event_type: str) -> set[str]:
-        """Return the file addresses in the events of ``task``, see :func:`cleanup.server.events.addresses`."""
+    def event_addresses(self, task: str, event_type: str) -> Iterator[set[str]]:
+        """Yield the file addresses in the events of ``task``, see :func:`cleanup.server.events.addresses`."""
         return events.addresses(self.client, task, event_type)
 
-    def delete(self, ids: Sequence[str], *, force: bool) -> Deletion:
-        """Delete tasks whose files are gone, see :meth:`cleanup.server.deletion.Deleter.delete`."""
-        return self._deleter.delete(ids, force=force)
+    @property
+    def deleted_at_once(self) -> int:
+        """How many tasks one call of :meth:`delete` takes."""
+        return deletion.at_once()
+
+    def delete(self, ids: Sequence[str]) -> Deletion:
+        """Delete tasks whose files are gone, see :func:`cleanup.server.deletion.delete`."""
+        return deletion.delete(self.client, ids)
 
 
 def _newest_common_version() -> str:

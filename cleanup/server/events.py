@@ -40,59 +40,42 @@ def tasks_with(client: APIClient, tasks: Sequence[str], event_type: str) -> set[
     return {row["task"] for row in rows if row.get("metrics") and isinstance(row.get("task"), str)} & set(tasks)
 
 
-def addresses(client: APIClient, task: str, event_type: str) -> set[str]:
-    """Return every file address in the events of one type that ``task`` reported.
+def addresses(client: APIClient, task: str, event_type: str) -> Iterator[set[str]]:
+    """Yield every file address in the events of one type that ``task`` reported, page by page.
 
     Raises:
         Incomplete: not all events can be read, so the task's files cannot all be known.
     """
-    reading = _Reading(client, task, event_type)
+    seen: set[int] = set()
+    total: int | None = None
     # A page that ends at iteration 0 makes the server start again: what lies behind it comes from the other end.
     for order in ("asc", "desc"):
-        if reading.read(order):
-            return reading.addresses
+        scroll: dict[str, Any] = {}
+        while True:
+            # The scroll id remembers the question, but not the task and the size of a page: both come each time.
+            answer = client.events.get_task_events(
+                task=task, event_type=event_type, order=order, batch_size=_BATCH[event_type], **scroll
+            ).data
+            page = [event for event in answer["events"] if isinstance(event, dict)]
+            before = len(seen)
+            seen.update(map(_identity, page))
+            yield {address for event in page for address in _event_addresses(event, event_type)}
+            given = answer.get("total")
+            total = given if isinstance(given, int) and not isinstance(given, bool) else total
+            if len(seen) >= total if total is not None else not page:
+                return
+            if len(seen) == before or not answer.get("scroll_id"):
+                break
+            scroll = {"scroll_id": answer["scroll_id"]}
     raise Incomplete(
-        f"the server gives out {len(reading.seen)} of the {reading.total} {event_type} events of task {task}; "
+        f"the server gives out {len(seen)} of the {total} {event_type} events of task {task}; "
         "without the others its files are not known"
     )
 
 
-class _Reading:
-    """The events of one type of one task, as they come page by page."""
-
-    def __init__(self, client: APIClient, task: str, event_type: str) -> None:
-        self._client, self._task, self._type = client, task, event_type
-        self.seen: set[tuple[Any, ...]] = set()
-        self.total: int | None = None
-        self.addresses: set[str] = set()
-
-    def read(self, order: str) -> bool:
-        """Read pages in ``order`` while they bring something; True if all events are read."""
-        scroll: dict[str, Any] = {}
-        while True:
-            # The scroll id remembers the question, but not the task and the size of a page: both come each time.
-            answer = self._client.events.get_task_events(
-                task=self._task, event_type=self._type, order=order, batch_size=_BATCH[self._type], **scroll
-            ).data
-            events = [event for event in answer["events"] if isinstance(event, dict)]
-            total = answer.get("total")
-            self.total = total if isinstance(total, int) and not isinstance(total, bool) else self.total
-            before = len(self.seen)
-            for event in events:
-                self.seen.add(_identity(event))
-                self.addresses.update(_event_addresses(event, self._type))
-            if self.total is not None and len(self.seen) >= self.total:
-                return True
-            if not events:
-                return self.total is None
-            if len(self.seen) == before or not answer.get("scroll_id"):
-                return False
-            scroll = {"scroll_id": answer["scroll_id"]}
-
-
-def _identity(event: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Return what makes an event one of its own on the server: a task's iteration, metric, variant and key."""
-    return tuple(str(event.get(name)) for name in ("iter", "metric", "variant", "key", "url", "timestamp"))
+def _identity(event: Mapping[str, Any]) -> int:
+    """Return what makes an event one of its own on the server, as a number: a task can have a million of them."""
+    return hash(tuple(str(event.get(name)) for name in ("iter", "metric", "variant", "key", "url", "timestamp")))
 
 
 def _event_addresses(event: Mapping[str, Any], event_type: str) -> Iterator[str]:

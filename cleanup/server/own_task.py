@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from clearml.backend_api.session.client import APIClient
 
 from cleanup.base.errors import ServerError, Stopped
 
+RESULTS = ("last_", "failing_since")
+"""How the names of the user properties begin that tell of a run."""
+
 
 class OwnTask:
-    """The task that runs the service. Nothing here is worth failing for: each method says whether it worked."""
+    """The task that runs the service, by its ``id``.
+
+    Nothing here is worth failing for: each method says whether it worked.
+    """
 
     def __init__(self, client: APIClient, task: str) -> None:
-        self._client, self._task = client, task
+        self._client, self.id = client, task
 
     def set_properties(self, values: Mapping[str, object]) -> bool:
         """Set user properties: they show as columns in the task list. Allowed in every status of a task."""
@@ -40,21 +46,44 @@ class OwnTask:
         ]
         return self._try("edit_hyper_params", hyperparams=items, replace_hyperparams="none", force=True)
 
+    def begin(self, tag: str, tags: Collection[str]) -> bool:
+        """Take off what an earlier run, or the task that this one is a clone of, left: results, and all of ``tags``
+        but ``tag``."""
+        old = self._read("tags", "hyperparams")
+        properties = dict(old.get("hyperparams") or {}).get("properties") or {}
+        wanted = sorted({*(old.get("tags") or ())} - {*tags} | ({tag} if tag else set()))
+        return (
+            bool(old)
+            and self.clear_properties([name for name in properties if name.startswith(RESULTS)])
+            and (wanted == sorted(old.get("tags") or ()) or self._try("update", tags=wanted))
+        )
+
+    def clear_properties(self, names: Collection[str]) -> bool:
+        """Remove user properties, and with them their columns' values in the task list."""
+        keys = [{"section": "properties", "name": name} for name in names]
+        return not keys or self._try("delete_hyper_params", hyperparams=keys, force=True)
+
     def set_status(self, status: str, message: str) -> bool:
         """Change the status to ``failed`` or ``stopped``, whatever it is, with ``message`` as the status message."""
         return self._try(status, force=True, status_reason="Cleanup Service", status_message=message)
 
-    def status(self) -> str:
-        """Return the status, or an empty text if the server does not say."""
+    def set_message(self, message: str) -> bool:
+        """Set the status message and leave the status. An abort is asked for by that message: it is not replaced."""
+        if self._read("status_message").get("status_message") in ("stopping", message):
+            return True
+        # The server takes it, although no request class of the SDK has the field.
+        return self._try("update", status_message=message, _allow_extra_fields_=True)
+
+    def _read(self, *fields: str) -> dict[str, Any]:
         try:
-            task = self._client.tasks.get_by_id(task=self._task).data
+            rows = self._client.tasks.get_all(id=[self.id], only_fields=["id", *fields])
         except (ServerError, Stopped):
-            return ""
-        return str(task.get("status") or "") if isinstance(task, dict) else ""
+            return {}
+        return next((row.data for row in rows if isinstance(row.data, dict)), {})
 
     def _try(self, action: str, **values: Any) -> bool:
         try:
-            getattr(self._client.tasks, action)(task=self._task, **values)
+            getattr(self._client.tasks, action)(task=self.id, **values)
         except (ServerError, Stopped):
             return False
         return True

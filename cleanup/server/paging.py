@@ -1,31 +1,96 @@
-"""Reading long lists: in chunks of ids, and page by page until an empty one."""
+"""Reading long lists page by page, until an empty one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
+
+from cleanup.base.errors import ServerError
 
 PAGE = 500
 """Rows a page: the server cuts longer pages to this without a word."""
 
+SPLIT = 5
+"""Into so many smaller pages goes one that the server fails at: 500 rows, 100, 20, 4, one."""
+
+PASSES = 10
+"""So often a list is read at most, for what was shifted meanwhile: a bound for a server that lists for ever."""
+
+Fetch = Callable[[int, int], Any]
+"""Asks for a page: its number, and the rows a page."""
+
+
+class _HasId(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
 _Item = TypeVar("_Item")
+_Row = TypeVar("_Row", bound=_HasId)
 
 
-def chunks(items: Sequence[_Item], size: int) -> Iterator[list[_Item]]:
-    """Yield ``items`` in lists of at most ``size``."""
-    for start in range(0, len(items), size):
-        yield list(items[start : start + size])
-
-
-def pages(fetch: Callable[[int], Any], parse: Callable[[Mapping[str, Any]], _Item | None]) -> Iterator[_Item]:
+def pages(fetch: Fetch, parse: Callable[[Mapping[str, Any]], _Item | None], size: int = PAGE) -> Iterator[_Item]:
     """Yield the parsed rows of every page until an empty one: a short page is not the last.
 
     Rows that ``parse`` makes nothing of are left out.
     """
     page = 0
-    while found := rows(fetch(page)):
+    while found := rows(fetch(page, size)):
         yield from parsed(found, parse)
         page += 1
+
+
+def complete(
+    fetch: Fetch, parse: Callable[[Mapping[str, Any]], _Row | None], unreadable: list[str], size: int = PAGE
+) -> Iterator[_Row]:
+    """Yield the parsed rows of all pages, each id once, and read the list again until that brings nothing new.
+
+    Paging counts over the live query: what somebody else deletes meanwhile shifts the rows behind it out of sight, if
+    there are more than fit on a page. A row that the server fails at must not hide all others: it is left out, with the
+    error in ``unreadable``.
+    """
+    seen: set[str] = set()
+    for number in range(PASSES):
+        before, page = len(seen), 0
+        while True:
+            reading = _Reading(fetch)
+            found = reading.read(page, size)
+            if not found and not reading.errors:
+                break
+            for row in parsed(found, parse):
+                if row.id not in seen:
+                    seen.add(row.id)
+                    yield row
+            unreadable += [] if number else reading.errors
+            page += 1
+        if len(seen) == before or (page < 2 and len(seen) < size):
+            return
+
+
+class _Reading:
+    """Reads one page, in smaller parts where the server fails at it, without the rows that it fails at."""
+
+    def __init__(self, fetch: Fetch) -> None:
+        self._fetch = fetch
+        self._answered = False
+        self.errors: list[str] = []
+
+    def read(self, page: int, size: int) -> list[Mapping[str, Any]]:
+        try:
+            found = rows(self._fetch(page, size))
+            self._answered = True
+            return found
+        except ServerError as error:
+            if error.code < 500:
+                raise
+            if size == 1:
+                self.errors.append(str(error))
+                if len(self.errors) >= SPLIT - 1 and not self._answered:
+                    raise
+                return []
+        smaller = max(1, size // SPLIT)
+        parts = size // smaller
+        return [row for part in range(parts) for row in self.read(page * parts + part, smaller)]
 
 
 def parsed(found: Sequence[Mapping[str, Any]], parse: Callable[[Mapping[str, Any]], _Item | None]) -> Iterator[_Item]:

@@ -7,7 +7,7 @@ from typing import Any
 from clearml.backend_api.session.client import APIClient
 
 from cleanup.base.errors import SettingsError
-from cleanup.server.paging import PAGE, pages
+from cleanup.server.paging import pages
 
 SEEN_WITHIN = 600
 """Seconds after which the server forgets a worker that does not report."""
@@ -20,8 +20,8 @@ def queue_id(client: APIClient, name: str) -> str:
         SettingsError: there is none; the message says what there is.
     """
 
-    def fetch(page: int) -> Any:
-        return client.queues.get_all(only_fields=["id", "name"], order_by=["name"], page=page, page_size=PAGE)
+    def fetch(page: int, size: int) -> Any:
+        return client.queues.get_all(only_fields=["id", "name"], order_by=["name"], page=page, page_size=size)
 
     found = dict(pages(fetch, lambda row: (str(row.get("name")), str(row.get("id")))))
     if name not in found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -10,10 +11,12 @@ from typing import Any
 
 from clearml.backend_api.session.client import APIClient
 
+from cleanup.base.chunks import chunks
 from cleanup.base.errors import ServerError, SettingsError
-from cleanup.base.records import Artifact, Task, is_id, parse_task
+from cleanup.base.records import Artifact, Task
 from cleanup.base.text import one_line
-from cleanup.server.paging import PAGE, chunks, pages, parsed, rows
+from cleanup.server.paging import PAGE, complete, pages, parsed, rows
+from cleanup.server.rows import ARCHIVED, DRAFT, NO_DRAFT, is_id, parse_task
 
 LISTED = (
     "id", "name", "project", "company", "status", "tags", "system_tags",
@@ -23,16 +26,13 @@ LISTED = (
 
 ARTIFACTS = "execution.artifacts"
 
-WITH_FILES = (*LISTED, ARTIFACTS, "models.output.model", "models.input.model")
+WITH_FILES = (
+    *LISTED, ARTIFACTS, "models.output.model", "models.input.model", "output.destination", "report_assets",
+)  # fmt: skip
 """The fields that deletion needs."""
-
-DATASET = "dataset"
-"""System tag of the task behind a dataset version."""
 
 EXTRA = {"_allow_extra_fields_": True}
 """Lets a field through that the request classes for an older server do not know; the server ignores it."""
-
-_TASK_ID = re.compile(r"[0-9a-f]{32}")
 
 
 class Tasks:
@@ -40,19 +40,21 @@ class Tasks:
 
     def __init__(self, client: APIClient) -> None:
         self._client = client
+        self.unreadable: list[str] = []
+        """Errors of single rows of a list that the server fails at: tasks that nobody can judge."""
 
     def archived(
-        self, *, statuses: Sequence[str], changed_before: datetime | None, projects: Iterable[str] | None
+        self, *, drafts: bool | None, changed_before: datetime | None, projects: Iterable[str] | None
     ) -> Iterator[Task]:
-        """Yield the archived tasks in ``statuses`` (all if empty), oldest status change first, page by page.
+        """Yield the archived tasks, oldest status change first, page by page.
 
-        ``changed_before`` (aware) is the bound of ``status_changed``; without it the tasks come by creation. Nothing
-        may be deleted while this runs: paging counts over the live query. Hidden tasks (datasets, steps of pipelines)
-        are included: they are archived like any other.
+        ``drafts``: True: them alone; False: all others; None: all. ``changed_before`` (aware) is the bound of
+        ``status_changed``; without it the tasks come by creation. Hidden tasks (datasets, steps of pipelines) are
+        included: they are archived like any other.
         """
-        filters: dict[str, Any] = {"system_tags": ["archived"], "search_hidden": True}
-        if statuses:
-            filters["status"] = list(statuses)
+        filters: dict[str, Any] = {"system_tags": [ARCHIVED], "search_hidden": True}
+        if drafts is not None:
+            filters["status"] = [DRAFT] if drafts else list(NO_DRAFT)
         if changed_before is not None:
             filters["status_changed"] = [f"<{changed_before.astimezone(timezone.utc):%Y-%m-%dT%H:%M:%S.%f}+00:00"]
         filters["order_by"] = ["created" if changed_before is None else "status_changed"]
@@ -64,14 +66,14 @@ class Tasks:
             yield from self._list({**filters, "project": chunk})
 
     def _list(self, filters: Mapping[str, Any], only: Sequence[str] = LISTED) -> Iterator[Task]:
-        def fetch(page: int) -> Any:
-            return self._client.tasks.get_all(**filters, only_fields=list(only), page=page, page_size=PAGE, **EXTRA)
+        def fetch(page: int, size: int) -> Any:
+            return self._client.tasks.get_all(**filters, only_fields=list(only), page=page, page_size=size, **EXTRA)
 
-        return pages(fetch, parse_task)
+        return complete(fetch, parse_task, self.unreadable)
 
     def read(self, ids: Sequence[str], fields: Sequence[str]) -> dict[str, Task]:
         """Return those of ``ids`` that are archived now."""
-        found = {task.id: task for task in self._named(ids, fields, system_tags=["archived"])}
+        found = {task.id: task for task in self._named(ids, fields, system_tags=[ARCHIVED])}
         if ARTIFACTS in fields:
             for task in [task for task in found.values() if not task.artifacts_listed]:
                 found[task.id] = replace(task, artifacts=self._artifacts_of(task.id))
@@ -105,24 +107,15 @@ class Tasks:
                 yield from found.values()
                 rest = [task for task in rest if task not in found] if found else []
 
-    def datasets_in_use(self) -> dict[str, set[str]]:
-        """Return the dataset versions that others are built on, each with the versions, archived or not, that are.
+    def unlist_models(self, task: str) -> None:
+        """Take all models off the lists of a task that is about to be deleted, so that the server lets them be."""
+        self._client.tasks.edit(task=task, force=True, models={"input": [], "output": []})
 
-        A version stores only what changed, and reads the rest from its parents' files. The SDK reports the parents of
-        each version, near and far, in its configuration.
-        """
-        built_on: dict[str, set[str]] = {}
-
-        def fetch(page: int) -> Any:
-            return self._client.tasks.get_all(
-                system_tags=[DATASET], search_hidden=True, order_by=["created"],
-                only_fields=["id", "system_tags", "configuration"], page=page, page_size=100, **EXTRA,
-            )  # fmt: skip
-
-        for version, parents in pages(fetch, _parents_of_dataset):
-            for parent in parents:
-                built_on.setdefault(parent, set()).add(version)
-        return built_on
+    def note(self, task: str, text: str) -> None:
+        """Write ``text`` among the user properties of a task that stays; that it cannot be written is no error."""
+        item = {"section": "properties", "name": "cleanup_service", "value": text, "type": "str"}
+        with contextlib.suppress(ServerError):
+            self._client.tasks.edit_hyper_params(task=task, hyperparams=[item], replace_hyperparams="none")
 
     def project_names(self, ids: Iterable[str]) -> dict[str, str]:
         """Return the full names of the projects with ``ids``."""
@@ -142,10 +135,10 @@ class Tasks:
         """
         pattern = f"^({'|'.join(map(re.escape, names))})(/.*)?$"
 
-        def fetch(page: int) -> Any:
+        def fetch(page: int, size: int) -> Any:
             return self._client.projects.get_all(
                 name=pattern, only_fields=["id", "name"], search_hidden=True,
-                order_by=["name"], page=page, page_size=PAGE, **EXTRA,
+                order_by=["name"], page=page, page_size=size, **EXTRA,
             )  # fmt: skip
 
         ids: set[str] = set()
@@ -164,14 +157,3 @@ class Tasks:
 
 def _project(row: Mapping[str, Any]) -> tuple[str, str] | None:
     return (row["id"], str(row.get("name") or "")) if is_id(row.get("id")) else None
-
-
-def _parents_of_dataset(row: Mapping[str, Any]) -> tuple[str, set[str]] | None:
-    task = parse_task(row)
-    if task is None or DATASET not in task.system_tags:
-        return None
-    items = row.get("configuration")
-    texts = (
-        (str(item.get("value")) for item in items.values() if isinstance(item, dict)) if isinstance(items, dict) else ()
-    )
-    return task.id, {found for text in texts for found in _TASK_ID.findall(text)} - {task.id}

@@ -1,171 +1,225 @@
-"""Deletes files wherever the SDK stored them: addresses to locations, locations grouped by storage, in bulk."""
+"""Deletes and lists files wherever the SDK stored them: addresses to locations, locations to storages, in bulk."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import wait
+from functools import partial
 
-from cleanup.storage.address import LOCAL, Addresses, BadAddress, Location
-from cleanup.storage.base import Answer, Outcome, Storage, StorageUnavailable, Unavailable, failed
-from cleanup.storage.crew import Crew
+from cleanup.base.errors import Stopped
+from cleanup.storage.address import LOCAL, Addresses, BadAddress, sdk_path, task_depth
+from cleanup.storage.base import (
+    Answer,
+    DeletionStopped,
+    Listed,
+    Location,
+    Outcome,
+    StorageUnavailable,
+    Unlistable,
+    failed,
+)
+from cleanup.storage.bulk import Turn, carry_out
 from cleanup.storage.fileserver import FileServer
 from cleanup.storage.local import LocalFiles
+from cleanup.storage.request import Request, Storage
 from cleanup.storage.sdk import SdkConfig, known_file_servers
 from cleanup.storage.sdk import load as load_sdk_config
 from cleanup.storage.wire import Wire
+from cleanup.storage.workers import LOOK, Workers
 
-__all__ = [
-    "Answer",
-    "BadAddress",
-    "Location",
-    "Outcome",
-    "SdkConfig",
-    "Storage",
-    "StorageUnavailable",
-    "Storages",
-    "known_file_servers",
-]
+__all__ = ["LOCAL", "Answer", "BadAddress", "DeletionStopped", "Listed", "Location", "Outcome", "SdkConfig", "Storages"]
+__all__ += ["Unlistable", "known_file_servers", "sdk_path", "task_depth"]
 
-_FOREIGN = (
-    "not a ClearML file server that this service knows: set api.files_server, or name it in "
-    "sdk.storage.http.legacy_fileservers or sdk.storage.path_substitution"
-)
+REOPEN = 600.0
+"""Seconds after which a storage that could not be opened is tried again: somebody may have installed its client."""
 
 
 class Storages:
-    """All storages behind one door.
+    """All storages behind one door, for one caller or several threads.
 
     ``file_servers``: base URLs that answer as the ClearML file server, the configured one first; an http(s) address
     elsewhere gets no request and no token. ``token(refresh)`` returns the API session's token, a new one if
-    ``refresh``. ``bound``: most requests open at once, over all storages together. ``timeout``: seconds that a
-    storage may stay silent. ``open_storage(root)`` replaces how storages are opened (it may raise
-    StorageUnavailable). ``sdk``: what clearml.conf says; the SDK's own configuration if left out.
+    ``refresh``. ``bound``: most requests open at once, over all storages together. ``stop``: looked at between any
+    two requests and while one is under way. ``timeout``: seconds that a storage may stay silent. ``sdk``: what
+    clearml.conf says; the SDK's own configuration if left out.
     """
 
     def __init__(
         self,
         file_servers: Sequence[str],
-        token: Callable[[bool], str],
+        token: Callable[[str], str],
         *,
         bound: int = 4,
+        stop: threading.Event | None = None,
         timeout: float = 60.0,
-        open_storage: Callable[[str], Storage] | None = None,
         sdk: SdkConfig | None = None,
     ) -> None:
         self._sdk = sdk if sdk is not None else load_sdk_config()
         self._token, self._timeout = token, timeout
         self._addresses = Addresses(file_servers, self._sdk)
-        self._crew = Crew(bound)
-        self._open_storage = open_storage or self._open
-        self._opened: dict[str, Storage] = {}
+        self._workers = Workers(bound, stop or threading.Event())
+        self._opened: dict[str, tuple[Storage | str, float]] = {}
         self._opening = threading.Lock()
 
-    def locate(self, address: object) -> Location:
-        """Return where ``address`` points to, as the SDK reads it. Pure. Raises BadAddress."""
+    def locate(self, address: object) -> tuple[Location, ...]:
+        """Return every exact name that ``address`` may stand for, the likeliest first. Pure. Raises BadAddress.
+
+        An http(s) address stands for its decoded and its raw path alike; all others have one name.
+        """
         return self._addresses.locate(address)
 
-    def delete(self, locations: Iterable[Location], keep: Iterable[Location] = ()) -> dict[Location, Answer]:
-        """Delete files and answer for every location; duplicates are deleted once. Never raises.
+    def task_folder(
+        self, destination: str, project: str, name: str, task: str, project_id: str = ""
+    ) -> Location | None:
+        """Return the folder that the SDK would have used for a task's files, see :func:`sdk_path`. Pure.
 
-        ``keep``: files known to stay. No location that is the folder of one of them is deleted as a whole.
+        ``destination`` "" stands for the first file server. None where the destination is none that files can be
+        deleted from.
         """
-        kept = _by_root(keep)
-        return self._at_every(
-            locations, lambda root, storage, paths: storage.delete(paths, frozenset(kept.get(root, ())))
+        path = sdk_path(project, name, task, project_id)
+        return self._addresses.task_folder(destination, path) if path else None
+
+    def unusable(self, root: str) -> str:
+        """Return why nothing can be asked of this storage (no client, no credentials, ...), "" if it can be tried.
+
+        Opens it, and sends it nothing. What could not be opened is tried again after ten minutes.
+        """
+        storage = self._storage(root)
+        return storage if isinstance(storage, str) else ""
+
+    def can_list(self, root: str) -> bool:
+        """Return whether this kind of storage can tell what lies in a folder: file servers cannot."""
+        return not root.startswith(("http://", "https://"))
+
+    def delete(self, locations: Iterable[Location]) -> dict[Location, Answer]:
+        """Delete files and answer for every location; duplicates are deleted once.
+
+        No folder goes, unless one is named as the SDK names its files and lies where those lie on a file server.
+        Raises nothing but DeletionStopped, with what is known by then.
+        """
+        return self._carry_out(locations, lambda _, storage, paths: storage.deletions(paths))
+
+    def remove_folders(
+        self, folders: Iterable[Location], sdk_paths: Mapping[Location, str] | None = None
+    ) -> dict[Location, Answer]:
+        """Remove emptied task folders, see :meth:`Location.folder_of`. Raises nothing but DeletionStopped.
+
+        File servers delete them with all that is left inside: the caller promises that nothing in them is to be kept.
+        On disks the folders go that are empty: inside, itself, and above it those of its project, which ``sdk_paths``
+        tells (:func:`sdk_path` for each folder; without it only the next one above), once the task itself is gone.
+        Object stores have no folders: GONE. FAILED here is no reason to keep a task.
+        """
+        made = sdk_paths or {}
+        return self._carry_out(
+            folders,
+            lambda root, storage, paths: storage.removals({path: made.get(Location(root, path), "") for path in paths}),
         )
 
-    def remove_task_folders(self, folders: Iterable[Location]) -> dict[Location, Answer]:
-        """Remove emptied task folders, see :meth:`Location.folder_of`. Never raises.
-
-        The caller promises that every known file in them is gone and that nothing in them is to be kept: a file
-        server deletes them with all that is left inside. Local folders go only when empty. Object stores have no
-        folders: GONE. FAILED here is no reason to keep a task: its files are gone all the same.
-        """
-        return self._at_every(folders, lambda _, storage, paths: storage.remove_folders(paths))
-
     def check(self, roots: Iterable[str]) -> dict[str, str]:
-        """Return for every root "" if it can be reached with the credentials at hand, else why not. Never raises."""
-        wanted = list(dict.fromkeys(roots))
-        return dict(zip(wanted, self._crew.each(self._check, wanted), strict=True))
+        """Return for every root "" if it can be reached with the credentials at hand, else why not. Raises Stopped."""
+        asked = {root: self._workers.submit(partial(self._check, root)) for root in dict.fromkeys(roots)}
+        while wait(asked.values(), timeout=LOOK).not_done:
+            if self._workers.stop.is_set():
+                raise Stopped("Stopped while storages were being checked")
+        return {root: answer.result() for root, answer in asked.items()}
 
     def name(self, root: str) -> str:
         """Return the storage's name for people. Opens nothing."""
-        return LocalFiles.name if root == LOCAL else root
+        return "local files" if root == LOCAL else root
 
     def close(self) -> None:
         """Let go of threads and connections. Requests under way end by themselves."""
-        self._crew.close()
-        for storage in self._opened.values():
-            storage.close()
+        self._workers.close()
+        for storage, _ in self._opened.values():
+            if not isinstance(storage, str):
+                storage.close()
 
-    def _at_every(
-        self, locations: Iterable[Location], act: Callable[[str, Storage, Sequence[str]], Mapping[str, Answer]]
-    ) -> dict[Location, Answer]:
-        """Let every storage act on its own locations, side by side."""
-        groups = _by_root(locations)
-
-        def answers(root: str) -> dict[Location, Answer]:
-            paths = groups[root]
-            try:
-                given = act(root, self._storage(root), paths)
-            except Exception as error:
-                given = dict.fromkeys(paths, failed(f"{type(error).__name__}: {error}"))
-            silent = failed("the storage gave no answer for it")
-            return {Location(root, path): given.get(path, silent) for path in paths}
-
-        if len(groups) < 2:
-            parts = [answers(root) for root in groups]
-        else:
-            with ThreadPoolExecutor(min(len(groups), 32), thread_name_prefix="cleanup-storages") as side_by_side:
-                parts = list(side_by_side.map(answers, groups))
-        return {location: answer for part in parts for location, answer in part.items()}
-
-    def _check(self, root: str) -> str:
-        try:
-            return self._storage(root).check()
-        except Exception as error:
-            return failed(f"{type(error).__name__}: {error}").error
-
-    def _storage(self, root: str) -> Storage:
-        """Return the opened storage; one that cannot be opened is tried again the next time."""
-        with self._opening:
-            if root not in self._opened:
-                try:
-                    self._opened[root] = self._open_storage(root)
-                except StorageUnavailable as error:
-                    return Unavailable(self.name(root), str(error))
-            return self._opened[root]
-
-    def _open(self, root: str) -> Storage:
+    def open(self, root: str) -> Storage:
+        """Open the storage ``root``. Raises StorageUnavailable."""
         scheme = root.partition("://")[0]
         if root == LOCAL:
-            return LocalFiles(self._crew)
+            return LocalFiles()
         if scheme in {"http", "https"}:
             return self._open_file_server(root)
         if scheme == "s3":
             from cleanup.storage.s3 import open_bucket  # noqa: PLC0415 - the client is an extra
 
-            return open_bucket(root, self._sdk, self._crew, self._timeout)
+            return open_bucket(root, self._sdk, self._workers.bound, self._timeout)
         if scheme == "gs":
             from cleanup.storage.gcs import GoogleBucket  # noqa: PLC0415 - the client is an extra
 
-            return GoogleBucket(root, self._sdk, self._crew, self._timeout)
+            return GoogleBucket(root, self._sdk, self._timeout)
         if scheme == "azure":
             from cleanup.storage.azure import open_container  # noqa: PLC0415 - the client is an extra
 
-            return open_container(root, self._sdk, self._crew, self._timeout)
-        raise StorageUnavailable(f"unknown storage {scheme}")
+            return open_container(root, self._sdk, self._timeout)
+        raise StorageUnavailable(f"unknown storage {root}")
 
     def _open_file_server(self, root: str) -> Storage:
         if root not in {base.url for base in self._addresses.bases}:
-            raise StorageUnavailable(_FOREIGN)
-        wire = Wire(root, self._token, verify=self._sdk.verify, timeout=self._timeout, connections=self._crew.bound)
-        return FileServer(root, wire, self._crew)
+            raise StorageUnavailable(
+                f"{root} is not a ClearML file server that this service knows: set api.files_server, or name it in "
+                "sdk.storage.http.legacy_fileservers or sdk.storage.path_substitution"
+            )
+        bound = self._workers.bound
+        return FileServer(Wire(root, self._token, verify=self._sdk.verify, timeout=self._timeout, connections=bound))
+
+    def _storage(self, root: str) -> Storage | str:
+        """Return the opened storage, or why it cannot be opened."""
+        with self._opening:
+            storage, opened = self._opened.get(root, ("", 0.0))
+            if not storage or (isinstance(storage, str) and time.monotonic() > opened + REOPEN):
+                try:
+                    storage = self.open(root)
+                except StorageUnavailable as error:
+                    storage = failed(error).error
+                except Exception as error:
+                    storage = failed(f"{self.name(root)}: {type(error).__name__}: {error}").error
+                self._opened[root] = (storage, time.monotonic())
+            return storage
+
+    def _check(self, root: str) -> str:
+        try:
+            storage = self._storage(root)
+            return storage if isinstance(storage, str) else storage.check()
+        except Exception as error:
+            return failed(f"{type(error).__name__}: {error}").error
+
+    def _carry_out(
+        self, locations: Iterable[Location], requests: Callable[[str, Storage, Sequence[str]], list[Request]]
+    ) -> dict[Location, Answer]:
+        """Let every storage act on its own locations, side by side."""
+        groups: dict[str, dict[str, None]] = {}
+        for location in locations:
+            groups.setdefault(location.root, {})[location.path] = None
+        turns = {}
+        for root, paths in groups.items():
+            storage = self._storage(root)
+            if isinstance(storage, str):
+                turns[root] = Turn((), dict.fromkeys(paths, failed(storage)))
+            else:
+                turns[root] = Turn(requests(root, storage, [*paths]))
+        try:
+            carry_out([*turns.values()], self._workers)
+        except Stopped:
+            raise DeletionStopped(_answers(turns)) from None
+        return _answers(turns)
+
+    # Last, since its name hides the type that the annotations above mean.
+    def list(self, folder: Location) -> Iterator[Listed]:
+        """Yield all files below ``folder``, page by page as they are asked for. A folder that is not there has none.
+
+        Raises Unlistable where the storage refuses, at the start or in the middle, and Stopped.
+        """
+        storage = self._storage(folder.root)
+        if isinstance(storage, str):
+            raise Unlistable(storage)
+        pages = storage.pages(folder.path)
+        while (page := self._workers.result(lambda: next(pages, None))) is not None:
+            yield from page
 
 
-def _by_root(locations: Iterable[Location]) -> dict[str, list[str]]:
-    groups: dict[str, dict[str, None]] = {}
-    for location in locations:
-        groups.setdefault(location.root, {})[location.path] = None
-    return {root: list(paths) for root, paths in groups.items()}
+def _answers(turns: Mapping[str, Turn]) -> dict[Location, Answer]:
+    return {Location(root, path): answer for root, turn in turns.items() for path, answer in turn.answers.items()}

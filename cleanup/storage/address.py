@@ -1,4 +1,4 @@
-"""Stored addresses turned into a storage and the object's exact name in it, the way the SDK does, or refused."""
+"""Stored addresses turned into a storage and an object's exact name in it, the way the SDK does, or refused."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote, unquote_to_bytes, urlparse, urlsplit
+from urllib.parse import quote, unquote, unquote_to_bytes, urlparse, urlsplit
 
-from cleanup.storage.base import StorageUnavailable
+from cleanup.storage.base import Location, StorageUnavailable
 from cleanup.storage.sdk import SdkConfig
 
 LOCAL = "file://"
@@ -17,34 +17,15 @@ _LONGEST = 4096
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*)://")
 _TASK_FOLDER = re.compile(r"\.[0-9a-f]{32}\Z")
 _HOST = re.compile(r"[^\s/?#@\\%:\[\]]+|\[[0-9A-Fa-f:.]+\]")
-_ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 _DEFAULT_PORT = {"http": 80, "https": 443}
 _SDK_FOLDERS = frozenset({"artifacts", "models", "metrics"})
+_UNQUOTED = "'[]{}()$^,.; -_+-=/"
+_LONGEST_PROJECT = 256
+_LONGEST_TASK = 128
 
 
 class BadAddress(Exception):
     """An address that no file is deleted by. The message is a short reason for people."""
-
-
-@dataclass(frozen=True, slots=True)
-class Location:
-    """Where a file lies.
-
-    ``root`` says which storage. ``path`` is the object's exact name in it: what is deleted, and what decides whose
-    file it is, so the two cannot disagree. It is decoded once for http(s), where the SDK encodes what it stores, and
-    taken as it stands for all others, where the SDK does not. Local paths begin with "/".
-    """
-
-    root: str
-    path: str
-
-    def folder_of(self, task: str) -> Location | None:
-        """Return the folder strictly above this file whose name ends in ``.<task>``, or None if there is none."""
-        parts = self.path.split("/")
-        for depth, part in enumerate(parts[:-1], 1):
-            if part.endswith(f".{task}"):
-                return Location(self.root, "/".join(parts[:depth]))
-        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +37,13 @@ class FileServerBase:
     port: int
     prefix: str
 
+    def cut(self, host: str, port: int, raw: str) -> str | None:
+        """Return what follows this base in the raw path of an address, or None if it lies elsewhere."""
+        depth = self.prefix.count("/")
+        parts = raw.lstrip("/").split("/")
+        here = (host, port) == (self.host, self.port) and unquote("/".join(["", *parts[:depth]])) == self.prefix
+        return "/".join(parts[depth:]) if here else None
+
 
 class Addresses:
     """Turns addresses into locations. Pure: reads the configuration, never the network or the disk.
@@ -66,15 +54,20 @@ class Addresses:
     def __init__(self, file_servers: Sequence[str], sdk: SdkConfig) -> None:
         self._sdk = sdk
         urls = dict.fromkeys(url for base in file_servers for url in (base, sdk.substituted(base)))
+        self._default = file_servers[0].rstrip("/") if file_servers else ""
         bases = [base for base in map(file_server_base, urls) if base]
         self.bases = tuple(sorted(bases, key=lambda base: -len(base.prefix)))
 
-    def locate(self, address: object) -> Location:
-        """Return where ``address`` points to. Raises BadAddress; its message never repeats the address."""
+    def locate(self, address: object) -> tuple[Location, ...]:
+        """Return every exact name that ``address`` may stand for, the likeliest first.
+
+        An http(s) address has several, see :func:`_names`; all others are taken as they stand, as the SDK does.
+        Raises BadAddress; its message never repeats the address.
+        """
         text = self._sdk.substituted(_plain(address))
         found = _SCHEME.match(text)
         if not found or text.startswith(LOCAL):
-            return _local(text)
+            return (_local(text),)
         scheme = found[1].lower()
         if scheme in _DEFAULT_PORT:
             return self._http(scheme, text[found.end() :])
@@ -83,24 +76,36 @@ class Addresses:
         if scheme not in {"s3", "gs", "azure"}:
             raise BadAddress(f"unknown scheme {scheme[:20]}")
         try:
-            return {"s3": self._s3, "gs": self._gs, "azure": self._azure}[scheme](text)
+            return ({"s3": self._s3, "gs": self._gs, "azure": self._azure}[scheme](text),)
         except StorageUnavailable as error:
             raise BadAddress(str(error)) from None
 
-    def _http(self, scheme: str, rest: str) -> Location:
-        host, port, raw = _host_and_path(scheme, rest)
-        _, semicolon, parameters = raw.rpartition("/")[2].partition(";")
-        if semicolon and _ESCAPE.search(parameters):
-            raise BadAddress("an escape after ';', which the SDK and the server read differently")
+    def task_folder(self, destination: str, path: str) -> Location | None:
+        """Return the folder ``path`` of :func:`sdk_path` at ``destination``, by default on the first file server.
+
+        None where the destination is none that files can be deleted from.
+        """
+        base = re.sub(r"(?<=[^:/])/+\Z", "", destination.strip()) or self._default
+        on_server = base.lower().startswith(("http://", "https://"))
         try:
-            path = "/" + unquote_to_bytes(raw).decode()
-        except UnicodeDecodeError:
-            raise BadAddress("escapes that are no UTF-8") from None
-        for base in self.bases:
-            if (host, port) == (base.host, base.port) and path.startswith(base.prefix + "/"):
-                return Location(base.url, _single_slashes(_checked(path[len(base.prefix) :])))
+            # What the SDK puts into an http address is quoted once more on its way.
+            folder = self.locate(f"{base}/{quote(path) if on_server else path}")[0]
+        except BadAddress:
+            return None
+        return folder if not on_server or any(folder.root == server.url for server in self.bases) else None
+
+    def _http(self, scheme: str, rest: str) -> tuple[Location, ...]:
+        host, port, path = _host_and_path(scheme, rest)
+        end = re.search(r"[?#]|\Z", path)
+        raw, extra = (path[: end.start()], path[end.start() :]) if end else (path, "")
         shown = host if port == _DEFAULT_PORT[scheme] else f"{host}:{port}"
-        return Location(f"{scheme}://{shown}", _single_slashes(_checked(path)))
+        root = f"{scheme}://{shown}"
+        for base in self.bases:
+            inside = base.cut(host, port, raw)
+            if inside is not None:
+                root, raw = base.url, inside
+                break
+        return tuple(Location(root, name) for name in _names(raw, extra))
 
     def _s3(self, address: str) -> Location:
         _bucket_part(address)
@@ -162,6 +167,20 @@ def is_task_folder(path: str) -> bool:
     return bool(_TASK_FOLDER.search(path.rpartition("/")[2]))
 
 
+def sdk_path(project: str, name: str, task: str, project_id: str = "") -> str:
+    """Return the folder that the SDK makes for a task below its output destination.
+
+    As the SDK does, long names are cut, a long project's with its id behind it: "" where that id would be needed and
+    is not given. Slashes in names make folders.
+    """
+    if len(project) >= _LONGEST_PROJECT:
+        if not project_id:
+            return ""
+        project = f"{project[: max(2, _LONGEST_PROJECT - len(project_id) - 1)]}.{project_id}"
+    folder = f"{name[: max(2, _LONGEST_TASK - len(task) - 1)]}.{task}"
+    return "/".join(quote(part, safe=_UNQUOTED) for part in (project or "unknown", folder))
+
+
 def _plain(address: object) -> str:
     if not isinstance(address, str) or not address.strip():
         raise BadAddress("no address")
@@ -182,14 +201,10 @@ def _printable(text: str) -> str:
 
 
 def _host_and_path(scheme: str, rest: str) -> tuple[str, int, str]:
-    """Return the host in lower case, its port and the raw path without its first slash."""
-    netloc, _, path = rest.partition("/")
+    """Return the host in lower case, its port and the raw path with what follows it."""
+    netloc = re.split(r"[/?#]", rest, maxsplit=1)[0]
     if "@" in netloc:
         raise BadAddress("carries credentials")
-    if "?" in rest:
-        raise BadAddress("has a query")
-    if "#" in rest:
-        raise BadAddress("has a fragment")
     try:
         port = urlsplit(f"{scheme}://{netloc}").port
     except ValueError:
@@ -197,7 +212,27 @@ def _host_and_path(scheme: str, rest: str) -> tuple[str, int, str]:
     host = _HOST.match(netloc)
     if not host or netloc[host.end() :] not in {"", ":", f":{netloc.rpartition(':')[2]}"}:
         raise BadAddress("no host")
-    return host[0].lower(), port or _DEFAULT_PORT[scheme], path
+    return host[0].lower(), port or _DEFAULT_PORT[scheme], rest[len(netloc) :]
+
+
+def _names(raw: str, extra: str) -> tuple[str, ...]:
+    """Return the names on a file server that the path ``raw`` of an address may stand for.
+
+    The SDK stores some addresses quoted as the server wants it, and some as they are. It quotes nothing behind the
+    first "?", "#" or, in the last part, ";", so these may belong to the name (``extra`` is what follows the first
+    two). And the server's form parser undoes a ``%22`` that the SDK uploads.
+    """
+    head, semicolon, parameters = raw.partition(";") if ";" in raw.rpartition("/")[2] else (raw, "", "")
+    names: list[str] = []
+    for quoted, rest in ((raw, ""), (head, semicolon + parameters)):
+        try:
+            names.append(unquote_to_bytes(quoted).decode() + rest)
+        except UnicodeDecodeError:
+            continue  # escapes that are no UTF-8 stand for themselves
+    names.append(raw)
+    names += [name + extra for name in names] if extra else []
+    names += [name.replace("%22", '"') for name in names]
+    return tuple(dict.fromkeys(_single_slashes(_checked(name)) for name in names))
 
 
 def _bucket_part(address: str) -> str:

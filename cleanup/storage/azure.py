@@ -1,16 +1,15 @@
-"""Azure Blob Storage: batches of 256 deletions."""
+"""Azure Blob Storage: batches of 256 deletions, listings of 5,000."""
 
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from email.parser import BytesParser
 from typing import Any
 
-from cleanup.storage.base import DELETED, GONE, Answer, StorageUnavailable, chunks, failed
-from cleanup.storage.bulk import Busy, Rejected, apart, patiently
-from cleanup.storage.crew import Crew
+from cleanup.base.chunks import chunks
+from cleanup.storage.base import DELETED, GONE, Answer, Listed, Location, StorageUnavailable, Unlistable, failed
+from cleanup.storage.request import Failure, Reply, Request, Then, no_folders
 from cleanup.storage.sdk import SdkConfig
 
 _MOST_BLOBS = 256
@@ -21,34 +20,33 @@ _WHERE = "see sdk.azure.storage.containers in clearml.conf"
 
 
 class Container:
-    """Deletes from one container.
+    """One container.
 
     A blob with snapshots or a lease is not deleted: FAILED with Azure's reason, as the SDK's own deletion would.
-    With soft delete or versioning on the account, Azure keeps what was deleted for as long as the account says.
+    With soft delete or versioning on the account, Azure keeps what was deleted for as long as the account says. The
+    client library repeats what fails as a whole.
     """
 
-    def __init__(
-        self,
-        name: str,
-        client: Any,
-        crew: Crew,
-        secrets: Sequence[str] = (),
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self.name = name
-        self._client, self._crew, self._secrets, self._sleep = client, crew, tuple(secrets), sleep
+    def __init__(self, root: str, client: Any, secrets: Sequence[str] = ()) -> None:
+        self._root, self._client, self._secrets = root, client, tuple(secrets)
 
-    def delete(self, paths: Sequence[str], keep: Collection[str] = ()) -> dict[str, Answer]:
-        """Delete blobs named exactly as given; ``keep`` changes nothing here, since there are no folders."""
-        del keep
-        answers: dict[str, Answer] = {}
-        for part in self._crew.each(self._chunk, chunks(paths, _MOST_BLOBS)):
-            answers |= part
-        return answers
+    def deletions(self, paths: Sequence[str]) -> list[Request]:
+        return [Request(part, self._delete) for part in chunks(paths, _MOST_BLOBS)]
 
-    def remove_folders(self, paths: Sequence[str]) -> dict[str, Answer]:
-        """Answer GONE: there are no folders."""
-        return dict.fromkeys(paths, GONE)
+    def removals(self, folders: Mapping[str, str]) -> list[Request]:
+        return no_folders(folders)
+
+    def pages(self, folder: str) -> Iterator[Sequence[Listed]]:
+        """List the blobs below ``folder``, without the folders that accounts with a hierarchy list among them."""
+        try:
+            for page in self._client.list_blobs(name_starts_with=f"{folder}/", include=["metadata"]).by_page():
+                yield [
+                    Listed(Location(self._root, blob.name), blob.size, blob.last_modified)
+                    for blob in page
+                    if (blob.metadata or {}).get("hdi_isfolder") != "true"
+                ]
+        except Exception as error:
+            raise Unlistable(self._failed(error).error) from None
 
     def check(self) -> str:
         """Ask for the container's properties."""
@@ -59,13 +57,9 @@ class Container:
         return ""
 
     def close(self) -> None:
-        """Close the connections."""
         self._client.close()
 
-    def _chunk(self, names: Sequence[str]) -> dict[str, Answer]:
-        return apart(lambda part: patiently(self._ask, part, self._sleep), names)
-
-    def _ask(self, names: Sequence[str]) -> dict[str, Answer | Busy] | Rejected:
+    def _delete(self, names: Sequence[str]) -> Reply:
         replies: list[Any] = []
         try:
             self._client.delete_blobs(
@@ -73,9 +67,11 @@ class Container:
             )
             parts = _parts(replies[-1])
         except Exception as error:
-            answer = self._failed(error)
-            if getattr(error, "status_code", None) in {400, 413}:
-                return Rejected(answer.error)
+            answer, status = self._failed(error), getattr(error, "status_code", None)
+            if status in {400, 413}:
+                return Failure(answer.error, Then.HALVE)
+            if status in {None, 401, 403, 404}:
+                return Failure(answer.error, Then.GIVE_UP)
             return dict.fromkeys(names, answer)
         return {name: _answer(*parts[place]) for place, name in enumerate(names) if place in parts}
 
@@ -87,7 +83,7 @@ class Container:
         return failed(f"{reason}: {message[:180]}{hint}", *self._secrets)
 
 
-def open_container(root: str, sdk: SdkConfig, crew: Crew, timeout: float) -> Container:
+def open_container(root: str, sdk: SdkConfig, timeout: float) -> Container:
     """Open ``azure://<host>/<container>`` at ``https://<host>`` with the SDK's credentials for its account.
 
     The account is the first part of the host, and TLS is always used: both as in the SDK. Raises StorageUnavailable
@@ -96,40 +92,37 @@ def open_container(root: str, sdk: SdkConfig, crew: Crew, timeout: float) -> Con
     try:
         from azure.storage.blob import ContainerClient, ExponentialRetry  # noqa: PLC0415 - an extra
     except ImportError:
-        raise StorageUnavailable(
-            'azure-storage-blob is missing: pip install "clearml-cleanup-service[azure]"'
-        ) from None
+        raise sdk.missing("azure-storage-blob", root) from None
     host, _, container = root.partition("://")[2].partition("/")
     found = sdk.azure.get_config_by_uri(f"{root}/")
     if not found or not (found.account_key or getattr(found, "use_default_credential", False)):
         raise StorageUnavailable(
-            f"no credentials: add the account {host.partition('.')[0]} to sdk.azure.storage.containers "
+            f"no credentials for {root}: add the account {host.partition('.')[0]} to sdk.azure.storage.containers "
             "(account_name, account_key), or set AZURE_STORAGE_ACCOUNT and AZURE_STORAGE_KEY"
         )
     secrets = (found.account_key or "",)
+    credential = _credential(found, root, sdk)
     try:
         client = ContainerClient(
             account_url=f"https://{host}",
             container_name=container,
-            credential=_credential(found),
+            credential=credential,
             retry_policy=ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=3, random_jitter_range=1),
             connection_timeout=min(10.0, timeout),
             read_timeout=timeout,
         )
-    except StorageUnavailable:
-        raise
     except Exception as error:
-        raise StorageUnavailable(failed(f"{type(error).__name__}: {error}; {_WHERE}", *secrets).error) from None
-    return Container(root, client, crew, secrets)
+        raise StorageUnavailable(failed(f"{root}: {type(error).__name__}: {error}; {_WHERE}", *secrets).error) from None
+    return Container(root, client, secrets)
 
 
-def _credential(found: Any) -> Any:
+def _credential(found: Any, root: str, sdk: SdkConfig) -> Any:
     if not getattr(found, "use_default_credential", False):
         return {"account_name": found.account_name, "account_key": found.account_key}
     try:
         from azure.identity import DefaultAzureCredential  # noqa: PLC0415 - asked for by the configuration only
     except ImportError:
-        raise StorageUnavailable("use_default_credential needs azure-identity: pip install azure-identity") from None
+        raise sdk.missing("azure-identity", root) from None
     return DefaultAzureCredential()
 
 
@@ -152,9 +145,9 @@ def _parts(reply: Any) -> dict[int, tuple[int, str]]:
     return found
 
 
-def _answer(status: int, reason: str) -> Answer | Busy:
+def _answer(status: int, reason: str) -> Answer | Failure:
     if 200 <= status < 300:
         return DELETED
     if status == 404 and reason != "ContainerNotFound":
         return GONE
-    return Busy(f"{status}: {reason}") if status in _BUSY else failed(f"{status}: {reason}")
+    return Failure(f"{status}: {reason}") if status in _BUSY else failed(f"{status}: {reason}")

@@ -1,19 +1,46 @@
-"""What every storage is and answers: outcomes, answers, the protocol, and the storage that cannot be opened."""
+"""What goes in and out at this room's door: locations, what is listed, and what became of a file."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
-from typing import Protocol, TypeVar
 
+from cleanup.base.errors import Stopped
 from cleanup.base.text import without_secrets
 
-T = TypeVar("T")
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where a file lies: in which storage, and its exact name there, with nothing left to decode.
+
+    Local paths begin with "/".
+    """
+
+    root: str
+    path: str
+
+    def folder_of(self, task: str) -> Location | None:
+        """Return the folder strictly above this file whose name ends in ``.<task>``, or None if there is none."""
+        parts = self.path.split("/")
+        for depth, part in enumerate(parts[:-1], 1):
+            if part.endswith(f".{task}"):
+                return Location(self.root, "/".join(parts[:depth]))
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A file that a storage lists: its size in bytes and the time of its last change (aware), None if not known."""
+
+    location: Location
+    size: int | None = None
+    modified: datetime | None = None
 
 
 class Outcome(str, Enum):
-    """What became of one path."""
+    """What became of one path. GONE: it was not there."""
 
     DELETED = "deleted"
     GONE = "gone"
@@ -22,10 +49,10 @@ class Outcome(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A storage's answer for one path. ``error`` is empty unless ``outcome`` is FAILED.
+    """A storage's answer for one path.
 
-    The error is the storage's own reason and, where that helps, what to configure or install: one line of bounded
-    length, without secrets.
+    ``error`` is empty unless FAILED: then the storage's own reason and, where that helps, what to configure or
+    install, on one line of bounded length, without secrets.
     """
 
     outcome: Outcome
@@ -39,9 +66,8 @@ GONE = Answer(Outcome.GONE)
 def failed(reason: object, *secrets: str) -> Answer:
     """Return a FAILED answer for ``reason``: masked, on one line; none of ``secrets`` is left in it."""
     text = str(reason)
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, "***")
+    for secret in filter(None, secrets):
+        text = text.replace(secret, "***")
     return Answer(Outcome.FAILED, without_secrets(text) or "no reason given")
 
 
@@ -49,57 +75,13 @@ class StorageUnavailable(Exception):
     """A storage that cannot be opened; the message says what to install or which key of clearml.conf to set."""
 
 
-class Storage(Protocol):
-    """One place that files are deleted from: a bucket, a container, a file server, this machine's folders."""
-
-    name: str
-    """For people: ``s3://bucket``, ``https://files.example.com``, ``local files``. Never holds a secret."""
-
-    def delete(self, paths: Sequence[str], keep: Collection[str] = ()) -> dict[str, Answer]:
-        """Delete files, never folders, and answer for every path. Never raises.
-
-        ``keep`` names files of this storage that must stay whatever ``paths`` asks for: a path that is the folder
-        of one of them is not deleted as a whole.
-        """
-        ...
-
-    def remove_folders(self, paths: Sequence[str]) -> dict[str, Answer]:
-        """Remove emptied task folders, and answer for each. Never raises. Object stores have no folders: GONE."""
-        ...
-
-    def check(self) -> str:
-        """Return "" if the storage can be reached with the credentials at hand, else why not. Changes nothing."""
-        ...
-
-    def close(self) -> None:
-        """Let go of connections."""
-        ...
+class Unlistable(Exception):
+    """A storage that does not list what lies in a folder; the message is its reason, without secrets."""
 
 
-class Unavailable:
-    """A storage that could not be opened: it sends nothing, and every path fails with the reason."""
+class DeletionStopped(Stopped):
+    """A stop that came while files were being deleted. ``answers``: what is known of those asked for so far."""
 
-    def __init__(self, name: str, reason: str) -> None:
-        self.name = name
-        self._answer = failed(reason)
-
-    def delete(self, paths: Sequence[str], keep: Collection[str] = ()) -> dict[str, Answer]:  # noqa: ARG002
-        """Answer FAILED with the reason for every path."""
-        return dict.fromkeys(paths, self._answer)
-
-    def remove_folders(self, paths: Sequence[str]) -> dict[str, Answer]:
-        """Answer FAILED with the reason for every path."""
-        return dict.fromkeys(paths, self._answer)
-
-    def check(self) -> str:
-        """Return the reason."""
-        return self._answer.error
-
-    def close(self) -> None:
-        """Nothing is held open."""
-
-
-def chunks(items: Sequence[T], size: int) -> Iterable[Sequence[T]]:
-    """Yield ``items`` in their order, at most ``size`` at a time."""
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
+    def __init__(self, answers: Mapping[Location, Answer]) -> None:
+        self.answers = dict(answers)
+        super().__init__("Stopped while files were being deleted")

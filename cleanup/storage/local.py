@@ -1,23 +1,27 @@
-"""Files on this machine's disks and mounts: unlinked one by one, and the task folders that this empties."""
+"""Files on this machine's disks and mounts: unlinked one by one, and the folders that this empties."""
 
 from __future__ import annotations
 
 import errno
 import os
 import stat
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime, timezone
 from pathlib import Path
 
-from cleanup.storage.address import is_task_folder, task_depth
-from cleanup.storage.base import DELETED, GONE, Answer, failed
-from cleanup.storage.crew import Crew
+from cleanup.base.chunks import chunks
+from cleanup.storage.address import LOCAL, is_task_folder, task_depth
+from cleanup.storage.base import DELETED, GONE, Answer, Listed, Location, Unlistable, failed
+from cleanup.storage.request import Request
 
 # Missing on Windows, where opening a folder fails and so does every deletion: FAILED, not a broken import.
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0) | _NOFOLLOW
 _OUTSIDE = "a link or a file stands where one of its folders should be"
-_PIECE = 250
+_NOT_MOUNTED = "its folder is not there on this machine: is the storage mounted? See sdk.storage.path_substitution"
+_PIECE = 50
+_PAGE = 1000
 
 
 class LocalFiles:
@@ -31,24 +35,27 @@ class LocalFiles:
     storage is most likely not mounted on this machine, and the answer is FAILED.
     """
 
-    name = "local files"
+    def deletions(self, paths: Sequence[str]) -> list[Request]:
+        return [Request(part, lambda asked: {path: _delete(path) for path in asked}) for part in chunks(paths, _PIECE)]
 
-    def __init__(self, crew: Crew) -> None:
-        self._crew = crew
+    def removals(self, folders: Mapping[str, str]) -> list[Request]:
+        """Remove task folders with the empty folders in them, and the empty folders above that their project made.
 
-    def delete(self, paths: Sequence[str], keep: Collection[str] = ()) -> dict[str, Answer]:
-        """Unlink every path; ``keep`` changes nothing here, since no folder is ever deleted."""
-        del keep
-        pieces = [paths[start : start + _PIECE] for start in range(0, len(paths), _PIECE)]
-        answers = self._crew.each(lambda piece: [_delete(path) for path in piece], pieces)
-        return dict(zip(paths, (answer for piece in answers for answer in piece), strict=True))
+        Those above are known by the end of the path that the SDK made; without it only the next one is taken for a
+        project's. What still holds a file stays: FAILED if that is the task's folder. To be called when the task is
+        gone: with the project's folder away, a file that is missing looks like one of a storage not mounted.
+        """
+        return [
+            Request(part, lambda asked: {path: _remove(path, _levels(path, folders[path])) for path in asked})
+            for part in chunks(folders, _PIECE)
+        ]
 
-    def remove_folders(self, paths: Sequence[str]) -> dict[str, Answer]:
-        """Remove the empty folders inside and including each task folder. What still holds a file stays: FAILED."""
-        return {path: _remove(path) for path in paths}
+    def pages(self, folder: str) -> Iterator[Sequence[Listed]]:
+        """List files and links below ``folder``; no link is followed."""
+        return map(list, chunks(_walk(folder), _PAGE))
 
     def close(self) -> None:
-        """Nothing is held open."""
+        pass
 
     def check(self) -> str:
         """Return "": whether a path is mounted here shows only with the path."""
@@ -92,7 +99,7 @@ def _missing(path: str) -> Answer:
     above = path.split("/")[: depth - 1] if depth else path.split("/")[:-1]
     if Path("/".join(above) or "/").is_dir():
         return GONE
-    return failed("its folder is not there on this machine: is the storage mounted? See sdk.storage.path_substitution")
+    return failed(_NOT_MOUNTED)
 
 
 def _refused(error: OSError) -> Answer:
@@ -103,7 +110,41 @@ def _refused(error: OSError) -> Answer:
     return failed(os.strerror(error.errno) if error.errno else type(error).__name__)
 
 
-def _remove(path: str) -> Answer:
+def _walk(folder: str) -> Iterator[Listed]:
+    """Yield what lies below ``folder``, one folder open at a time."""
+    waiting = [folder]
+    while waiting:
+        here = waiting.pop()
+        try:
+            if stat.S_ISLNK(os.lstat(here).st_mode):
+                raise NotADirectoryError(errno.ENOTDIR, _OUTSIDE)
+            with os.scandir(here) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+                    else:
+                        yield _listed(entry)
+        except FileNotFoundError:
+            if here == folder and not Path(folder).parent.parent.is_dir():
+                raise Unlistable(_NOT_MOUNTED) from None
+        except OSError as error:
+            raise Unlistable(_refused(error).error) from None
+
+
+def _listed(entry: os.DirEntry[str]) -> Listed:
+    try:
+        found = entry.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return Listed(Location(LOCAL, entry.path))
+    return Listed(Location(LOCAL, entry.path), found.st_size, datetime.fromtimestamp(found.st_mtime, timezone.utc))
+
+
+def _levels(folder: str, sdk_path: str) -> int:
+    """Return how many folders above a task's folder its project made."""
+    return sdk_path.count("/") if sdk_path and folder.endswith(f"/{sdk_path}") else 1
+
+
+def _remove(path: str, levels: int) -> Answer:
     if not is_task_folder(path):
         return failed("not named like a task's folder")
     above, _, name = path.rpartition("/")
@@ -119,6 +160,9 @@ def _remove(path: str) -> Answer:
         return failed("it still holds files") if error.errno in {errno.ENOTEMPTY, errno.EEXIST} else _refused(error)
     finally:
         os.close(parent)
+    with suppress(OSError):  # Not empty, or already gone: another task's.
+        for project in list(Path(path).parents)[:levels]:
+            project.rmdir()
     return DELETED
 
 

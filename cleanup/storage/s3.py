@@ -1,17 +1,16 @@
-"""Amazon S3 and what speaks its language (MinIO, Ceph): ``DeleteObjects``, 1,000 keys a request."""
+"""Amazon S3 and what speaks its language (MinIO, Ceph): deletions and listings of 1,000 keys a request."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from cleanup.storage.base import DELETED, GONE, Answer, StorageUnavailable, chunks, failed
-from cleanup.storage.bulk import Busy, Rejected, apart, patiently
-from cleanup.storage.crew import Crew
+from cleanup.base.chunks import chunks
+from cleanup.storage.base import DELETED, GONE, Answer, Listed, Location, StorageUnavailable, Unlistable, failed
+from cleanup.storage.request import Failure, Reply, Request, Then, no_folders
 from cleanup.storage.sdk import SdkConfig
 
 _MOST_KEYS = 1000
@@ -21,91 +20,94 @@ _WHERE = "see sdk.aws.s3 in clearml.conf"
 
 
 class Bucket:
-    """Deletes from one bucket.
+    """One bucket.
 
     S3 answers "deleted" for a key that was not there. In a versioned bucket a delete leaves a marker and the old
     version: its lifecycle rules decide when that goes, not this service. A server that does not know
-    ``DeleteObjects`` is asked key by key; that is remembered.
+    ``DeleteObjects`` is asked key by key; that is remembered. boto3 repeats what fails as a whole.
     """
 
-    def __init__(
-        self,
-        name: str,
-        client: Any,
-        crew: Crew,
-        secrets: Sequence[str] = (),
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self.name = name
-        self._bucket = name.rpartition("/")[2]
-        self._client, self._crew, self._secrets, self._sleep = client, crew, tuple(secrets), sleep
+    def __init__(self, root: str, client: Any, secrets: Sequence[str] = ()) -> None:
+        self._root, self._client, self._secrets = root, client, tuple(secrets)
+        self._bucket = root.rpartition("/")[2]
         self._bulk_off = False
 
-    def delete(self, paths: Sequence[str], keep: Collection[str] = ()) -> dict[str, Answer]:
-        """Delete keys exactly as given; ``keep`` changes nothing here, since there are no folders."""
-        del keep
-        answers: dict[str, Answer] = {}
-        for part in self._crew.each(self._chunk, chunks(paths, _MOST_KEYS)):
-            answers |= part
-        return answers
+    def deletions(self, paths: Sequence[str]) -> list[Request]:
+        return [Request(part, self._delete) for part in chunks(paths, _MOST_KEYS)]
 
-    def remove_folders(self, paths: Sequence[str]) -> dict[str, Answer]:
-        """Answer GONE: there are no folders."""
-        return dict.fromkeys(paths, GONE)
+    def removals(self, folders: Mapping[str, str]) -> list[Request]:
+        return no_folders(folders)
+
+    def pages(self, folder: str) -> Iterator[Sequence[Listed]]:
+        """List the keys below ``folder``; markers of folders (keys that end in "/") are among them."""
+        more: dict[str, str] = {}
+        while True:
+            try:
+                page = self._client.list_objects_v2(Bucket=self._bucket, Prefix=f"{folder}/", **more)
+            except Exception as error:
+                raise Unlistable(self._failed(error).error) from None
+            yield [
+                Listed(Location(self._root, entry["Key"]), entry.get("Size"), entry.get("LastModified"))
+                for entry in page.get("Contents", ())
+            ]
+            if not page.get("NextContinuationToken"):
+                return
+            more = {"ContinuationToken": page["NextContinuationToken"]}
 
     def check(self) -> str:
-        """Ask for the bucket's head, which needs ``s3:ListBucket``; deleting needs ``s3:DeleteObject``."""
+        """Ask for one key. Who may delete (``s3:DeleteObject``) but not list (``s3:ListBucket``) reaches it, too."""
         try:
-            self._client.head_bucket(Bucket=self._bucket)
+            self._client.list_objects_v2(Bucket=self._bucket, MaxKeys=1)
         except Exception as error:
-            return failed(_reason(error), *self._secrets).error
+            return "" if _code(error) == "AccessDenied" else self._failed(error).error
         return ""
 
     def close(self) -> None:
-        """Close the connections."""
         self._client.close()
 
-    def _chunk(self, keys: Sequence[str]) -> dict[str, Answer]:
-        return apart(lambda part: patiently(self._ask, part, self._sleep), keys)
-
-    def _ask(self, keys: Sequence[str]) -> dict[str, Answer | Busy] | Rejected:
-        if self._bulk_off:
-            return {key: self._delete_one(key) for key in keys}
+    def _delete(self, keys: Sequence[str]) -> Reply:
+        if self._bulk_off and len(keys) == 1:
+            return {keys[0]: self._delete_one(keys[0])}
         try:
             answer = self._client.delete_objects(
                 Bucket=self._bucket, Delete={"Objects": [{"Key": key} for key in keys], "Quiet": False}
             )
         except Exception as error:
-            if _code(error) in _NO_BULK:
-                self._bulk_off = True
-                return self._ask(keys)
-            if _status(error) == 400:
-                return Rejected(self._masked(_reason(error)))
-            return dict.fromkeys(keys, failed(_reason(error), *self._secrets))
-        given: dict[str, Answer | Busy] = {entry["Key"]: DELETED for entry in answer.get("Deleted", ())}
-        given |= {entry["Key"]: self._error(entry) for entry in answer.get("Errors", ()) if "Key" in entry}
-        return {key: given[key] for key in keys if key in given}
+            return self._whole(error, keys)
+        given: dict[str, Answer | Failure] = {entry["Key"]: DELETED for entry in answer.get("Deleted", ())}
+        return given | {entry["Key"]: self._error(entry) for entry in answer.get("Errors", ()) if "Key" in entry}
 
-    def _error(self, entry: dict[str, str]) -> Answer | Busy:
-        code, message = entry.get("Code", ""), entry.get("Message", "")
+    def _whole(self, error: Exception, keys: Sequence[str]) -> Reply:
+        """Return what to do after a request that failed as a whole, after boto3's own tries."""
+        answer = self._failed(error)
+        if _code(error) in _NO_BULK:
+            self._bulk_off = True
+            return Failure(answer.error, Then.EACH)
+        if _status(error) == 400:
+            return Failure(answer.error, Then.HALVE)
+        if _status(error) in {0, 301, 401, 403, 404}:
+            return Failure(answer.error, Then.GIVE_UP)
+        return dict.fromkeys(keys, answer)
+
+    def _error(self, entry: Mapping[str, str]) -> Answer | Failure:
+        code = entry.get("Code", "")
+        answer = failed(f"{code}: {entry.get('Message', '')}", *self._secrets)
         if code == "NoSuchKey":
             return GONE
-        if code in _BUSY:
-            return Busy(self._masked(f"{code}: {message}"))
-        return failed(f"{code}: {message}", *self._secrets)
+        return Failure(answer.error) if code in _BUSY else answer
 
     def _delete_one(self, key: str) -> Answer:
         try:
             self._client.delete_object(Bucket=self._bucket, Key=key)
         except Exception as error:
-            return GONE if _code(error) == "NoSuchKey" else failed(_reason(error), *self._secrets)
+            return GONE if _code(error) == "NoSuchKey" else self._failed(error)
         return DELETED
 
-    def _masked(self, reason: str) -> str:
-        return failed(reason, *self._secrets).error
+    def _failed(self, error: Exception) -> Answer:
+        return failed(_reason(error), *self._secrets)
 
 
-def open_bucket(root: str, sdk: SdkConfig, crew: Crew, timeout: float) -> Bucket:
+def open_bucket(root: str, sdk: SdkConfig, connections: int, timeout: float) -> Bucket:
     """Open the bucket ``s3://bucket`` or ``s3://host/bucket`` with the SDK's credentials for it.
 
     Raises StorageUnavailable if boto3 or credentials are missing.
@@ -114,31 +116,35 @@ def open_bucket(root: str, sdk: SdkConfig, crew: Crew, timeout: float) -> Bucket
         import boto3  # noqa: PLC0415 - an extra
         from botocore.config import Config  # noqa: PLC0415
     except ImportError:
-        raise StorageUnavailable('boto3 is missing: pip install "clearml-cleanup-service[s3]"') from None
+        raise sdk.missing("boto3", root) from None
     found = sdk.s3.get_config_by_uri(f"{root}/")
+    unknown = StorageUnavailable(
+        f"no credentials for {root}: set sdk.aws.s3.key and secret, an entry for this bucket in "
+        "sdk.aws.s3.credentials, or sdk.aws.s3.use_credentials_chain: true"
+    )
     if not found.use_credentials_chain and not (found.key and found.secret):
-        raise StorageUnavailable(
-            "no credentials: set sdk.aws.s3.key and secret, an entry for this bucket in sdk.aws.s3.credentials, "
-            "or sdk.aws.s3.use_credentials_chain: true"
-        )
+        raise unknown
     secrets = (found.key, found.secret, found.token)
     options: Any = dict(sdk.boto3.get("s3") or {}) or None
     config = Config(
         connect_timeout=min(10.0, timeout),
         read_timeout=timeout,
-        max_pool_connections=crew.bound,
+        max_pool_connections=connections,
         retries={"mode": "standard", "total_max_attempts": 4},
         signature_version=sdk.boto3.get("signature_version") or None,
         s3=options,
     )
     try:
         session = boto3.Session(profile_name=found.profile or None)
+        known = not found.use_credentials_chain or session.get_credentials() is not None
         client = session.client("s3", config=config, **_client_settings(found))
     except Exception as error:
-        raise StorageUnavailable(failed(f"{_reason(error)}; {_WHERE}", *secrets).error) from None
+        raise StorageUnavailable(failed(f"{root}: {_reason(error)}; {_WHERE}", *secrets).error) from None
+    if not known:
+        raise unknown
     if found.host:
         client.meta.events.register("before-sign.s3.DeleteObjects", partial(_add_md5))
-    return Bucket(root, client, crew, secrets)
+    return Bucket(root, client, secrets)
 
 
 def _client_settings(found: Any) -> dict[str, Any]:

@@ -28,12 +28,13 @@ class SdkConfig:
     """The sections of clearml.conf that decide about storages, read by the SDK's own classes.
 
     ``sdk`` is the ``sdk`` section as a plain mapping, ``verify`` the SDK's setting for the certificates of the
-    ClearML servers: False, True or a path. A section that the SDK's classes cannot read raises StorageUnavailable
-    where it is used, not here.
+    ClearML servers: False, True or a path, ``by_agent`` whether an agent runs this. A section that the SDK's classes
+    cannot read raises StorageUnavailable where it is used, not here.
     """
 
     sdk: Mapping[str, Any] = field(default_factory=dict)
     verify: bool | str = True
+    by_agent: bool = False
 
     @cached_property
     def substitutions(self) -> tuple[Substitution, ...]:
@@ -60,6 +61,14 @@ class SdkConfig:
         """The section ``sdk.aws.boto3``."""
         return dict(_get(self.sdk, "aws.boto3", {}))
 
+    def missing(self, package: str, root: str) -> StorageUnavailable:
+        """Return the error for a storage whose client is not installed: what to do depends on who can do it."""
+        if self.by_agent:
+            cure = f"add {package} to EXECUTION > PYTHON PACKAGES of the task, or enqueue it from a machine that has it"
+        else:
+            cure = f"pip install {package}"
+        return StorageUnavailable(f"{package}, which {root} needs, is missing: {cure}")
+
     def substituted(self, address: str) -> str:
         """Return ``address`` with the first fitting rule applied, as the SDK's StorageHelper does before all else."""
         for rule in self.substitutions:
@@ -81,13 +90,13 @@ class SdkConfig:
 
 def load() -> SdkConfig:
     """Return what the SDK has loaded: clearml.conf, its environment variables and the agent's overrides."""
-    from clearml.config import config, config_obj  # noqa: PLC0415 - the SDK reads its files when imported
+    from clearml.config import config, config_obj, running_remotely  # noqa: PLC0415 - the SDK reads its files now
 
     def section(key: str) -> Any:
         return _plain(config.get(key, None) or {})
 
     keys = ("storage.path_substitution", "aws.s3", "aws.boto3", "google.storage", "azure.storage")
-    return SdkConfig({key: section(key) for key in keys}, _verify(config_obj))
+    return SdkConfig({key: section(key) for key in keys}, _verify(config_obj), running_remotely())
 
 
 def known_file_servers() -> list[str]:

@@ -16,5 +16,5 @@ def test_the_sandbox_agrees_with_the_real_server(name: str) -> None:
         assert differences(player, steps) == []
 
 
-def test_all_236_recorded_steps_are_played() -> None:
-    assert sum(len(steps) for steps in scenarios().values()) == 236
+def test_all_305_recorded_steps_are_played() -> None:
+    assert sum(len(steps) for steps in scenarios().values()) == 305

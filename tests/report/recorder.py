@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cleanup.report.page import Page
+from cleanup.report import Page
 
 
 class Recorder:
@@ -13,14 +13,14 @@ class Recorder:
 
     def __init__(self) -> None:
         self.scalars: dict[tuple[str, str], list[tuple[int, float]]] = {}
-        self.tables: dict[tuple[str, str, int], list[list[str]]] = {}
-        self.widths: dict[str, list[int]] = {}
+        self.tables: dict[str, list[list[str]]] = {}
+        self.layout: dict[str, tuple[list[int], int]] = {}
         self.properties: dict[str, object] = {}
         self.progress: list[int] = []
         self.artifacts: dict[str, Any] = {}
 
-    def page(self, web: str = "") -> Page:
-        return Page(self, self, web)  # type: ignore[arg-type]
+    def page(self) -> Page:
+        return Page(self, self)  # type: ignore[arg-type]
 
     def get_logger(self) -> Recorder:
         return self
@@ -37,10 +37,12 @@ class Recorder:
         series: str,
         iteration: int,
         table_plot: Sequence[Sequence[str]],
+        extra_layout: Mapping[str, int],
         extra_data: Mapping[str, Any],
     ) -> None:
-        self.tables[title, series, iteration] = [list(row) for row in table_plot]
-        self.widths[series] = extra_data["columnwidth"]
+        assert (title, iteration) == ("last cycle", 0)
+        self.tables[series] = [list(row) for row in table_plot]
+        self.layout[series] = (extra_data["columnwidth"], extra_layout["height"])
 
     def set_properties(self, values: Mapping[str, object]) -> bool:
         self.properties.update(values)
@@ -54,8 +56,9 @@ class Recorder:
         """All of it, a line for each point, row and property."""
         lines = [f"progress {self.progress}", "", "SCALARS"]
         lines += [f"{title} / {series}: {points}" for (title, series), points in self.scalars.items()]
-        for (title, series, iteration), rows in self.tables.items():
-            lines += ["", f"PLOT {title} / {series}, iteration {iteration}, widths {self.widths[series]}"]
+        for name, (header, *rows) in self.tables.items():
+            lines += ["", f"PLOT {name}: widths {self.layout[name][0]}, height {self.layout[name][1]}"]
+            lines.append(" ¦ ".join(header))
             lines += [" ¦ ".join(row) for row in rows]
         lines += ["", "PROPERTIES", *(f"{name} = {value}" for name, value in self.properties.items())]
         return "\n".join([*lines, "", f"ARTIFACTS {sorted(self.artifacts)}", ""])

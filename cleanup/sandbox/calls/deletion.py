@@ -9,9 +9,7 @@ from cleanup.sandbox.calls.status import settle
 from cleanup.sandbox.errors import ApiError
 from cleanup.sandbox.kinds import MODEL, TASK
 from cleanup.sandbox.store import Store
-from cleanup.sandbox.values import Entity
-
-DELETED = "__DELETED__"
+from cleanup.sandbox.values import DELETED, Entity
 
 
 def refusal(detail: str, **data: Any) -> ApiError:
@@ -80,7 +78,7 @@ def delete_task(store: Store, task_id: str, body: Body) -> Body:
     if task["status"] != "created" and "archived" not in task["system_tags"] and not body.get("force"):
         raise refusal("due to status", task=task["id"], expected="created", current=task["status"])
     # The server takes a task off its queue before it looks for what may refuse the deletion.
-    settle(store, task)
+    settle(store, task, body)
     cleaned = clean_up(store, task, body)
     store.tasks.remove(task["id"])
     return {"deleted": True, **cleaned}
@@ -91,34 +89,4 @@ def delete(store: Store, body: Body) -> Body:
     return delete_task(store, body["task"], body)
 
 
-def delete_model(store: Store, model_id: str, body: Body) -> Body:
-    model = store.get_for_writing(MODEL, model_id)
-    users = store.tasks.find("models.input.model", model_id)
-    maker = store.tasks.get(model.get("task"))
-    if not body.get("force"):
-        if users:
-            raise ApiError(
-                400, 205, "Model is used by tasks", "as execution model, use force=True to delete", num_tasks=len(users)
-            )
-        if maker is not None and maker["status"] == "published":
-            raise ApiError(400, 206, "Task that created this model exists", "and published, use force=True to delete")
-    for task, side in [*((user, "input") for user in users), *([(maker, "output")] if maker else [])]:
-        for entry in task["models"][side]:
-            if entry["model"] == model_id:
-                entry["model"] = DELETED + model_id
-        store.tasks.changed(task["id"])
-    store.models.remove(model_id)
-    return {"deleted": True, "url": model.get("uri")}
-
-
-def delete_one_model(store: Store, body: Body) -> Body:
-    need(body, "model")
-    return delete_model(store, body["model"], body)
-
-
-HANDLERS: dict[str, Handler] = {
-    "tasks.delete": delete,
-    "tasks.delete_many": many(delete_task),
-    "models.delete": delete_one_model,
-    "models.delete_many": many(delete_model),
-}
+HANDLERS: dict[str, Handler] = {"tasks.delete": delete, "tasks.delete_many": many(delete_task)}

@@ -8,7 +8,7 @@ from cleanup.sandbox.calls.generic import Body, Handler, need
 from cleanup.sandbox.debug_images import debug_images
 from cleanup.sandbox.errors import ApiError, invalid
 from cleanup.sandbox.events import LAST_ITERATION, task_events, task_metrics
-from cleanup.sandbox.kinds import TASK
+from cleanup.sandbox.kinds import MODEL, TASK
 from cleanup.sandbox.store import Store
 from cleanup.sandbox.values import Entity, copied, set_path
 
@@ -26,31 +26,37 @@ def add_batch(store: Store, body: Body) -> Body:
     errors: dict[str, int] = {}
     touched: dict[str, Body] = {}
     for event in body.get("events") or []:
-        task = store.tasks.get(event.get("task"))
+        of_locked = event.pop("allow_locked", False)
+        entity = store.tasks.get(event.get("task")) or store.models.get(event.get("task"))
         if event.get("type") not in TYPES:
             errors["Invalid event type"] = errors.get("Invalid event type", 0) + 1
             continue
-        if task is None and event.get("task") not in store.models:
+        if entity is None or not entity.get("company") or (is_locked(entity) and not of_locked):
             errors["Invalid task id"] = errors.get("Invalid task id", 0) + 1
             continue
         store.events.add(event)
         added += 1
-        if task is not None:
-            follow(task, event, touched.setdefault(task["id"], {}))
-    for task_id, changes in touched.items():
-        store.edit(TASK, store.get(TASK, task_id), {**changes, "last_update": store.now()})
+        follow(entity, event, touched.setdefault(entity["id"], {}))
+    for entity_id, changes in touched.items():
+        kind = TASK if entity_id in store.tasks else MODEL
+        store.edit(kind, store.get(kind, entity_id), {**changes, "last_update": store.now()})
     if errors and not added:
         raise ApiError(400, 131, "Events not added", added=added, errors=sum(errors.values()), errors_info=errors)
     return {"added": added, "errors": sum(errors.values()), "errors_info": {}}
 
 
-def follow(task: Entity, event: Entity, changes: Body) -> None:
-    """What a task keeps of its events: the last iteration and the last values."""
+def is_locked(entity: Entity) -> bool:
+    """What is published takes no more events, unless they say that they may."""
+    return bool(entity.get("ready")) or entity.get("status") in ("publishing", "published")
+
+
+def follow(entity: Entity, event: Entity, changes: Body) -> None:
+    """What a task or model keeps of its events: the last iteration and the last values."""
     if isinstance(event.get("iter"), int):
-        changes["last_iteration"] = max(event["iter"], changes.get("last_iteration", task["last_iteration"]))
+        changes["last_iteration"] = max(event["iter"], changes.get("last_iteration", entity.get("last_iteration") or 0))
     if event["type"] != "training_stats_scalar" or "value" not in event:
         return
-    metrics = changes.setdefault("last_metrics", copied(task["last_metrics"]))
+    metrics = changes.setdefault("last_metrics", copied(entity.get("last_metrics") or {}))
     names = [str(event.get(name) or "") for name in ("metric", "variant")]
     path = ".".join(hashlib.md5(name.encode(), usedforsecurity=False).hexdigest() for name in names)
     value = event["value"]

@@ -7,15 +7,16 @@ from typing import Any
 
 from cleanup.sandbox.errors import ApiError, invalid, required
 from cleanup.sandbox.events import packed, unpacked
-from cleanup.sandbox.kinds import TASK, Kind
+from cleanup.sandbox.kinds import MODEL, TASK, Kind, names
 from cleanup.sandbox.query import find_page
 from cleanup.sandbox.store import Store
+from cleanup.sandbox.values import Entity
 
 Body = dict[str, Any]
 Handler = Callable[[Store, Body], Body]
 
-LOCKED = {"id", "company", "user", "status", "status_changed", "entries", "last_change"}
-"""Fields that no call may set directly."""
+SIGNS_OF_LIFE = names("uri framework design labels ready metadata system_tags tags")
+"""Of a model: a change of one of these moves `last_update` too; `update` of a task never does."""
 
 
 def need(body: Body, *fields: str) -> None:
@@ -32,12 +33,8 @@ def need_ids(body: Body) -> list[str]:
     return list(ids)
 
 
-def own_fields(kind: Kind, body: Body) -> Body:
-    return {
-        name: value
-        for name, value in body.items()
-        if name.split(".")[0] in kind.fields and name not in LOCKED and name != kind.name
-    }
+def chosen(body: Body, allowed: frozenset[str]) -> Body:
+    return {name: value for name, value in body.items() if name.split(".")[0] in allowed}
 
 
 def get_all(kind: Kind) -> Handler:
@@ -66,12 +63,17 @@ def get_by_id(kind: Kind) -> Handler:
 def update(kind: Kind) -> Handler:
     def handler(store: Store, body: Body) -> Body:
         need(body, kind.name)
-        entity = store.get_for_writing(kind, body[kind.name])
-        # Of a task, names and tags are no sign of life.
-        alive = {} if kind is TASK else {"last_update": store.now()}
-        return {"updated": 1, "fields": store.edit(kind, entity, {**own_fields(kind, body), **alive})}
+        return changed(store, kind, store.get_for_writing(kind, body[kind.name]), chosen(body, kind.updated))
 
     return handler
+
+
+def changed(store: Store, kind: Kind, entity: Entity, fields: Body) -> Body:
+    if not fields:
+        return {"updated": 0, "fields": {}}
+    alive = kind is not TASK and (kind is not MODEL or not SIGNS_OF_LIFE.isdisjoint(fields))
+    more = {"last_update": store.now()} if alive else {}
+    return {"updated": 1, "fields": store.edit(kind, entity, {**fields, **more})}
 
 
 def many(act: Callable[[Store, str, Body], Body]) -> Handler:
@@ -98,10 +100,11 @@ def each(kind: Kind, handler: Handler) -> Handler:
 
 
 def archived(kind: Kind, on: bool) -> Callable[[Store, str, Body], Body]:
-    def act(store: Store, entity_id: str, _body: Body) -> Body:
+    def act(store: Store, entity_id: str, body: Body) -> Body:
         entity = store.get_for_writing(kind, entity_id)
         tags = [tag for tag in entity["system_tags"] if tag != "archived"]
-        store.edit(kind, entity, {"system_tags": [*tags, "archived"] if on else tags})
+        told = {name: body.get(name) or "" for name in ("status_message", "status_reason")} if kind is TASK else {}
+        store.edit(kind, entity, {"system_tags": [*tags, "archived"] if on else tags, **told})
         return {"archived": True} if on else {"unarchived": True}
 
     return act

@@ -1,47 +1,41 @@
-"""Model entries: making, publishing and archiving them."""
+"""Model entries: making, publishing, archiving and deleting them."""
 
 from __future__ import annotations
 
-from cleanup.sandbox.calls.generic import Body, Handler, archived, common, many, need, own_fields
-from cleanup.sandbox.calls.tasks import add_or_update_model
+from cleanup.sandbox.calls.generic import Body, Handler, archived, changed, chosen, common, many, need
 from cleanup.sandbox.errors import ApiError
-from cleanup.sandbox.kinds import MODEL, TASK
+from cleanup.sandbox.kinds import MODEL, PROJECT, TASK
 from cleanup.sandbox.store import Store
+from cleanup.sandbox.values import DELETED, Entity
 
 
 def create(store: Store, body: Body) -> Body:
+    """Published, unless it says otherwise."""
     need(body, "name", "uri")
-    return {"created": True, "id": store.add(MODEL, **own_fields(MODEL, body))["id"]}
+    if body.get("project"):
+        store.get(PROJECT, body["project"])
+    if body.get("task"):
+        store.get_for_writing(TASK, body["task"])
+    fields = {"ready": True, **chosen(body, MODEL.edited | {"ui_cache"})}
+    return {"created": True, "id": store.add(MODEL, **fields)["id"]}
 
 
 def edit(store: Store, body: Body) -> Body:
     need(body, "model")
     model = store.get_for_writing(MODEL, body["model"])
-    return {"updated": 1, "fields": store.edit(MODEL, model, {**own_fields(MODEL, body), "last_update": store.now()})}
-
-
-def update_for_task(store: Store, body: Body) -> Body:
-    """The output model of a task: changed if it has one, else made."""
-    need(body, "task")
-    task = store.get_for_writing(TASK, body["task"])
-    fields = {name: value for name, value in own_fields(MODEL, body).items() if name not in ("task", "project")}
-    outputs = task["models"]["output"]
-    model = store.models.get(outputs[-1]["model"]) if outputs else None
-    if model is not None:
-        store.edit(MODEL, model, fields)
-        return {"id": model["id"], "updated": 1}
-    fields.setdefault("name", task["name"])
-    model = store.add(MODEL, task=task["id"], project=task.get("project"), **fields)
-    add_or_update_model(store, {"task": task["id"], "name": "output", "type": "output", "model": model["id"]})
-    return {"id": model["id"], "created": True}
+    fields = chosen(body, MODEL.edited)
+    if str(fields.get("task")).startswith(DELETED):
+        del fields["task"]
+    if fields.get("task"):
+        store.get_for_writing(TASK, fields["task"])
+    return changed(store, MODEL, model, fields)
 
 
 def publish(store: Store, model_id: str, _body: Body) -> Body:
     model = store.get_for_writing(MODEL, model_id)
     if model["ready"]:
         raise ApiError(400, 203, "Model is ready", model=model_id)
-    store.edit(MODEL, model, {"ready": True})
-    return {"updated": 1}
+    return {"updated": changed(store, MODEL, model, {"ready": True})["updated"]}
 
 
 def set_ready(store: Store, body: Body) -> Body:
@@ -54,18 +48,53 @@ def add_or_update_metadata(store: Store, body: Body) -> Body:
     model = store.get_for_writing(MODEL, body["model"])
     held = {} if body.get("replace_metadata") else dict(model["metadata"])
     held.update({item["key"]: item for item in body.get("metadata") or []})
-    store.edit(MODEL, model, {"metadata": held})
-    return {"updated": 1}
+    return {"updated": changed(store, MODEL, model, {"metadata": held})["updated"]}
+
+
+def as_deleted(entries: list[Entity], model_id: str) -> list[Entity]:
+    return [{**entry, "model": DELETED + model_id} if entry["model"] == model_id else entry for entry in entries]
+
+
+def delete(store: Store, model_id: str, body: Body) -> Body:
+    """By force its users name it as deleted, its maker no more at all, unless that is published.
+
+    What else lists it as output still does, as on the server.
+    """
+    model = store.get_for_writing(MODEL, model_id)
+    users = store.tasks.find("models.input.model", model_id)
+    if users and not body.get("force"):
+        raise ApiError(
+            400, 205, "Model is used by tasks", "as execution model, use force=True to delete", num_tasks=len(users)
+        )
+    for user in users:
+        store.edit(TASK, user, {"models.input": as_deleted(user["models"]["input"], model_id)}, touch=False)
+    maker = store.tasks.get(model.get("task"))
+    if maker is not None and maker["status"] == "published":
+        if not body.get("force"):
+            raise ApiError(400, 206, "Task that created this model exists", "and published, use force=True to delete")
+        entries = as_deleted(maker["models"]["output"], model_id)
+        store.edit(TASK, maker, {"models.output": entries, "output.error": f"model deleted on {store.now()}"})
+    elif maker is not None:
+        store.edit(TASK, maker, {"models.output": [e for e in maker["models"]["output"] if e["model"] != model_id]})
+    store.models.remove(model_id)
+    store.events.remove(model_id)
+    return {"deleted": True, "url": model.get("uri")}
+
+
+def delete_one(store: Store, body: Body) -> Body:
+    need(body, "model")
+    return delete(store, body["model"], body)
 
 
 HANDLERS: dict[str, Handler] = {
     **common(MODEL),
     "models.create": create,
     "models.edit": edit,
-    "models.update_for_task": update_for_task,
     "models.set_ready": set_ready,
     "models.publish_many": many(publish),
     "models.add_or_update_metadata": add_or_update_metadata,
     "models.archive_many": many(archived(MODEL, True)),
     "models.unarchive_many": many(archived(MODEL, False)),
+    "models.delete": delete_one,
+    "models.delete_many": many(delete),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cleanup.sandbox.calls.generic import Body, Handler, common, need, own_fields
+from cleanup.sandbox.calls.generic import Body, Handler, chosen, common, need
 from cleanup.sandbox.errors import ApiError, not_unique
 from cleanup.sandbox.kinds import PROJECT
 from cleanup.sandbox.store import Store
@@ -13,8 +13,7 @@ def create(store: Store, body: Body) -> Body:
     if store.projects.find("name", body["name"]):
         raise not_unique()
     project = store.get(PROJECT, store.ensure_project(body["name"]))
-    fields = {name: value for name, value in own_fields(PROJECT, body).items() if name != "name"}
-    store.edit(PROJECT, project, fields)
+    store.edit(PROJECT, project, chosen(body, PROJECT.edited - {"name"}))
     return {"id": project["id"]}
 
 

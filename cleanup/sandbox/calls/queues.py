@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cleanup.sandbox.calls.generic import Body, Handler, common, need, own_fields
+from cleanup.sandbox.calls.generic import Body, Handler, chosen, common, need
 from cleanup.sandbox.calls.status import add_to_queue, leave_queues, queue_of
 from cleanup.sandbox.errors import ApiError, not_unique
 from cleanup.sandbox.kinds import QUEUE, TASK
@@ -13,7 +13,7 @@ def create(store: Store, body: Body) -> Body:
     need(body, "name")
     if store.queues.find("name", body["name"]):
         raise not_unique()
-    return {"id": store.add(QUEUE, **own_fields(QUEUE, body))["id"]}
+    return {"id": store.add(QUEUE, **chosen(body, QUEUE.edited))["id"]}
 
 
 def delete(store: Store, body: Body) -> Body:

@@ -9,7 +9,10 @@ from cleanup.sandbox.errors import ApiError
 from cleanup.sandbox.kinds import TASK
 from cleanup.sandbox.store import Store
 
-EMPTIED = ("started", "completed", "published", "enqueue_status", "last_worker", "execution.queue")
+EMPTIED = (
+    *("started", "completed", "published", "active_duration", "enqueue_status", "last_worker", "last_worker_report"),
+    *("execution.queue", "output.result", "output.error"),
+)
 
 
 def reset(store: Store, body: Body) -> Body:

@@ -9,18 +9,19 @@ from cleanup.sandbox.calls.generic import Body, Handler, archived, each, many, n
 from cleanup.sandbox.errors import ApiError
 from cleanup.sandbox.kinds import MODEL, QUEUE, TASK
 from cleanup.sandbox.store import Store
-from cleanup.sandbox.values import Entity
+from cleanup.sandbox.values import Entity, days_ago
 
+WORKER_SILENT_DAYS = 600 / 86400
 FOLLOWING = {
     "created": {"queued", "in_progress"},
     "queued": {"created", "in_progress", "stopped"},
-    "in_progress": {"stopped", "failed", "created", "completed", "queued"},
+    "in_progress": {"stopped", "failed", "created", "completed"},
     "stopped": {"closed", "created", "failed", "queued", "in_progress", "published", "publishing", "completed"},
     "closed": {"created", "failed", "published", "publishing", "stopped"},
-    "failed": {"created", "stopped", "queued", "published", "in_progress"},
+    "failed": {"created", "stopped", "published", "queued"},
     "publishing": {"published"},
     "published": set(),
-    "completed": {"published", "in_progress", "queued", "created"},
+    "completed": {"published", "in_progress", "created"},
 }
 
 
@@ -76,12 +77,13 @@ def publish(store: Store, body: Body) -> Body:
 
 
 def stop(store: Store, body: Body) -> Body:
-    """A worker stops its own task: then only the message tells it to."""
+    """A worker that reported lately stops its task itself: then only the message tells it to."""
     need(body, "task")
     task = store.get_for_writing(TASK, body["task"])
+    development = "development" in task["system_tags"]
     if task["status"] == "queued":
         leave_queues(store, task)
-    elif task.get("last_worker") and "development" not in task["system_tags"]:
+    elif task.get("last_worker") and not development and task["last_update"] > days_ago(WORKER_SILENT_DAYS):
         return change_status(store, task, task["status"], {**body, "status_message": "stopping"})
     return change_status(store, task, "stopped", body)
 
@@ -102,13 +104,14 @@ def enqueue(store: Store, body: Body) -> Body:
     need(body, "task")
     task = store.get_for_writing(TASK, body["task"])
     queue = queue_of(store, body)
-    if task["status"] == "queued" or any(entry["task"] == task["id"] for entry in queue["entries"]):
+    if any(entry["task"] == task["id"] for entry in queue["entries"]):
         raise ApiError(400, 706, "Failed adding task to queue since task is already queued", task=task["id"])
-    before = task["status"]
+    before = task["status"] if task["status"] != "queued" else task.get("enqueue_status")
     tags = [tag for tag in task["system_tags"] if tag != "development"]
     answer = change_status(
         store, task, "queued", body, enqueue_status=before, system_tags=tags, **{"execution.queue": queue["id"]}
     )
+    leave_queues(store, task)
     add_to_queue(store, queue, task["id"])
     return {**answer, "queued": 1}
 
@@ -130,26 +133,27 @@ def leave_queues(store: Store, task: Entity) -> int:
 
 def dequeue(store: Store, body: Body) -> Body:
     need(body, "task")
-    task = store.get_for_writing(TASK, body["task"])
-    if task["status"] != "queued":
-        raise ApiError(400, 110, "Invalid task status", "Task is not queued", status=task["status"])
+    task = store.tasks.get(body["task"])
+    if task is None:
+        return {"dequeued": 1, "updated": 0}
+    return {"dequeued": 1, **settle(store, store.get_for_writing(TASK, task["id"]), body)}
+
+
+def settle(store: Store, task: Entity, body: Body, aborted: str | None = None) -> Body:
+    """Takes a task off its queues; one that waits or runs gets the status it had before, or `aborted` if it runs."""
     leave_queues(store, task)
+    if task["status"] not in ("queued", "in_progress"):
+        return {"updated": 0}
     new = body.get("new_status") or task.get("enqueue_status") or "created"
-    answer = change_status(store, task, new, {**body, "force": True}, **{"execution.queue": None})
-    return {**answer, "dequeued": 1}
-
-
-def settle(store: Store, task: Entity) -> None:
-    if task["status"] == "queued":
-        dequeue(store, {"task": task["id"]})
-    elif task["status"] == "in_progress":
-        change_status(store, task, "stopped", {})
-    leave_queues(store, task)
+    if aborted and task["status"] == "in_progress":
+        new = aborted
+    told = {name: body.get(name) for name in ("status_reason", "status_message")}
+    return change_status(store, task, new, {**told, "force": True}, enqueue_status=None)
 
 
 def archive(store: Store, entity_id: str, body: Body) -> Body:
     """Archiving takes a task off its queue and stops a running one."""
-    settle(store, store.get_for_writing(TASK, entity_id))
+    settle(store, store.get_for_writing(TASK, entity_id), body, aborted="stopped")
     return archived(TASK, True)(store, entity_id, body)
 
 
@@ -162,9 +166,11 @@ def archive_listed(store: Store, body: Body) -> Body:
 
 
 def ping(store: Store, body: Body) -> Body:
+    """Of a task that is not there, or is public, it says nothing."""
     need(body, "task")
-    task = store.get_for_writing(TASK, body["task"])
-    store.edit(TASK, task, {"last_update": store.now()})
+    task = store.tasks.get(body["task"])
+    if task is not None and task.get("company"):
+        store.edit(TASK, task, {"last_update": store.now()})
     return {}
 
 
@@ -182,7 +188,7 @@ HANDLERS: dict[str, Handler] = {
     "tasks.stopped": to_status("stopped", "completed"),
     "tasks.completed": completed,
     "tasks.close": to_status("closed"),
-    "tasks.failed": to_status("failed", "completed"),
+    "tasks.failed": to_status("failed"),
     "tasks.ping": ping,
     "tasks.archive": archive_listed,
     "tasks.archive_many": many(archive),

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
-from cleanup.sandbox.calls.generic import Body, Handler, common, need, own_fields
+from cleanup.sandbox.calls.generic import Body, Handler, chosen, common, need
 from cleanup.sandbox.errors import ApiError
-from cleanup.sandbox.kinds import MODEL, PROJECT, TASK
+from cleanup.sandbox.kinds import PROJECT, TASK
 from cleanup.sandbox.store import Store
 from cleanup.sandbox.values import Entity, copied
 
 CLONED = "name comment type parent project tags script hyperparams configuration container execution models report"
 
 
-def for_update(store: Store, body: Body, *, any_status: bool = False) -> Entity:
-    """A task that a call may change: a draft, or with force a running one."""
+def for_update(store: Store, body: Body, *, force: bool = False) -> Entity:
+    """A task that a call may change: a draft, or with force a running one. The calls for files always force."""
     need(body, "task")
     task = store.get_for_writing(TASK, body["task"])
-    allowed = ("created", "in_progress") if body.get("force") else ("created",)
-    if not any_status and task["status"] not in allowed:
-        raise ApiError(400, 110, "Invalid task status", expected="created", status=task["status"])
+    allowed = ("created", "in_progress") if force or body.get("force") else ("created",)
+    if task["status"] not in allowed:
+        raise wrong_status(task)
     return task
+
+
+def wrong_status(task: Entity) -> ApiError:
+    return ApiError(400, 110, "Invalid task status", expected="created", status=task["status"])
 
 
 def updated(store: Store, task: Entity, changes: Body) -> Body:
@@ -54,7 +58,7 @@ def create(store: Store, body: Body) -> Body:
     need(body, "name", "type")
     if body.get("project"):
         store.get(PROJECT, body["project"])
-    fields = readied(own_fields(TASK, body))
+    fields = readied(chosen(body, TASK.edited))
     if body.get("output_dest"):
         fields["output"] = {"destination": body["output_dest"]}
     return {"id": store.add(TASK, **fields)["id"]}
@@ -93,13 +97,18 @@ def edit(store: Store, body: Body) -> Body:
     need(body, "task")
     task = store.get_for_writing(TASK, body["task"])
     if not body.get("force") and task["status"] != "created":
-        raise ApiError(400, 110, "Invalid task status", expected="created", status=task["status"])
-    changes = {**readied(own_fields(TASK, body)), "last_update": store.now()}
-    return {"updated": 1, "fields": store.edit(TASK, task, changes)}
+        raise wrong_status(task)
+    fields = readied(chosen(body, TASK.edited | {"status"}))
+    if not fields:
+        return {"updated": 0}
+    alive = {} if TASK.updated.issuperset(fields) else {"last_update": store.now()}
+    return {"updated": 1, "fields": store.edit(TASK, task, {**fields, **alive})}
 
 
 def set_requirements(store: Store, body: Body) -> Body:
-    return updated(store, for_update(store, body, any_status=True), {"script.requirements": body.get("requirements")})
+    need(body, "task")
+    task = store.get_for_writing(TASK, body["task"])
+    return updated(store, task, {"script.requirements": body.get("requirements")})
 
 
 def move(store: Store, body: Body) -> Body:
@@ -115,7 +124,7 @@ def move(store: Store, body: Body) -> Body:
 def edit_hyper_params(store: Store, body: Body) -> Body:
     given = body.get("hyperparams") or []
     properties = bool(given) and all(str(item.get("section")).lower() == "properties" for item in given)
-    task = for_update(store, body, any_status=properties)
+    task = store.get_for_writing(TASK, body["task"]) if properties else for_update(store, body)
     replacing = body.get("replace_hyperparams")
     held: Body = {} if replacing == "all" else copied(task["hyperparams"])
     if replacing == "section":
@@ -193,7 +202,7 @@ def get_configuration_names(store: Store, body: Body) -> Body:
 
 
 def add_or_update_artifacts(store: Store, body: Body) -> Body:
-    task = for_update(store, body, any_status=True)
+    task = for_update(store, body, force=True)
     given = [with_defaults(item) for item in body.get("artifacts") or []]
     replaced = {(item["key"], item["mode"]) for item in given}
     kept = [item for item in task["execution"].get("artifacts", ()) if (item["key"], item["mode"]) not in replaced]
@@ -201,32 +210,33 @@ def add_or_update_artifacts(store: Store, body: Body) -> Body:
 
 
 def delete_artifacts(store: Store, body: Body) -> Body:
-    task = for_update(store, body, any_status=True)
+    task = for_update(store, body, force=True)
     gone = {(item["key"], item.get("mode") or "output") for item in body.get("artifacts") or []}
     kept = [item for item in task["execution"].get("artifacts", ()) if (item["key"], item["mode"]) not in gone]
     return {"deleted": updated(store, task, {"execution.artifacts": kept})["updated"]}
 
 
 def add_or_update_model(store: Store, body: Body) -> Body:
+    """One of the same name is replaced where it stands; whether the model exists is not looked at."""
     need(body, "task", "name", "type", "model")
-    task = for_update(store, body, any_status=True)
-    store.get(MODEL, body["model"])
-    side = f"models.{body['type']}"
-    kept = [entry for entry in task["models"][body["type"]] if entry["name"] != body["name"]]
-    changes: Body = {side: [*kept, {"model": body["model"], "name": body["name"], "updated": store.now()}]}
+    task = for_update(store, body, force=True)
+    entries = {entry["name"]: entry for entry in task["models"][body["type"]]}
+    entries[body["name"]] = {"model": body["model"], "name": body["name"], "updated": store.now()}
+    changes: Body = {f"models.{body['type']}": list(entries.values())}
     if body.get("iteration") is not None:
         changes["last_iteration"] = max(task["last_iteration"], body["iteration"])
     return updated(store, task, changes)
 
 
 def delete_models(store: Store, body: Body) -> Body:
-    task = for_update(store, body, any_status=True)
+    task = for_update(store, body, force=True)
     gone = {(item["type"], item["name"]) for item in body.get("models") or []}
     changes = {
         f"models.{side}": [entry for entry in task["models"][side] if (side, entry["name"]) not in gone]
         for side in ("input", "output")
     }
-    return updated(store, task, changes)
+    store.edit(TASK, task, changes)
+    return {"updated": 1}
 
 
 HANDLERS: dict[str, Handler] = common(TASK) | {

@@ -1,0 +1,357 @@
+"""How requests are sent: the one place that sends HTTP requests to ClearML's servers, and the one that repeats them."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar
+
+import requests
+from requests.auth import AuthBase
+
+from cleanup.base.errors import Stopped
+from cleanup.base.text import without_secrets
+
+MIB = 1024 * 1024
+BUSY = frozenset({429, 502, 503, 504})
+"""What a server, or a proxy before it, answers when it is busy or about to come back."""
+
+_PIECE = 64 * 1024
+_LISTEN = 0.2
+_SLOW = 0.25
+
+_T = TypeVar("_T")
+_running = threading.local()
+
+
+@dataclass
+class Network:
+    """How requests are sent. Seconds for every time; ``attempts`` counts the first one too.
+
+    One request ends after ``read_timeout`` (``delete_timeout`` if it deletes), from start to end; all attempts and
+    pauses for one take at most ``total``. After ``stop`` an open request is waited for no longer than ``grace``, or
+    ``delete_grace`` if it deletes: what was deleted should be known.
+    """
+
+    attempts: int = 8
+    backoff: float = 0.5
+    backoff_max: float = 15.0
+    connect_timeout: float = 10.0
+    read_timeout: float = 40.0
+    delete_timeout: float = 60.0
+    parallel: int = 8
+    stop: threading.Event = field(default_factory=threading.Event)
+    total: float = 45.0
+    grace: float = 3.0
+    delete_grace: float = 20.0
+
+    def pause(self, seconds: float) -> None:
+        """Wait, at most ``backoff_max`` seconds. Raises Stopped as soon as a stop is asked for."""
+        if self.stop.wait(min(seconds, self.backoff_max)):
+            raise Stopped("stopped, as asked")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to send. ``auth`` replaces the session's token; ``once``: not repeated; ``deletes``: see Network."""
+
+    method: str
+    url: str
+    json: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    params: Any = None
+    auth: AuthBase | None = None
+    once: bool = False
+    deletes: bool = False
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back. ``status`` 0: no answer, and ``error`` says why; ``final`` if asking again cannot help.
+
+    ``begun`` and ``ended`` are this machine's time (seconds since 1970) around the request.
+    """
+
+    status: int = 0
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    error: str = ""
+    final: bool = False
+    begun: float = 0.0
+    ended: float = 0.0
+
+    @property
+    def date(self) -> float | None:
+        """The server's time in its Date header, in seconds since 1970."""
+        return _seconds(self.headers.get("Date", ""))
+
+    @property
+    def retry_after(self) -> float:
+        """The seconds that the server asks to wait before the next attempt, 0 if it does not."""
+        text = self.headers.get("Retry-After", "")
+        if text.isdecimal():
+            return float(text[:6])
+        until = _seconds(text)
+        return max(0.0, until - (self.date or self.ended)) if until else 0.0
+
+
+class Bearer(AuthBase):
+    """Puts a token into a request; given as ``auth``, so that no .netrc replaces it."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+class Http:
+    """Sends requests to one server, from several threads, and repeats those that have no usable answer yet.
+
+    Each request has a deadline from start to end and a bound on its answer's size. No redirect is followed, so that a
+    token reaches this server only. ``stop`` is heard while waiting for a turn, for an answer and between attempts.
+
+    The SDK's own session has settings for its retries, and they do not do: its loops around TLS errors, cut answers and
+    503 repeat without an end and without a look at anything that asks them to stop, its time-outs count from one byte
+    to the next, its answers may have any size, and a redirect or a .netrc takes the token along or replaces it.
+
+    ``token(refused)`` gives the token to send, another one than ``refused``; several threads may ask at once. It may
+    raise. ``largest``: bytes of the largest answer that is read.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        token: Callable[[str], str],
+        *,
+        verify: bool | str = True,
+        largest: int = 256 * MIB,
+    ) -> None:
+        self._network, self._token, self._largest = network, token, largest
+        self._slots = Slots(network.parallel)
+        self._session = _Session()
+        self._session.verify = verify
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, _Adapter(pool_connections=1, pool_maxsize=network.parallel, max_retries=0))
+
+    def send(self, request: Request, read: Callable[[Reply], tuple[_T, bool]]) -> _T:
+        """Return what ``read`` makes of the reply: a value, and whether another attempt may bring a better one.
+
+        The pauses between attempts double, and last as long as the server asks (Retry-After) up to ``backoff_max``.
+        A 401 renews the token, once; that is no attempt. Raises Stopped, and what ``token`` raises.
+        """
+        network = self._network
+        begun = time.monotonic()
+        left = 1 if request.once else network.attempts
+        limit = network.delete_timeout if request.deletes else network.read_timeout
+        until = begun + (limit if request.once else network.total)
+        token = "" if request.auth else self._token("")
+        pause, renewed = network.backoff, request.auth is not None
+        while True:
+            reply = self._attempt(request, request.auth or Bearer(token), min(limit, until - time.monotonic()))
+            if reply.status == 401 and not renewed:
+                token, renewed = self._token(token), True
+                continue
+            value, again = read(reply)
+            left -= 1
+            wait = min(max(pause, reply.retry_after), network.backoff_max)
+            if not (again and left) or reply.final or time.monotonic() + wait >= until:
+                return value
+            network.pause(wait)
+            pause *= 2
+
+    def close(self) -> None:
+        """Close the connections that are not in use."""
+        self._session.close()
+
+    def _attempt(self, request: Request, auth: AuthBase, seconds: float) -> Reply:
+        network = self._network
+        network.pause(0)
+        self._slots.take(network)
+        begun = time.monotonic()
+        well = False
+        try:
+            exchange = _Exchange(self._session, request, auth, (min(network.connect_timeout, seconds), seconds))
+            reply = exchange.wait(seconds, self._largest, network)
+            well = reply.status not in {0, *BUSY} and time.monotonic() - begun < _SLOW * seconds
+            return reply
+        finally:
+            self._slots.give(begun, well=well)
+
+
+class Slots:
+    """Bounds the requests that are open at once: less of them while the server is in trouble, more again later.
+
+    Additive increase and multiplicative decrease, as TCP does it (Chiu and Jain, 1989). No answer, 429, 502, 503, 504
+    or an answer that took a quarter of its deadline halves the bound, once for all requests that were open together,
+    down to one; every other answer raises it by its share of one, up to ``most``.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = max(1, most)
+        self._bound, self._open, self._halved = float(self._most), 0, 0.0
+        self._free = threading.Condition()
+
+    @property
+    def bound(self) -> int:
+        """How many requests may be open at the moment."""
+        return int(self._bound)
+
+    def take(self, network: Network) -> None:
+        """Wait for a turn. Raises Stopped."""
+        with self._free:
+            while self._open >= self.bound:
+                self._free.wait(_LISTEN)
+                network.pause(0)
+            self._open += 1
+
+    def give(self, begun: float, *, well: bool) -> None:
+        """End a turn: ``begun`` (monotonic seconds), and whether the request went ``well``."""
+        with self._free:
+            self._open -= 1
+            if well:
+                self._bound = min(self._most, self._bound + 1 / self._bound)
+            elif begun >= self._halved:
+                self._bound, self._halved = max(1.0, self._bound / 2), time.monotonic()
+            self._free.notify()
+
+
+class _Exchange(threading.Thread):
+    """One request and its answer, in a thread that can be left alone whatever it hangs in.
+
+    Looking up a host has no time-out at all, and those of a socket begin anew with every byte. So whoever waits for
+    the answer waits for this thread, and cuts its connection when that has taken too long.
+    """
+
+    def __init__(
+        self, session: requests.Session, request: Request, auth: AuthBase, timeout: tuple[float, float]
+    ) -> None:
+        super().__init__(name="cleanup-request", daemon=True)
+        self._session, self._request, self._auth, self._timeout = session, request, auth, timeout
+        self._largest, self._reply = 0, Reply()
+        self._socket: socket.socket | None = None
+        self._cut = False
+
+    def wait(self, seconds: float, largest: int, network: Network) -> Reply:
+        """Send the request and return its reply, or after ``seconds`` one that says so. Raises Stopped."""
+        until = time.monotonic() + seconds
+        stopped = False
+        self._largest = largest
+        self.start()
+        while True:
+            self.join(min(_LISTEN, max(0.0, until - time.monotonic())))
+            if not self.is_alive():
+                return self._reply
+            if network.stop.is_set() and not stopped:
+                stopped = True
+                grace = network.delete_grace if self._request.deletes else network.grace
+                until = min(until, time.monotonic() + grace)
+            if time.monotonic() >= until:
+                self.cut()
+                network.pause(0)
+                return Reply(error=f"no answer within {seconds:.3g} seconds")
+
+    def run(self) -> None:
+        """Talk to the server, in this thread."""
+        _running.exchange = self
+        begun = time.time()
+        try:
+            self._reply = self._talk(begun)
+        except Exception as error:
+            # A ValueError is about the request itself: an address or a header that is none.
+            final = isinstance(error, ValueError) or _is_untrusted(error)
+            self._reply = Reply(error=_reason(error), final=final, begun=begun, ended=time.time())
+
+    def _talk(self, begun: float) -> Reply:
+        request = self._request
+        with self._session.request(
+            request.method,
+            request.url,
+            json=request.json,
+            headers=request.headers,
+            params=request.params,
+            auth=self._auth,
+            timeout=self._timeout,
+            stream=True,
+        ) as response:
+            pieces, size = [], 0
+            for piece in response.iter_content(_PIECE):
+                pieces.append(piece)
+                size += len(piece)
+                if size > self._largest:
+                    return Reply(error=f"an answer of more than {self._largest // MIB} MiB", final=True)
+            return Reply(response.status_code, b"".join(pieces), response.headers, begun=begun, ended=time.time())
+
+    def uses(self, connection: socket.socket | None) -> None:
+        """Note the connection that this exchange now goes over."""
+        self._socket = connection
+        if self._cut:
+            self.cut()
+
+    def cut(self) -> None:
+        """Break the connection, now or as soon as there is one: nothing more is sent or read."""
+        self._cut = True
+        if self._socket:
+            with contextlib.suppress(OSError):
+                # Past the TLS layer, which is not made to be used by two threads at once.
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Follow no redirect. Without this, its body is read to an end that may never come even if not followed."""
+
+
+class _Adapter(requests.adapters.HTTPAdapter):
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the pool of connections, which from now on tell the exchange that uses them."""
+        pool = super().get_connection_with_tls_context(*args, **kwargs)
+        if not issubclass(pool.ConnectionCls, _Telling):
+            pool.ConnectionCls = type("Telling", (_Telling, pool.ConnectionCls), {})
+        return pool
+
+
+class _Telling(http.client.HTTPConnection):
+    """A connection that tells the exchange of the current thread which socket to cut."""
+
+    def connect(self) -> None:
+        super().connect()
+        _running.exchange.uses(self.sock)
+
+    def putrequest(self, *args: Any, **kwargs: Any) -> None:
+        _running.exchange.uses(self.sock)
+        super().putrequest(*args, **kwargs)
+
+
+def _is_untrusted(error: BaseException) -> bool:
+    return isinstance(error, requests.exceptions.SSLError) and "certificate" in str(error).lower()
+
+
+def _reason(error: BaseException) -> str:
+    """Return why there is no answer, from the innermost error: the outer ones repeat addresses and object names."""
+    if _is_untrusted(error):
+        return "its certificate is not trusted: see api.verify_certificate in clearml.conf"
+    seen = error
+    while True:
+        inner = getattr(seen, "reason", None) or next((a for a in seen.args if isinstance(a, BaseException)), None)
+        if not isinstance(inner, BaseException) or inner is seen:
+            break
+        seen = inner
+    text = str(seen).rpartition("object at 0x")[2].partition(">: ")[2] or str(seen)
+    if any(sign in text.lower() for sign in ("name or service", "name resolution", "resolve", "getaddrinfo")):
+        return "its host name is not known on this machine"
+    return without_secrets(text) or type(seen).__name__
+
+
+def _seconds(date: str) -> float | None:
+    try:
+        return parsedate_to_datetime(date).timestamp()
+    except (TypeError, ValueError, OverflowError):
+        return None

@@ -1,0 +1,155 @@
+"""What becomes of the files of a batch, and of tasks that must stay: decided over what the last look showed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Hashable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from cleanup.base.text import one_line
+from cleanup.cycle.docket import File, shown
+from cleanup.cycle.result import KeptFile
+from cleanup.cycle.search import Found
+from cleanup.files import (
+    LINKED,
+    Holders,
+    Kind,
+    Place,
+    View,
+    holders,
+    lent,
+    outlived_models,
+    own_place,
+    places,
+    reason_task_stays,
+)
+from cleanup.storage import BadAddress, Location, Storages
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A file of ``task`` that should go, and that no storage can be asked for."""
+
+    task: str
+    address: str
+    error: str
+
+
+@dataclass
+class Decision:
+    """``going``: the files that go; ``lent``: those of them to which another condemned task refers.
+
+    ``stays``: tasks that must stay, each with the reason. ``kept`` and ``refused``: files that do not go.
+    """
+
+    going: list[File] = field(default_factory=list)
+    lent: list[File] = field(default_factory=list)
+    kept: list[KeptFile] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+    stays: dict[str, str] = field(default_factory=dict)
+    held: Holders = field(default_factory=Holders)
+
+
+@dataclass(frozen=True)
+class Without:
+    """The condemned tasks but for some."""
+
+    condemned: Container[str]
+    spared: Container[str]
+
+    def __contains__(self, task: object) -> bool:
+        return task in self.condemned and task not in self.spared
+
+
+@dataclass
+class Judge:
+    """Decides about the files in ``storages``. With ``ignore_file_errors`` refused files keep no task."""
+
+    storages: Storages
+    ignore_file_errors: bool
+    is_handled: Callable[[Hashable], bool]
+
+    def decide(self, view: View, found: Iterable[Found], condemned: Container[str], behind: Container[str]) -> Decision:
+        """Return what becomes of ``found`` and of all files that the tasks' records name.
+
+        A task that must stay holds from then on what it holds, so all is decided again without it.
+        """
+        spared: set[str] = set()
+        stays: dict[str, str] = {}
+        found = list(found)
+        while True:
+            left = Without(condemned, spared)
+            decision = self._decide(view, found, left, behind)
+            decision.stays |= {
+                task: why for task in view.rows if task in left if (why := reason_task_stays(task, view, left))
+            }
+            failing = set() if self.ignore_file_errors else {refused.task for refused in decision.refused}
+            if not (decision.stays.keys() | failing) - spared:
+                decision.stays = stays
+                return decision
+            stays |= decision.stays
+            spared |= decision.stays.keys() | failing
+
+    def _decide(
+        self, view: View, found: Iterable[Found], condemned: Container[str], behind: Container[str]
+    ) -> Decision:
+        decision = Decision(held=holders(view, condemned))
+        borrowed = lent(view, condemned)
+        seen: set[Location] = set()
+        for item in [*_recorded(view, condemned, behind), *found]:
+            if item.task not in view.rows or item.address in (None, ""):
+                continue
+            verdict = self._verdict(item, view, decision.held)
+            if isinstance(verdict, KeptFile):
+                decision.kept.append(verdict)
+            elif isinstance(verdict, Refused):
+                decision.refused.append(verdict)
+            elif not seen.issuperset(verdict.locations) and not all(map(self.is_handled, verdict.locations)):
+                seen.update(verdict.locations)
+                is_lent = any(map(borrowed.of, verdict.places))
+                (decision.lent if is_lent else decision.going).append(verdict)
+        return decision
+
+    def _verdict(self, item: Found, view: View, held: Holders) -> File | KeptFile | Refused:
+        """Return what becomes of one file, by law 4."""
+        writer, address = item.writer or item.task, shown(item.address)
+        try:
+            locations = (item.location,) if item.location else self.storages.locate(item.address)
+        except BadAddress as error:
+            named = [place for place in places(item.address) if place.task == writer]
+            return _first_held(item.task, address, named, held) or (
+                Refused(item.task, address, f"no address of a file that was uploaded: {one_line(error, 120)}")
+                if named
+                else KeptFile(item.task, address, LINKED)
+            )
+        own = {at: place for at in locations if (place := own_place(at.path, writer, view))}
+        if not own:
+            return KeptFile(item.task, address, LINKED)
+        kept = _first_held(item.task, address, own.values(), held)
+        if kept:
+            return kept
+        unusable = next(filter(None, map(self.storages.unusable, dict.fromkeys(at.root for at in own))), "")
+        if unusable:
+            return Refused(item.task, address, unusable)
+        return File(item.task, item.kind, address, tuple(own), tuple(own.values()), item.size)
+
+
+def _first_held(task: str, address: str, named: Iterable[Place], held: Holders) -> KeptFile | None:
+    holder = next(filter(None, map(held.of, named)), None)
+    return KeptFile(task, address, holder.why, holder.id) if holder else None
+
+
+def _recorded(view: View, condemned: Container[str], behind: Container[str]) -> Iterator[Found]:
+    """Yield the files that the server's records name: artifacts, images of reports, models."""
+    for task in view.rows.values():
+        for artifact in task.artifacts:
+            yield Found(task.id, Kind.ARTIFACT, artifact.uri, size=artifact.size)
+        for image in task.report_assets:
+            yield Found(task.id, Kind.REPORT_IMAGE, image)
+    for model in view.models.values():
+        if model.task in view.rows:
+            yield Found(model.task, Kind.MODEL, model.uri)
+    for user, models in outlived_models(view, condemned, behind).items():
+        for model in models:
+            writers = {place.task for place in places(model.uri)}
+            if not writers & (view.existing | view.rows.keys()):
+                yield Found(user, Kind.MODEL, model.uri, writer=min(writers))

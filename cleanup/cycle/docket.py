@@ -1,0 +1,141 @@
+"""The list that a cycle works off: what becomes of each task, and of its files."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, field
+
+from cleanup.base.text import without_secrets
+from cleanup.cycle.result import CycleResult, Failed, FailedFile, FileCounts, Gone, Kept, KeptFile, Planned
+from cleanup.files import Kind, Place
+from cleanup.storage import Answer, Location, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that goes with ``task``. ``locations``: every name that its address may stand for, the likeliest first."""
+
+    task: str
+    kind: Kind
+    address: str
+    locations: tuple[Location, ...]
+    places: tuple[Place, ...]
+    size: int | None = None
+
+
+@dataclass
+class _Tally:
+    files: int = 0
+    size: int = 0
+    unsized: int = 0
+    errors: list[str] = field(default_factory=list)
+    kept: list[KeptFile] = field(default_factory=list)
+
+
+class Docket:
+    """The tasks of a cycle. Each is condemned until it is kept or fails, and open until it is decided.
+
+    A condemned task holds nothing; one that was deleted stays condemned.
+    """
+
+    def __init__(self, result: CycleResult) -> None:
+        self.result = result
+        self.condemned: set[str] = set()
+        self.open: dict[str, Planned] = {}
+        self.behind: set[str] = set()
+        """Tasks that are deleted, or in a dry run would be."""
+        self._tallies: dict[str, _Tally] = {}
+        self._handled: set[int] = set()
+
+    def condemn(self, tasks: Iterable[Planned]) -> None:
+        """Put ``tasks`` on the list."""
+        for task in tasks:
+            self.open[task.id] = task
+            self.condemned.add(task.id)
+
+    def keep(self, task: str, reason: str) -> None:
+        """``task`` stays for ``reason``."""
+        self.condemned.discard(task)
+        self.result.kept.append(Kept(self._decided(task), reason))
+
+    def fail(self, task: str, error: str) -> None:
+        """``task`` could not be deleted because of ``error``."""
+        self.condemned.discard(task)
+        self.result.failed.append(Failed(self._decided(task), error))
+
+    def delete(self, task: str) -> None:
+        """``task`` is deleted, or in a dry run would be."""
+        self.behind.add(task)
+        tally = self._tallies.get(task, _Tally())
+        for kept in tally.kept:
+            self.result.keep_file(kept)
+        self.result.deleted.append(Gone(self._decided(task), tally.files, tally.size, tally.unsized))
+
+    def _decided(self, task: str) -> Planned:
+        self._tallies.pop(task, None)
+        return self.open.pop(task)
+
+    def files_deleted(self, task: str) -> int:
+        """Return how many files of ``task`` this cycle has deleted."""
+        return self._tallies.get(task, _Tally()).files
+
+    def errors(self, task: str) -> list[str]:
+        """Return why files of ``task`` could not be deleted, each with its address."""
+        return self._tallies.get(task, _Tally()).errors
+
+    def is_handled(self, item: Hashable) -> bool:
+        """True if this file was dealt with: the same one can be named, reported and listed."""
+        return hash(item) in self._handled
+
+    def forget_files(self) -> None:
+        """Forget which files were dealt with: their tasks are decided."""
+        self._handled.clear()
+
+    def count(self, file: File, answer: Answer, storage: str) -> None:
+        """Count what became of ``file`` in the storage called ``storage``."""
+        tally = self._tallies.setdefault(file.task, _Tally())
+        for counts in (self.result.files, self.result.storages.setdefault(storage, FileCounts())):
+            _count(counts, file, answer.outcome)
+        if answer.outcome is Outcome.FAILED:
+            tally.errors.append(f"{file.address}: {answer.error}")
+            self.result.fail_file(FailedFile(file.task, file.address, answer.error))
+            return
+        self._handled.update(map(hash, file.locations))
+        tally.files += 1
+        if file.size is None:
+            tally.unsized += 1
+        tally.size += file.size or 0
+
+    def refuse(self, task: str, address: str, error: str) -> None:
+        """Count a file of ``task`` that no storage can be asked to delete."""
+        if self._first(task, address):
+            self.result.files.failed += 1
+            self._tallies.setdefault(task, _Tally()).errors.append(f"{address}: {error}")
+            self.result.fail_file(FailedFile(task, address, error))
+
+    def keep_file(self, kept: KeptFile) -> None:
+        """Remember a file that stays although its task goes: it counts when the task has gone."""
+        if kept.task in self.open and self._first(kept.task, kept.address):
+            self._tallies.setdefault(kept.task, _Tally()).kept.append(kept)
+
+    def _first(self, *item: str) -> bool:
+        seen = self.is_handled(item)
+        self._handled.add(hash(item))
+        return not seen
+
+
+def shown(address: object) -> str:
+    """Return ``address`` for people: on one line, bounded, without credentials."""
+    return without_secrets(address, 500)
+
+
+def _count(counts: FileCounts, file: File, outcome: Outcome) -> None:
+    if outcome is Outcome.FAILED:
+        counts.failed += 1
+    elif outcome is Outcome.GONE:
+        counts.gone += 1
+    else:
+        counts.deleted += 1
+        counts.unnamed += file.kind is Kind.UNNAMED
+        counts.size += file.size or 0
+        counts.unsized += file.size is None

@@ -1,0 +1,107 @@
+"""The look at a batch right before its files are deleted: what the server says of it at this moment."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+
+from cleanup import selection
+from cleanup.base.errors import ServerError
+from cleanup.base.records import Model, Task
+from cleanup.cycle.surroundings import Surroundings
+from cleanup.files import View, places
+from cleanup.server import WITH_FILES, Server
+
+
+@dataclass(frozen=True)
+class Looked:
+    """``view``: the batch and what is around it. ``missing``: its tasks that are archived no more, or gone.
+
+    ``changed``: condemned tasks outside the batch that do not qualify any more, so they hold what they hold.
+    """
+
+    view: View
+    missing: set[str]
+    changed: set[str]
+
+
+@dataclass
+class Looker:
+    """Looks at batches of one cycle."""
+
+    server: Server
+    surroundings: Surroundings
+    rules: selection.Rules
+    pool: Executor
+
+    def look(
+        self, rows: Mapping[str, Task], inside: Iterable[str], condemned: Collection[str], behind: Collection[str]
+    ) -> Looked:
+        """Return what there is to know about the tasks ``rows``, which were read some time ago.
+
+        ``inside``: ids in the names of folders within theirs. ``behind``: condemned tasks that are deleted already, or
+        in a dry run would be. The tasks themselves, and the condemned ones outside
+        the batch that refer to its files, are read last.
+
+        Raises:
+            ServerError: the batch cannot be judged.
+        """
+        around = self.pool.submit(self.surroundings.read, self._server_time())
+        models = self._models(rows)
+        around.result()
+        drafts = sorted(model.id for model in models.values() if not model.published)
+        users = self.pool.submit(self.server.models.users, drafts) if drafts else None
+        listers = self.server.models.listers(drafts) if drafts else {}
+        view = View(dict(rows), models, users.result() if users else {}, listers)
+        view.links = self.surroundings.links_to({*rows, *_folder_owners(models.values())})
+        view.claims = dict(self.surroundings.claims_on(rows))
+        others = _others(view).union(inside).difference(rows, behind)
+        outside = others.intersection(condemned)
+        view.existing = self.server.tasks.existing(others - outside) if others - outside else set()
+        now = self.server.tasks.read([*rows, *sorted(outside)], WITH_FILES)
+        changed = {task for task in outside if task not in now or selection.mismatch(now[task], self.rules)}
+        changed |= {task for task in outside - changed if selection.reason_to_keep(now[task], self.rules)}
+        view.existing |= outside.intersection(now) | self.server.tasks.existing(outside.difference(now))
+        view.rows = {task: now[task] for task in rows if task in now}
+        _drop_what_is_gone(view)
+        return Looked(view, set(rows) - now.keys(), changed)
+
+    def _models(self, rows: Mapping[str, Task]) -> dict[str, Model]:
+        """Return the entries that the tasks made, those they list, and all with an address in one of their folders."""
+        made = self.pool.submit(self.server.models.made_by, list(rows))
+        listed = {model for row in rows.values() for model in (*row.output_models, *row.input_models)}
+        found = {model.id: model for model in made.result()}
+        others = self.server.models.by_id(listed - found.keys()) if listed - found.keys() else []
+        if any(model.task in rows for model in others):
+            raise ServerError("the server's list of the models that tasks made lacks some that they list")
+        found |= {model.id: model for model in others}
+        owners = sorted({*rows, *_folder_owners(others)})
+        return found | {model.id: model for model in self.server.models.naming(owners)}
+
+    def _server_time(self) -> datetime:
+        return datetime.now(timezone.utc) + timedelta(seconds=self.server.session.clock_skew)
+
+
+def _folder_owners(models: Iterable[Model]) -> set[str]:
+    return {place.task for model in models for place in places(model.uri)}
+
+
+def _others(view: View) -> set[str]:
+    """Return all tasks that the view names as makers, users, listers, linkers, claimers or owners of a folder."""
+    models = view.models.values()
+    named = {model.task for model in models if model.task} | _folder_owners(models)
+    for needing in (*view.users.values(), *view.listers.values(), *view.claims.values()):
+        named.update(needing)
+    return named | {task for _, task in view.links}
+
+
+def _drop_what_is_gone(view: View) -> None:
+    """Forget links and claims of tasks that somebody deleted since they were read."""
+    there = view.existing | view.rows.keys()
+    view.links = [(address, task) for address, task in view.links if task in there]
+    view.claims = {
+        task: {claimer: why for claimer, why in claimers.items() if claimer in there}
+        for task, claimers in view.claims.items()
+    }

@@ -1,0 +1,168 @@
+"""Finds the files of a batch that its rows do not name: what the tasks reported, and what lies in their folders."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from cleanup.base.errors import ServerError, ServerUnreachable, Stopped
+from cleanup.files import Kind
+from cleanup.server import Server, events
+from cleanup.storage import BadAddress, Location, Storages, Unlistable
+
+FILES_AT_ONCE = 10_000
+"""Files that are looked at and deleted together: what bounds the memory."""
+
+_LISTED_AT_ONCE = 1_000
+_KINDS = {events.DEBUG_SAMPLE: Kind.DEBUG_SAMPLE, events.PLOT: Kind.PLOT_IMAGE}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file of a task: by an address on the server, or by the ``location`` at which a storage lists it."""
+
+    task: str
+    kind: Kind
+    address: object
+    location: Location | None = None
+    size: int | None = None
+    writer: str = ""
+    """The task that wrote it, if that is another one, which is gone."""
+
+
+_Answer = TypeVar("_Answer")
+_Pages = Iterator[list[Found]]
+
+
+@dataclass
+class Search:
+    """Goes through the files of tasks, a bounded part at a time.
+
+    ``unreadable`` fills with the tasks whose files cannot all be known, each with the error; ``unlisted`` with the
+    roots of storages that do not let themselves be listed, each with the reason.
+    """
+
+    server: Server
+    storages: Storages
+    pool: Executor
+    ahead: int
+    """So many sources are read at once."""
+    unreadable: dict[str, str] = field(default_factory=dict)
+    unlisted: dict[str, str] = field(default_factory=dict)
+
+    def parts(self, folders: Mapping[str, set[Location]]) -> Iterator[tuple[list[Found], bool]]:
+        """Yield what was found, at least one part, each of about ``FILES_AT_ONCE`` files, and whether it is the last.
+
+        ``folders``: by task the folders that are known; those that its events name are added. What lies in the folders
+        comes last.
+
+        Raises:
+            ServerError: the batch as a whole cannot be read.
+        """
+        part: list[Found] = []
+        for some in self._pages(folders):
+            part += some
+            if len(part) >= FILES_AT_ONCE:
+                yield part, False
+                part = []
+        yield part, True
+
+    def _pages(self, folders: Mapping[str, set[Location]]) -> _Pages:
+        for some in self._side_by_side(self._reported(list(folders))):
+            for found in some:
+                folders[found.task].update(folders_named(self.storages, found.address, found.task))
+            yield some
+        yield from self._side_by_side(
+            (task, self._in_folder(task, folder))
+            for task, places in folders.items()
+            for folder in sorted(places, key=lambda place: (place.root, place.path))
+            if task not in self.unreadable and not self.storages.unusable(folder.root)
+            if self.storages.can_list(folder.root)
+        )
+
+    def _reported(self, ids: list[str]) -> list[tuple[str, _Pages]]:
+        """Return what each task that has events of a type with files reported: two calls tell for the whole batch."""
+
+        def having(kind: str) -> tuple[list[set[str]], dict[str, str]]:
+            return in_parts(lambda some: self.server.tasks_with_events(some, kind), ids)
+
+        sources = []
+        for kind, (found, errors) in zip(_KINDS, self.pool.map(having, _KINDS), strict=True):
+            self.unreadable |= errors
+            sources += [(task, self._events(task, kind)) for tasks in found for task in sorted(tasks)]
+        return sources
+
+    def _events(self, task: str, kind: str) -> _Pages:
+        for addresses in self.server.event_addresses(task, kind):
+            yield [Found(task, _KINDS[kind], address) for address in sorted(addresses)]
+
+    def _in_folder(self, task: str, folder: Location) -> _Pages:
+        some: list[Found] = []
+        try:
+            for listed in self.storages.list(folder):
+                some.append(Found(task, Kind.UNNAMED, listed.location.path, listed.location, listed.size))
+                if len(some) == _LISTED_AT_ONCE:
+                    yield some
+                    some = []
+        except Unlistable as error:
+            self.unlisted[folder.root] = str(error)
+        yield some
+
+    def _side_by_side(self, sources: Iterable[tuple[str, _Pages]]) -> _Pages:
+        """Yield the pages of all sources, several of them read ahead at once."""
+        waiting = iter(sources)
+        reading: deque[tuple[str, _Pages, Future[list[Found] | None]]] = deque()
+        try:
+            while True:
+                while len(reading) < self.ahead and (source := next(waiting, None)):
+                    reading.append((*source, self.pool.submit(next, source[1], None)))
+                if not reading:
+                    return
+                task, pages, page = reading.popleft()
+                try:
+                    some = page.result()
+                except (Stopped, ServerUnreachable):
+                    raise
+                except ServerError as error:
+                    self.unreadable[task] = str(error)
+                    continue
+                if some is not None:
+                    reading.append((task, pages, self.pool.submit(next, pages, None)))
+                    yield some
+        finally:
+            for *_, page in reading:
+                page.cancel()
+
+
+def folders_named(storages: Storages, address: object, task: str) -> set[Location]:
+    """Return the folders of ``task`` that a file at ``address`` may lie in."""
+    try:
+        return {folder for place in storages.locate(address) if (folder := place.folder_of(task))}
+    except BadAddress:
+        return set()
+
+
+def in_parts(call: Callable[[list[str]], _Answer], ids: Sequence[str]) -> tuple[list[_Answer], dict[str, str]]:
+    """Return the answers of ``call`` for all of ``ids``, asked in halves where the server fails at some of them.
+
+    The second value holds those that it fails at, each with the error. What is no error of its own making is raised.
+    """
+    if not ids:
+        return [], {}
+    try:
+        return [call(list(ids))], {}
+    except ServerError as error:
+        if error.code < 500:
+            raise
+        if len(ids) == 1:
+            return [], {ids[0]: str(error)}
+    answers: list[_Answer] = []
+    errors: dict[str, str] = {}
+    for half in (ids[: len(ids) // 2], ids[len(ids) // 2 :]):
+        found, failed = in_parts(call, half)
+        answers += found
+        errors |= failed
+    return answers, errors

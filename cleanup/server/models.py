@@ -1,0 +1,127 @@
+"""The model registry: which entries a task made, which others lie in its folders, which tasks need them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from clearml.backend_api.session.client import APIClient
+
+from cleanup.base.chunks import chunks
+from cleanup.base.errors import ServerError
+from cleanup.base.records import Model
+from cleanup.base.text import without_secrets
+from cleanup.server.paging import PAGE, pages
+from cleanup.server.rows import is_id, models_of, parse_model
+from cleanup.server.session import CleanupSession
+
+NO_MODEL = 201
+"""Subcode of 400: there is no model with this id."""
+
+_FIELDS = ["id", "uri", "task", "ready"]
+
+
+class Models:
+    """The calls about models. Archived, hidden and other users' entries are all included: the server hides none."""
+
+    def __init__(self, client: APIClient) -> None:
+        self._client = client
+
+    def made_by(self, tasks: Sequence[str]) -> list[Model]:
+        """Return the model entries that ``tasks`` made: those the server deletes with them, and published ones."""
+        found = [model for chunk in chunks(tasks, PAGE) for model in self._listed(task=chunk)]
+        if not {model.task for model in found} <= set(tasks):
+            raise ServerError("the server answers models.get_all for some tasks with models of others")
+        return found
+
+    def by_id(self, ids: Iterable[str]) -> list[Model]:
+        """Return the model entries with ``ids``."""
+        return [model for chunk in chunks(sorted(filter(is_id, ids)), PAGE) for model in self._listed(id=chunk)]
+
+    def naming(self, tasks: Sequence[str]) -> list[Model]:
+        """Return the model entries, of any task, whose address holds the id of one of ``tasks``, in any capitals.
+
+        The server looks through all its entries for this.
+        """
+        pattern = _alternatives(tasks)
+        ids = [task.lower() for task in tasks]
+        found = list(self._listed(_any_={"pattern": pattern, "fields": ["uri"]})) if tasks else []
+        search = re.compile("|".join(map(re.escape, ids))).search
+        if not all(search(str(model.uri).lower()) for model in found):
+            raise ServerError("the server does not understand a pattern over addresses in models.get_all")
+        return found
+
+    def _listed(self, **filters: Any) -> Iterator[Model]:
+        return pages(
+            lambda page, size: self._client.models.get_all(
+                **filters, only_fields=_FIELDS, order_by=["created"], page=page, page_size=size
+            ),
+            parse_model,
+        )
+
+    def users(self, models: Sequence[str]) -> dict[str, set[str]]:
+        """Return for each of ``models`` that is in use the tasks that have it as input."""
+        # Servers before API 2.31 may read a list here as one value that nothing equals: one id a call is right on all.
+        size = 100 if CleanupSession.check_min_api_server_version("2.31") else 1
+        users: dict[str, set[str]] = {}
+        for chunk in chunks(models, size):
+            wanted = {"models.input.model": chunk if len(chunk) > 1 else chunk[0]}
+            _add(users, chunk, self._tasks("input", **wanted))
+        return users
+
+    def listers(self, models: Sequence[str]) -> dict[str, set[str]]:
+        """Return for each of ``models`` the tasks that list it among their outputs.
+
+        There is no filter for this; a pattern over the field does, for which the server looks through all its tasks.
+        """
+        listers: dict[str, set[str]] = {}
+        for chunk in chunks(models, PAGE):
+            pattern = {"pattern": f"^({_alternatives(chunk)})$", "fields": ["models.output.model"]}
+            rows = list(self._tasks("output", _any_=pattern))
+            if not all(listed.intersection(chunk) for _, listed in rows):
+                raise ServerError("the server does not understand a pattern over output models in tasks.get_all")
+            _add(listers, chunk, rows)
+        return listers
+
+    def _tasks(self, side: str, **filters: Any) -> Iterator[tuple[str, set[str]]]:
+        def fetch(page: int, size: int) -> Any:
+            # Without search_hidden a dataset or a pipeline's step that needs the model would be overlooked.
+            return self._client.tasks.get_all(
+                **filters, only_fields=["id", f"models.{side}"], search_hidden=True, order_by=["created"],
+                page=page, page_size=size, _allow_extra_fields_=True,
+            )  # fmt: skip
+
+        return pages(fetch, lambda row: (row["id"], set(models_of(row, side))) if is_id(row.get("id")) else None)
+
+    def delete(self, ids: Sequence[str]) -> dict[str, str]:
+        """Delete model entries whose files are gone, whoever still names them; return the server's errors by id.
+
+        One that is gone already is none.
+        """
+        errors: dict[str, str] = {}
+        for chunk in chunks(ids, 100):
+            answer = self._client.models.delete_many(
+                ids=chunk, force=True, delete_external_artifacts=False, _allow_extra_fields_=True
+            ).data
+            rows = answer.get("failed")
+            for row in rows if isinstance(rows, list) else ():
+                error = row.get("error") or {}
+                if (error.get("codes") or [])[:2] != [400, NO_MODEL]:
+                    errors[str(row.get("id"))] = without_secrets(error.get("msg"))
+        return errors
+
+
+def _add(needing: dict[str, set[str]], models: Sequence[str], rows: Iterable[tuple[str, set[str]]]) -> None:
+    for task, named in rows:
+        for model in named.intersection(models):
+            needing.setdefault(model, set()).add(task)
+
+
+def _alternatives(ids: Sequence[str]) -> str:
+    """Return a pattern for one of ``ids``."""
+    by_first: dict[str, list[str]] = {}
+    for name in ids:
+        by_first.setdefault(name[:1], []).append(re.escape(name[1:]))
+    # Grouped, since the server tries every branch at every character it has: sixteen instead of hundreds.
+    return "|".join(f"{re.escape(first)}({'|'.join(rest)})" for first, rest in by_first.items())

@@ -1,0 +1,125 @@
+"""What the server answers, row by row, as plain records; and the words of the API that decide."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Any
+
+from cleanup.base.records import Artifact, Model, Task
+
+ARCHIVED = "archived"
+"""System tag of what is in the archive."""
+
+DRAFT = "created"
+AT_WORK = ("in_progress", "queued", "publishing", "")
+"""Statuses of tasks that may be at work; an answer that leaves the status out says nothing to the contrary."""
+
+NO_DRAFT = (
+    "queued", "in_progress", "stopped", "publishing", "published", "closed", "failed", "completed", "unknown",
+)  # fmt: skip
+"""Every status of the API but that of a draft."""
+
+_ID = re.compile(r"[0-9a-zA-Z_-]{1,128}")
+
+
+def parse_time(value: object) -> datetime | None:
+    """Return the aware UTC time that the server's ``value`` means, None where it means none.
+
+    Times without an offset are UTC, as the server writes them.
+    """
+    if not isinstance(value, str):
+        return None
+    text = value.strip().replace("Z", "+00:00").replace("z", "+00:00")
+    fraction = re.search(r"\.(\d+)", text)
+    if fraction:
+        # Python 3.10 reads three or six digits only; the server also writes fewer or more.
+        text = text[: fraction.start(1)] + (fraction[1] + "000000")[:6] + text[fraction.end(1) :]
+    try:
+        time = datetime.fromisoformat(text)
+        return time.replace(tzinfo=timezone.utc) if time.tzinfo is None else time.astimezone(timezone.utc)
+    except (ValueError, OverflowError):
+        return None
+
+
+def is_id(value: object) -> bool:
+    """True if ``value`` can be a task's or model's id: such a text is no operator in a list filter."""
+    return isinstance(value, str) and bool(_ID.fullmatch(value)) and not value.startswith(("-", "__"))
+
+
+def parse_task(row: Mapping[str, Any]) -> Task | None:
+    """Return the task of a ``tasks.get_all`` row, None where the row has no usable id.
+
+    A field that is missing or of another type reads as the value that keeps the task: not archived, public,
+    without a time.
+    """
+    if not is_id(row.get("id")):
+        return None
+    system_tags = _texts(row.get("system_tags"))
+    return Task(
+        id=row["id"],
+        name=_text(row.get("name")),
+        project=_reference(row.get("project")),
+        status=_text(row.get("status")),
+        draft=row.get("status") == DRAFT,
+        at_work=_text(row.get("status")) in AT_WORK,
+        archived=ARCHIVED in system_tags,
+        public=not _reference(row.get("company")),
+        tags=_texts(row.get("tags")),
+        system_tags=system_tags,
+        status_changed=parse_time(row.get("status_changed")),
+        last_update=parse_time(row.get("last_update")),
+        last_change=parse_time(row.get("last_change")),
+        created=parse_time(row.get("created")),
+        artifacts=tuple(_artifacts(row)),
+        report_assets=_texts(row.get("report_assets")),
+        output_models=tuple(models_of(row, "output")),
+        input_models=tuple(models_of(row, "input")),
+        destination=_text(_mapping(row.get("output")).get("destination")),
+        artifacts_listed=isinstance(_mapping(row.get("execution")).get("artifacts"), list),
+    )
+
+
+def parse_model(row: Mapping[str, Any]) -> Model | None:
+    """Return the model of a ``models.get_all`` row, None where the row has no usable id."""
+    if not is_id(row.get("id")):
+        return None
+    # A model whose state is missing reads as published: that is the state which keeps its file.
+    return Model(row["id"], row.get("uri"), _reference(row.get("task")), row.get("ready") is not False)
+
+
+def models_of(row: Mapping[str, Any], side: str) -> list[str]:
+    """Return the ids of the models on one ``side`` (``input`` or ``output``) of a task's row."""
+    items = _rows(_mapping(row.get("models")).get(side))
+    return [item["model"] for item in items if is_id(item.get("model"))]
+
+
+def _artifacts(row: Mapping[str, Any]) -> list[Artifact]:
+    found = []
+    for item in _rows(_mapping(row.get("execution")).get("artifacts")):
+        size = item.get("content_size")
+        usable = isinstance(size, int) and not isinstance(size, bool) and size >= 0
+        found.append(Artifact(_text(item.get("key")), item.get("uri"), size if usable else None))
+    return found
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _rows(value: object) -> list[Mapping[str, Any]]:
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
+
+
+def _reference(value: object) -> str:
+    """Return the id of a referred entity, which the server writes as text or as ``{"id": ...}``."""
+    return _text(value.get("id")) if isinstance(value, Mapping) else _text(value)

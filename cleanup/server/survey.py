@@ -1,0 +1,101 @@
+"""What spans the server and is read once a cycle: who links to whose files, and who needs whole tasks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+from clearml.backend_api.session.client import APIClient
+
+from cleanup.server.paging import Fetch, complete
+from cleanup.server.rows import is_id, parse_task
+from cleanup.server.tasks import EXTRA
+
+_CLAIMING = ["id", "configuration"]
+_TASK_ID = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """The addresses that a task refers to: its artifacts, and where it uploads to."""
+
+    id: str
+    addresses: tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The tasks that the task ``id`` needs as a whole, and the reason, which ends in its id."""
+
+    id: str
+    needed: frozenset[str]
+    why: str
+
+
+class Survey:
+    """The calls that read all tasks of a kind. ``since`` (aware): only those that changed after it in any way."""
+
+    def __init__(self, client: APIClient) -> None:
+        self._client = client
+        self.unreadable: list[str] = []
+        """Errors of single tasks that the server fails at: what they refer to cannot be known."""
+
+    def references(self, since: datetime | None = None) -> Iterator[References]:
+        """Yield what each task refers to. The server gives artifacts whole, previews included, or not at all."""
+        fields = ["id", "execution.artifacts", "output.destination"]
+        return complete(self._fetch(fields, since), _references, self.unreadable)
+
+    def claims(self, since: datetime | None = None) -> Iterator[Claim]:
+        """Yield the dataset versions that are built on others, and the pipeline runs with the steps that they name.
+
+        A version stores only what changed and reads the rest from its parents' files; its configuration names all
+        parents, near and far. The configuration of a run names its steps, those that it reused as cached too.
+        """
+        versions = self._fetch(_CLAIMING, since, system_tags=["dataset"])
+        yield from complete(
+            versions, lambda row: _claim(row, "dataset version {} is built on it"), self.unreadable, 100
+        )
+        # Older SDKs tagged pipeline runs otherwise, or not at all.
+        for runs in ({"system_tags": ["pipeline"]}, {"type": ["controller"]}):
+            fetch = self._fetch(_CLAIMING, since, **runs)
+            yield from complete(
+                fetch, lambda row: _claim(row, "it is a step of pipeline run {}", "pipeline"), self.unreadable, 100
+            )
+
+    def _fetch(self, fields: list[str], since: datetime | None, **filters: Any) -> Fetch:
+        if since is not None:
+            filters["last_change"] = [f">={since.astimezone(timezone.utc):%Y-%m-%dT%H:%M:%S.%f}+00:00"]
+
+        def fetch(page: int, size: int) -> Any:
+            return self._client.tasks.get_all(
+                **filters, search_hidden=True, order_by=["created"], only_fields=fields, page=page, page_size=size,
+                **EXTRA,
+            )  # fmt: skip
+
+        return fetch
+
+
+def _references(row: Mapping[str, Any]) -> References | None:
+    task = parse_task(row)
+    if task is None:
+        return None
+    addresses: Iterable[object] = [artifact.uri for artifact in task.artifacts if artifact.uri]
+    return References(task.id, tuple(addresses) + ((task.destination,) if task.destination else ()))
+
+
+def _claim(row: Mapping[str, Any], why: str, section: str = "") -> Claim | None:
+    """Return what a task needs by the ids in its configuration (in ``section`` alone, if it is given)."""
+    if not is_id(row.get("id")):
+        return None
+    items = row.get("configuration")
+    named = items.items() if isinstance(items, dict) else ()
+    texts = [
+        str(item.get("value"))
+        for name, item in named
+        if isinstance(item, dict) and (not section or str(name).lower() == section)
+    ]
+    needed = {found for text in texts for found in _TASK_ID.findall(text)} - {row["id"]}
+    return Claim(row["id"], frozenset(needed), why.format(row["id"]))
