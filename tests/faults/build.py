@@ -16,7 +16,7 @@ from cleanup.sandbox import Fault
 from cleanup.sandbox.calls.deletion import delete_task
 from cleanup.sandbox.calls.reset import reset
 from tests.faults.rig import Rig
-from tests.faults.world import owner_of
+from tests.faults.world import Names, owner_of
 
 Step = tuple[Any, ...]
 
@@ -130,6 +130,8 @@ class Builder:
 
     def nested(self, inner: str, outer: str, named: bool = True) -> None:
         """Put the folder of one task, with a file in it, into the folder of another."""
+        if not named and self._storage[outer] == "files":
+            return  # nobody could know of it: a file server cannot list what is in a folder
         uri = self._put(outer, f"sub/inner.{self.tasks[inner]}/artifacts/x/x.bin")
         self.addresses[f"{inner} in {outer}"] = uri
         if named:
@@ -160,7 +162,14 @@ class Builder:
         """Let an earlier cycle have deleted the task, with all that nothing else needed then."""
         with self.sandbox.store.lock:
             delete_task(self.sandbox.store, self.tasks[task], {"force": True})
-        gone, world = self.tasks.pop(task), self.rig.snapshot()
+        gone = self.tasks.pop(task)
+        for model in self.models.values():
+            # What is the last to name a file must say where it is.
+            entry = self.sandbox.store.models.get(model) or {"uri": ""}
+            plain = [uri for uri in self.addresses.values() if owner_of(uri) == gone and Names([entry["uri"]]).holds(uri)]
+            if plain:
+                self.sandbox.edit_model(model, uri=plain[0])
+        world = self.rig.snapshot()
         for file in world.files:
             if owner_of(file) == gone and not world.held().holds(file):
                 self.remove_file(file)

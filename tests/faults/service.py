@@ -15,19 +15,12 @@ PLAIN = 200
 """Tasks of a batch as the package has it."""
 
 
-def network(attempts: int = 3, timeout: float = 20.0, stop: threading.Event | None = None) -> Any:
-    """Return how requests are sent: as always, but with hardly a pause."""
-    from cleanup.server import Network
-
-    return Network(attempts, 0.001, 0.01, timeout, timeout, timeout, stop=stop or threading.Event())
-
-
-def open_all(timeout: float = 20.0, **more: Any) -> tuple[Any, Any]:
-    """Return the server and the storages of the SDK's configuration."""
-    from cleanup.server import Server
+def open_all(timeout: float = 20.0) -> tuple[Any, Any]:
+    """Return the server and the storages of the SDK's configuration, with hardly a pause between two attempts."""
+    from cleanup.server import Network, Server
     from cleanup.storage import Storages, known_file_servers
 
-    server = Server(network(timeout=timeout, **more))
+    server = Server(Network(3, 0.001, 0.01, timeout, timeout, timeout))
     return server, Storages(known_file_servers(), server.session.token_for_files, bound=4, timeout=timeout)
 
 
@@ -54,7 +47,7 @@ def console(result: CycleResult) -> list[str]:
     """Return the report as the console shows it."""
     from cleanup.report.render import dry_run_lines, summary
 
-    return [*summary(result), *dry_run_lines(result)]
+    return [*summary(result), *(dry_run_lines(result) if result.dry_run else [])]
 
 
 def as_text(result: CycleResult) -> str:
@@ -81,7 +74,7 @@ def prepare() -> None:
     import cleanup.storage.s3  # noqa: F401 - a process that is forked has them then
     from cleanup.storage import bulk, wire
 
-    bulk.WAITS = wire._WAITS = (0.001, 0.001, 0.001)  # type: ignore[assignment]
+    bulk.WAITS, wire.BACKOFF = (0.001, 0.001, 0.001), 0.001
     botocore.endpoint.time = _NoTime()  # type: ignore[attr-defined]
     # A session reads its data files each time; thousands of cycles share one.
     session = boto3.Session()

@@ -35,7 +35,7 @@ class Watch:
         while start and self._endpoint(start).endswith(".get_all"):
             start -= 1
         look = range(start + 1, end + 1)
-        named = [number for number in look if change.tasks.keys() & _ids(self.log[number - 1][1])]
+        named = [number for number in look if change.tasks.keys() & _read(self.log[number - 1][1])]
         return change.request <= (max(named) if named else look.start if look else went)
 
     def _endpoint(self, number: int) -> str:
@@ -76,9 +76,10 @@ class Watcher(Watch):
                 self.changes.append(Change(number, what, tasks, models))
 
 
-def _ids(body: Mapping[str, Any]) -> set[str]:
+def _read(body: Mapping[str, Any]) -> set[str]:
+    """Return the tasks that a request names to read them, and not only to learn whether they are there."""
     named = body.get("id") or []
-    return {named} if isinstance(named, str) else set(map(str, named))
+    return set(map(str, [named] if isinstance(named, str) else named)) if "status" in body["only_fields"] else set()
 
 
 def _difference(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:

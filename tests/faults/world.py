@@ -212,11 +212,11 @@ def _grown(stay: set[str], claims: Iterable[tuple[str, str]]) -> set[str]:
 
 
 def _versions(world: World) -> Iterator[tuple[str, str]]:
-    """Yield each dataset version that another names in its configuration."""
-    datasets = {task for task, row in world.tasks.items() if "dataset" in row["system_tags"]}
-    for task in datasets:
-        for parent in datasets.intersection(_ID.findall(json.dumps(world.tasks[task]["configuration"]))) - {task}:
-            yield parent, task
+    """Yield each task that a version of a dataset names in its configuration: it is built on that."""
+    for task, row in world.tasks.items():
+        if "dataset" in row["system_tags"]:
+            for parent in world.tasks.keys() & set(_ID.findall(json.dumps(row["configuration"]))) - {task}:
+                yield parent, task
 
 
 def _steps(world: World) -> Iterator[tuple[str, str]]:
