@@ -166,7 +166,9 @@ class Builder:
         for model in self.models.values():
             # What is the last to name a file must say where it is.
             entry = self.sandbox.store.models.get(model) or {"uri": ""}
-            plain = [uri for uri in self.addresses.values() if owner_of(uri) == gone and Names([entry["uri"]]).holds(uri)]
+            plain = [
+                uri for uri in self.addresses.values() if owner_of(uri) == gone and Names([entry["uri"]]).holds(uri)
+            ]
             if plain:
                 self.sandbox.edit_model(model, uri=plain[0])
         world = self.rig.snapshot()
@@ -193,8 +195,8 @@ class Builder:
         one = self.tasks[task]
         self.stuck.add(one)
         if how == "files":
-            mine = [file.partition(":")[2] for file in self.rig.snapshot().files if owner_of(file) == one]
-            self._traps += [lambda: self.rig.forbidden.update(mine), lambda: self.rig.s3.forbidden.update(mine)]
+            mine = [file for file in self.rig.snapshot().files if owner_of(file) == one]
+            self._traps.append(lambda: self.rig.refuse(mine))
         elif how == "delete":
             self._traps.append(lambda: self.sandbox.task_failures.update({one: (500, 100, "cannot be deleted")}))
         else:

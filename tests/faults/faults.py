@@ -9,11 +9,9 @@ from typing import Any
 
 from cleanup.sandbox import Fault
 from tests.faults.build import Builder, Step
-from tests.faults.judge import Case, broken_laws
-from tests.faults.rig import Rig, utc_now
-from tests.faults.runner import Attack, finished
-from tests.faults.street import STREET
-from tests.faults.world import Rules
+from tests.faults.rig import Rig
+from tests.faults.runner import Attack
+from tests.faults.street import trial
 
 STALLED = 0.25
 """Seconds that the client waits where the server stalls; else it waits long enough for a slow machine."""
@@ -30,132 +28,118 @@ WAYS: dict[str, dict[str, Any]] = {
     "stall": {"kind": "stall"},
     "stall after it acted": {"kind": "stall", "acted": True},
 }
+WHEN: dict[str, dict[str, Any]] = {"once": {"times": 1}, "a burst": {"times": 4, "after": 1}, "ever": {"times": None}}
 # What an answer cannot be understood without. A row without an address is one without a file.
 LACKS = {
     "auth.login": ("token",),
     "projects.get_all": ("projects",),
-    "tasks.get_all": ("tasks", "tasks.id", "tasks.system_tags", "tasks.status", "tasks.company", "tasks.status_changed"),
+    "tasks.get_all": (
+        "tasks",
+        "tasks.id",
+        "tasks.system_tags",
+        "tasks.status",
+        "tasks.company",
+        "tasks.status_changed",
+    ),
     "models.get_all": ("models", "models.id", "models.task", "models.ready"),
     "events.get_task_metrics": ("metrics", "metrics.task", "metrics.metrics"),
     "events.get_task_events": ("events", "total", "scroll_id"),
     "tasks.delete_many": ("succeeded", "failed", "succeeded.id", "succeeded.deleted"),
+    "models.delete_many": ("succeeded", "failed", "succeeded.id", "succeeded.deleted"),
     "tasks.delete": ("deleted",),
     "models.delete": ("deleted",),
 }
 ENDPOINTS = (*LACKS, "files.delete_many", "files.DELETE", "s3.delete_objects", "s3.delete_object", "s3.list_objects")
-# Servers on which the same work takes other requests.
-NEEDS: dict[str, dict[str, Any]] = {
-    "tasks.delete": {"endpoint": "tasks.delete_many", "status": 500},
-    "files.DELETE": {"endpoint": "files.delete_many", "status": 404},
-    "s3.delete_object": {"endpoint": "s3.delete_objects", "status": 501},
-}
-OLD_SERVER: tuple[dict[str, Any], ...] = (
-    {"endpoint": "tasks.delete_many", "status": 404},
-    {"endpoint": "files.delete_many", "status": 404},
-    {"endpoint": "s3.delete_objects", "status": 501},
-)
+# On an old server, the same work takes other requests.
+OLD = ({"endpoint": "*.delete_many", "status": 404}, {"endpoint": "s3.delete_objects", "status": 501})
 
 
-def series() -> Iterator[Iterator[Attack]]:
+def series(every: int) -> Iterator[Iterator[Attack]]:
     """Yield the attacks."""
     for way, fault in WAYS.items():
-        yield _at_every_request(way, fault, ())
-    for way in ("500", "drop after it acted"):
-        yield _at_every_request(way, WAYS[way], OLD_SERVER)
-    yield iter(_at_every_endpoint())
-    yield iter(_refused_files())
-    yield iter(_bad_tasks())
-
-
-def _at_every_request(way: str, fault: dict[str, Any], needs: tuple[dict[str, Any], ...]) -> Iterator[Attack]:
-    server = ", an old server" if needs else ""
-    for number in itertools.count():
-        put = [Fault("*", after=number, times=1, **fault), *(Fault(times=None, **need) for need in needs)]
-        yield Attack(f"{way} at request {number + 1}{server}", _faulty(put, "stall" in way))
+        for old in (False, True) if way in {"500", "drop after it acted"} else (False,):
+            name = f"{way} at request %d{', an old server' if old else ''}"
+            yield (
+                Attack(name % (n + 1), _faulty(Fault("*", after=n, times=1, **fault), old=old))
+                for n in itertools.count()
+            )
+    yield _at_every_endpoint()
+    yield _refused_files()
+    yield _bad_tasks()
 
 
 def _at_every_endpoint() -> Iterator[Attack]:
-    for endpoint in ENDPOINTS:
-        needs = [Fault(times=None, **NEEDS[endpoint])] if endpoint in NEEDS else []
+    for endpoint, when in itertools.product(ENDPOINTS, WHEN):
         lacks = {f"without {name}": {"kind": "missing", "drop_fields": (name,)} for name in LACKS.get(endpoint, ())}
         for way, fault in {**WAYS, **lacks}.items():
-            s3_says_nothing = endpoint.startswith("s3.") and way in {"no data", "no envelope"}
-            for when, how in {"once": {"times": 1}, "a burst": {"times": 4, "after": 1}, "ever": {"times": None}}.items():
-                if not s3_says_nothing:
-                    put = [Fault(endpoint, **fault, **how), *needs]
-                    yield Attack(f"{endpoint} {way}, {when}", _faulty(put, "stall" in way, any_time=True))
+            if not (endpoint.startswith("s3.") and way in {"no data", "no envelope"}):
+                fails = _faulty(Fault(endpoint, **fault, **WHEN[when]), old=endpoint not in LACKS, any_time=True)
+                yield Attack(f"{endpoint} {way}, {when}", fails)
 
 
-def _faulty(put: list[Fault], stalls: bool, any_time: bool = False) -> Callable[[Rig], list[str] | None]:
+def make_old(rig: Rig) -> None:
+    """Let the servers know no requests for many things at once."""
+    for lack in OLD:
+        rig.sandbox.inject(Fault(times=None, **lack))  # type: ignore[arg-type]
+
+
+def _faulty(fault: Fault, *, old: bool, any_time: bool = False) -> Callable[[Rig], list[str] | None]:
     def run(rig: Rig) -> list[str] | None:
-        Builder(rig, STREET)
-        before, rules = rig.snapshot(), Rules(utc_now())
-        for fault in put:
+        def attack(built: Builder) -> Callable[[], object]:
+            # The first fault that meets a request decides.
             rig.sandbox.inject(fault)
-        result = rig.cycle(timeout=STALLED if stalls else 20.0)
-        if not put[0].hits and not any_time:
-            return None
-        rig.calm()
-        return broken_laws(Case(before, rig.snapshot(), rules, [result])) + finished(rig, rules)
+            if old:
+                make_old(rig)
+            return lambda: any_time or fault.hits
+
+        return trial(rig, attack, timeout=STALLED if fault.kind == "stall" else 20.0)
 
     return run
 
 
 def _refused_files() -> Iterator[Attack]:
     """Files that a storage may not delete: their task stays, every other one goes."""
-    for victim, most in itertools.product(("draft", "full", "on s3", "chain 1", "heir"), (1, 99)):
+    for victim, most in itertools.product(("draft", "full", "on s3", "ring 1", "ring 2"), (1, 99)):
 
-        def run(rig: Rig, victim: str = victim, most: int = most) -> list[str]:
-            built = Builder(rig, STREET)
-            mine = sorted(file for file in rig.snapshot().files if built.tasks[victim] in file)[:most]
-            paths = {file.partition(":")[2] for file in mine}
-            rig.forbidden |= paths
-            rig.s3.forbidden |= paths
-            return _without(rig, frozenset({built.tasks[victim]} if mine else ()))
+        def run(rig: Rig, victim: str = victim, most: int = most) -> list[str] | None:
+            def attack(built: Builder) -> Callable[[], object]:
+                mine = sorted(file for file in rig.snapshot().files if built.tasks[victim] in file)[:most]
+                rig.refuse(mine)
+                built.stuck.add(built.tasks[victim])
+                return lambda: True
+
+            return trial(rig, attack, clean=True)
 
         yield Attack(f"{most} files of {victim!r} are refused", run)
 
 
 def _bad_tasks() -> Iterator[Attack]:
-    """Tasks that the server fails at whatever is asked of them, here and there and in a row."""
-    kinds = ("events.*", "tasks.delete*", "models.get_all", "tasks.get_all", "files.*")
-    for endpoint, status, many in itertools.product(kinds, (500, 400), (1, 40)):
-        for place in ("first", "spread"):
+    """Tasks that the server fails at whatever is asked of them, in a row or spread among the others."""
+    endpoints = ("events.*", "tasks.delete*", "models.get_all", "tasks.get_all", "files.*")
+    for endpoint, status, many, step in itertools.product(endpoints, (500, 400), (1, 40), (1, 2)):
 
-            def run(
-                rig: Rig, endpoint: str = endpoint, status: int = status, many: int = many, place: str = place
-            ) -> list[str]:
-                built = Builder(rig, _hundred())
-                tasks = list(built.tasks.values())
-                bad = tasks[:many] if place == "first" else tasks[:: 100 // many][:many]
-                rig.sandbox.inject(
-                    Fault(endpoint, status=status, times=None, match=lambda body: _speaks_of(body, bad))
-                )
-                return _without(rig, frozenset(bad))
+        def run(
+            rig: Rig, endpoint: str = endpoint, status: int = status, many: int = many, step: int = step
+        ) -> list[str] | None:
+            def attack(built: Builder) -> Callable[[], object]:
+                bad = list(built.tasks.values())[: many * step : step]
+                built.stuck.update(bad)
+                speaks = Fault(endpoint, status=status, times=None, match=lambda body: _names(body, bad))
+                rig.sandbox.inject(speaks)
+                return lambda: True
 
-            yield Attack(f"{many} bad tasks of 100, {place}: {endpoint} answers {status}", run)
+            return trial(rig, attack, steps=_hundred(), clean=True)
+
+        yield Attack(f"{many} bad tasks of 100, every {step}.: {endpoint} answers {status}", run)
 
 
 def _hundred() -> Iterator[Step]:
     for number in range(100):
-        name = f"task {number}"
-        yield "task", name, {"age_days": 40.0 + number / 10}
-        yield "artifact", name, "data"
-        yield "samples", name, 1
+        yield "task", f"task {number}", {"age_days": 40.0 + number / 10}
+        yield "artifact", f"task {number}", "data"
+        yield "samples", f"task {number}", 1
 
 
-def _speaks_of(body: dict[str, Any], tasks: list[str]) -> bool:
+def _names(body: dict[str, Any], tasks: list[str]) -> bool:
     text = json.dumps(body)
     return any(task in text for task in tasks)
-
-
-def _without(rig: Rig, stuck: frozenset[str]) -> list[str]:
-    """Run a cycle in which all but the ``stuck`` tasks must go, and one without faults."""
-    before, rules = rig.snapshot(), Rules(utc_now())
-    result = rig.cycle()
-    case = Case(before, rig.snapshot(), rules, [result], clean=True, stuck=stuck)
-    broken = broken_laws(case)
-    if stuck and result and (result.ok or not {entry.task.id for entry in result.failed} >= stuck & set(before.tasks)):
-        broken.append("law 6: it does not say of each of them that it failed")
-    rig.calm()
-    return broken + finished(rig, rules)

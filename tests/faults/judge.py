@@ -126,7 +126,7 @@ def _unknowable(case: Case, file: str, held: Names) -> bool:
     if case.before.named_by(owner).holds(file):
         return False
     beside = [one for one in case.after.files - {file} if any(task == owner for task, _ in names_in(one))]
-    kept = any(held.holds(one) or owner_of(one) in case.after.tasks for one in beside)
+    kept = held.into(owner) or any(owner_of(one) in case.after.tasks for one in beside)
     return len(names_in(file)) > 1 or (kept and file.startswith("files:"))
 
 
@@ -168,9 +168,10 @@ def _only_its_own(case: Case) -> Iterator[str]:
 
 
 def _went_along(case: Case, file: str) -> bool:
-    """Tell whether a model entry or an artifact that went named a file whose task was gone before."""
-    models = [row.get("uri") for key, row in case.before.models.items() if key not in case.after.models]
-    links = [uri for task in case.gone for uri in artifacts(case.before.tasks[task])]
+    """Tell whether nothing but what went named a file whose task was gone before."""
+    went, users = case.gone | case.removed, case.before.users()
+    models = [row.get("uri") for key, row in case.before.models.items() if users[key] <= went]
+    links = [uri for task in went & case.before.tasks.keys() for uri in artifacts(case.before.tasks[task])]
     return Names([*models, *links]).holds(file)
 
 
@@ -186,8 +187,10 @@ def _says_what_happened(case: Case) -> Iterator[str]:
         reached = {task for task, row in case.before.tasks.items() if case.rules.reach(row)}
         if unsaid := reached - set(told) - changed:
             yield f"law 6: not a word on {sorted(_name(case, task) for task in unsaid)}"
-        if result.files.deleted > len(case.before.files - case.after.files):
-            yield f"law 6: {result.files.deleted} files are said to be deleted, more than are gone"
+        # S3 answers that it deleted what was not there.
+        counted = sum(counts.deleted for name, counts in result.storages.items() if not name.startswith("s3"))
+        if counted > sum(not file.startswith("s3") for file in case.before.files - case.after.files):
+            yield f"law 6: {counted} files are said to be deleted, more than are gone"
     for task in sorted(set(deleted) & set(case.after.tasks)):
         yield f"law 6: task {_name(case, task)} is said to be deleted and is there"
     for task, text in case.told.items():

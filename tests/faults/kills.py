@@ -10,17 +10,16 @@ from collections.abc import Callable, Iterator
 from cleanup.sandbox import Fault
 from cleanup.sandbox.answer import Dropped
 from tests.faults.build import Builder
-from tests.faults.faults import OLD_SERVER
-from tests.faults.judge import Case, broken_laws
-from tests.faults.rig import Rig, utc_now
-from tests.faults.runner import Attack, finished
-from tests.faults.street import STREET
-from tests.faults.world import Rules
+from tests.faults.faults import make_old
+from tests.faults.rig import Rig
+from tests.faults.runner import Attack
+from tests.faults.street import trial
 
 SCRIPT = ("--run-as-service", "False", "--force-delete", "True", "--keep-tags", "keep")
+Run = Callable[[Rig], list[str] | None]
 
 
-def series() -> Iterator[Iterator[Attack]]:
+def series(every: int) -> Iterator[Iterator[Attack]]:
     """Yield the attacks, each series by number of request."""
     for old, acts in itertools.product((False, True), (False, True)):
         when = f"{'after' if acts else 'before'} the server acts{', an old server' if old else ''}"
@@ -33,52 +32,48 @@ def series() -> Iterator[Iterator[Attack]]:
         )
 
 
-def _ended(number: int, acts: bool, old: bool, what: signal.Signals, *script: str) -> Callable[[Rig], list[str] | None]:
+def _ended(number: int, acts: bool, old: bool, what: signal.Signals, *script: str) -> Run:
     def run(rig: Rig) -> list[str] | None:
-        Builder(rig, STREET)
-        before, rules = rig.snapshot(), Rules(utc_now())
-        _make_old(rig, old)
-        child = rig.forker.fork(*script)
-        rig.sandbox.reset_requests()
         came: list[int] = []
+        codes: list[int] = []
 
-        def end() -> None:
-            came.append(child)
-            os.kill(child, what)
-            if not acts:
-                raise Dropped
+        def attack(built: Builder) -> Callable[[], object]:
+            if old:
+                make_old(rig)
+            child = rig.forker.fork(*script)
+            rig.sandbox.reset_requests()
 
-        rig.sandbox.at_request(number, end)
-        code = rig.forker.go()
-        rig.quiet()
-        rig.sandbox.reset_requests()
-        if not came:
-            return None
-        rig.calm()
-        wrong = f"law 6: ended with {what.name}, its exit code is {code}"
-        broken = [] if code in ((0, 3) if what == signal.SIGTERM else (-what,)) else [wrong]
-        return broken + broken_laws(Case(before, rig.snapshot(), rules, [None])) + finished(rig, rules)
+            def end() -> None:
+                came.append(child)
+                os.kill(child, what)
+                if not acts:
+                    raise Dropped
+
+            rig.sandbox.at_request(number, end)
+            return lambda: came
+
+        def go() -> None:
+            codes.append(rig.forker.go())
+            rig.quiet()
+            rig.sandbox.reset_requests()
+
+        broken = trial(rig, attack, run=go)
+        if broken is not None and codes[0] not in ((0, 3) if what == signal.SIGTERM else (-what,)):
+            broken.append(f"law 6: ended with {what.name}, its exit code is {codes[0]}")
+        return broken
 
     return run
 
 
-def _cut(number: int, acts: bool, old: bool) -> Callable[[Rig], list[str] | None]:
+def _cut(number: int, acts: bool, old: bool) -> Run:
     def run(rig: Rig) -> list[str] | None:
-        Builder(rig, STREET)
-        before, rules = rig.snapshot(), Rules(utc_now())
-        # The first fault that meets a request decides: the cut comes before what the old server does not know.
-        first = rig.sandbox.inject(Fault("*", "drop", times=1, after=number - 1, acted=acts))
-        rig.sandbox.inject(Fault("*", "drop", times=None, after=number - 1))
-        _make_old(rig, old)
-        result = rig.cycle()
-        if not first.hits:
-            return None
-        rig.calm()
-        return broken_laws(Case(before, rig.snapshot(), rules, [result])) + finished(rig, rules)
+        def attack(built: Builder) -> Callable[[], object]:
+            first = rig.sandbox.inject(Fault("*", "drop", times=1, after=number - 1, acted=acts))
+            rig.sandbox.inject(Fault("*", "drop", times=None, after=number - 1))
+            if old:
+                make_old(rig)
+            return lambda: first.hits
+
+        return trial(rig, attack)
 
     return run
-
-
-def _make_old(rig: Rig, old: bool) -> None:
-    for need in OLD_SERVER if old else ():
-        rig.sandbox.inject(Fault(times=None, **need))

@@ -4,29 +4,25 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from cleanup.sandbox.calls.deletion import delete_task
 from cleanup.sandbox.calls.reset import reset
 from cleanup.sandbox.values import Entity
 from tests.faults import service
 from tests.faults.build import SPELLINGS, Builder
-from tests.faults.judge import Case, broken_laws
-from tests.faults.rig import Rig, utc_now
-from tests.faults.runner import Attack, finished
-from tests.faults.street import STREET
-from tests.faults.watch import Watcher
-from tests.faults.world import Rules
+from tests.faults.rig import Rig
+from tests.faults.runner import Attack
+from tests.faults.street import trial
+from tests.faults.watch import Watch, Watcher
 
-VICTIMS = ("full", "on s3", "on disk", "chain 1", "chain 2", "dead run", "reset", "heir", "linked", "draft", "maker")
-MODELS = ("full's", "s3's", "disk's", "link 1", "link 2", "link 3")
-FILES = ("full.data", "on s3.data", "on disk.data", "link 1", "link 2", "disk's", "linked.other", "draft.data")
-BATCHES = (5, service.PLAIN)
+VICTIMS = ("full", "on s3", "on disk", "ring 1", "ring 2", "dead run", "reset", "heir", "linked", "draft", "maker")
+MODELS = ("full's", "on s3's", "on disk's", "ring 1's", "ring 2's", "ring 3's")
+FILES = (*MODELS, "full.data", "on s3.data", "on disk.data", "linked.other", "draft.data")
 
 
-def series() -> Iterator[Iterator[Attack]]:
+def series(every: int) -> Iterator[Iterator[Attack]]:
     """Yield for each kind of change, and each size of batches, the attacks by number of request."""
-    for batch, what in itertools.product(BATCHES, KEYS):
+    for batch, what in itertools.product((5, service.PLAIN), KEYS):
         yield (
             Attack(f"{what} at request {number}, batches of {batch}", _changed(what, number, batch))
             for number in itertools.count(1)
@@ -34,18 +30,14 @@ def series() -> Iterator[Iterator[Attack]]:
 
 
 def _changed(what: str, number: int, batch: int) -> Callable[[Rig], list[str] | None]:
+    key = KEYS[what][number % len(KEYS[what])]
+
     def run(rig: Rig) -> list[str] | None:
-        built = Builder(rig, STREET)
-        before, rules = rig.snapshot(), Rules(utc_now())
-        service.batches_of(batch)
-        key = KEYS[what][number % len(KEYS[what])]
-        watcher = Watcher(rig, {number: (what, lambda: act_on(built, what, key, number))})
-        result = rig.cycle()
-        watch = watcher.stop()
-        if len(watch.log) < number:
-            return None
-        broken = broken_laws(Case(before, rig.snapshot(), rules, [result], watch, clean=True))
-        return broken + finished(rig, rules)
+        def attack(built: Builder) -> Watch:
+            service.batches_of(batch)
+            return Watcher(rig, {number: (what, lambda: act_on(built, what, key, number))})
+
+        return trial(rig, attack, clean=True)
 
     return run
 
@@ -70,7 +62,7 @@ def act_on(built: Builder, what: str, key: str, number: int) -> None:
         _edit(built, living, now)
 
 
-def _edit(built: Builder, task: str, now: str, **fields: Any) -> None:
+def _edit(built: Builder, task: str, now: str, **fields: object) -> None:
     built.sandbox.edit_task(task, **fields, last_change=now)
 
 
@@ -85,11 +77,10 @@ TASK_CHANGES: dict[str, Callable[[Builder, Entity, str], object]] = {
     ),
     "delete": lambda built, task, now: delete_task(built.sandbox.store, task["id"], {"force": True}),
 }
-KEYS = {
-    **dict.fromkeys(TASK_CHANGES, VICTIMS),
+KEYS = dict.fromkeys(TASK_CHANGES, VICTIMS) | {
     "publish": MODELS,
-    "a new entry": FILES,
     "a new user": MODELS,
+    "a new entry": FILES,
     "a new link": FILES,
 }
 """What each kind of change is tried on in turn."""

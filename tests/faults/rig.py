@@ -118,6 +118,12 @@ class Rig:
         self.s3.forbidden.clear()
         self.forbidden.clear()
 
+    def refuse(self, files: list[str]) -> None:
+        """Let the file server and S3 refuse to delete ``files``."""
+        paths = [file.partition(":")[2] for file in files]
+        self.forbidden.update(paths)
+        self.s3.forbidden.update(paths)
+
     def put(self, storage: str, path: str) -> str:
         """Make the file ``path`` of a storage, ``files``, ``s3`` or ``disk``; return its address as the SDK has it."""
         if storage == "s3":

@@ -15,11 +15,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
 
-from tests.faults.judge import Case, broken_laws
 from tests.faults.rig import Rig, captured
-from tests.faults.world import Rules
 
 ROOT = Path(__file__).parents[2]
 
@@ -51,15 +48,6 @@ class Finding:
     measured: str = ""
 
 
-def finished(rig: Rig, rules: Rules, settings: dict[str, Any] | None = None) -> list[str]:
-    """Run one cycle without faults; return what it breaks or leaves unfinished."""
-    before = rig.snapshot()
-    result = rig.cycle(settings)
-    if result is None:
-        return [f"then clean: law 5: it could not begin: {rig.said[-1][:300]}"]
-    return [f"then clean: {line}" for line in broken_laws(Case(before, rig.snapshot(), rules, [result], clean=True))]
-
-
 def try_one(rig: Rig, kind: str, attack: Attack) -> Finding | None:
     """Run one attack on an empty rig."""
     rig.reset()
@@ -81,7 +69,7 @@ def try_one(rig: Rig, kind: str, attack: Attack) -> Finding | None:
 
 def chosen(kind: str, every: int, part: int, parts: int, only: str = "") -> Iterator[Iterable[Attack]]:
     """Yield the series of a kind, of each every ``every``-th attack, and of those the ones of this part."""
-    for number, attacks in enumerate(import_module(f"tests.faults.{kind}").series()):
+    for number, attacks in enumerate(import_module(f"tests.faults.{kind}").series(every)):
         first = (number + part * every) % (parts * every)
         some = itertools.islice(attacks, first, MOST, parts * every)
         yield (attack for attack in some if only in attack.name)

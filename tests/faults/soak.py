@@ -8,10 +8,8 @@ import pickle
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
-from cleanup.cycle.result import CycleResult
 from cleanup.sandbox import Fault
 from tests.faults import service
 from tests.faults.build import Builder
@@ -19,59 +17,40 @@ from tests.faults.judge import Case, broken_laws
 from tests.faults.rig import Rig, utc_now
 from tests.faults.runner import Attack
 from tests.faults.street import STREET
-from tests.faults.worlds import FAULTS
 from tests.faults.world import Rules
+from tests.faults.worlds import FAULTS
 
-WARM = 20
-"""Cycles before the first measurement: what is loaded and cached once is no leak."""
+CYCLES, WARM = 400, 20
+"""Cycles in all, and before the first measurement: what is loaded and cached once is no leak."""
 
-CYCLES = (400,)
-
-_SERVE = "from tests.faults.soak import serve; serve()"
-
-
-@dataclass(frozen=True)
-class Use:
-    """What a process holds: memory in MB, threads, open connections, open files."""
-
-    memory: float
-    threads: int
-    connections: int
-    files: int
+MAY_GROW = {"MB of memory": 10.0, "threads": 5.0, "connections": 5.0, "open files": 5.0}
 
 
-def series() -> Iterator[Iterator[Attack]]:
+def series(every: int) -> Iterator[Iterator[Attack]]:
     """Yield the one soak."""
-    yield (Attack(f"{cycles} cycles with faults at 5% of all requests", _soak(cycles)) for cycles in CYCLES)
+    cycles = max(WARM + 5, CYCLES // every)
+    yield iter([Attack(f"{cycles} cycles with faults at 5% of all requests", lambda rig: _soak(rig, cycles))])
 
 
-def _soak(cycles: int) -> Callable[[Rig], list[str]]:
-    def run(rig: Rig) -> list[str]:
-        broken: list[str] = []
-        process = subprocess.Popen(
-            [sys.executable, "-c", _SERVE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        uses = []
-        for number in range(cycles):
-            use, lines = _one(rig, process)
-            broken += [f"cycle {number}: {line}" for line in lines]
-            uses.append(use)
-        process.communicate()
-        rig.tried = cycles
-        start, end = uses[min(WARM, cycles - 1)], uses[-1]
-        names = {"memory": "MB", "threads": "threads", "connections": "connections", "files": "open files"}
-        grown = [f"{getattr(start, name):.0f} -> {getattr(end, name):.0f} {unit}" for name, unit in names.items()]
-        rig.measured = f"Soak of {cycles} cycles, after {WARM} of them and at the end: {', '.join(grown)}"
-        if end.memory > start.memory * 1.1 + 5:
-            broken.append(f"leak: memory, {rig.measured}")
-        if any(getattr(end, name) > getattr(start, name) + 5 for name in list(names)[1:]):
-            broken.append(f"leak: {rig.measured}")
-        return broken
-
-    return run
+def _soak(rig: Rig, cycles: int) -> list[str]:
+    command = [sys.executable, "-c", "from tests.faults.soak import serve; serve()"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    broken, uses = [], []
+    for number in range(cycles):
+        use, lines = _one(rig, process)
+        broken += [f"cycle {number}: {line}" for line in lines]
+        uses.append(use)
+    process.communicate()
+    rig.tried = cycles
+    grown = [
+        f"{start:.0f} -> {end:.0f} {unit}" for unit, start, end in zip(MAY_GROW, uses[WARM], uses[-1], strict=True)
+    ]
+    rig.measured = f"Soak of {cycles} cycles, after {WARM} of them and at the end: {', '.join(grown)}"
+    growth = zip(MAY_GROW.values(), uses[WARM], uses[-1], strict=True)
+    return broken + ([f"leak: {rig.measured}"] if any(end > start + more for more, start, end in growth) else [])
 
 
-def _one(rig: Rig, process: subprocess.Popen[str]) -> tuple[Use, list[str]]:
+def _one(rig: Rig, process: subprocess.Popen[str]) -> tuple[list[float], list[str]]:
     leaked = rig.leaked()
     rig.reset()
     Builder(rig, STREET)
@@ -94,14 +73,12 @@ def serve() -> None:
     service.prepare()
     server, storages = service.open_all()
     while sys.stdin.readline():
-        result: CycleResult | None = None
-        said = ""
+        result, said = None, ""
         try:
             result = service.run_on(server, storages, {})
         except CleanupError as error:
             said = f"{error!r} {error}"
         gc.collect()
         mine = psutil.Process()
-        memory, connections = mine.memory_info().rss / 1e6, len(mine.net_connections("tcp"))
-        use = Use(memory, threading.active_count(), connections, mine.num_fds())
-        print(base64.b64encode(pickle.dumps((result, said, use))).decode(), flush=True)
+        held = [mine.memory_info().rss / 1e6, threading.active_count(), len(mine.net_connections()), mine.num_fds()]
+        print(base64.b64encode(pickle.dumps((result, said, held))).decode(), flush=True)

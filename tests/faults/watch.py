@@ -22,6 +22,11 @@ class Watch:
         self.log: list[tuple[str, Mapping[str, Any]]] = []
         self._there: dict[str, int] = {}
 
+    @property
+    def came(self) -> bool:
+        """Whether every change that was planned found its request."""
+        return True
+
     def seen(self, change: Change, thing: str) -> bool:
         """Tell whether the last look before ``thing`` went had to see ``change``.
 
@@ -43,7 +48,7 @@ class Watch:
 
 
 class Watcher(Watch):
-    """Watches a rig until :meth:`stop`. ``plans``: what others do when the request with that number arrives."""
+    """Watches a rig from now on. ``plans``: what others do when the request with that number arrives."""
 
     def __init__(self, rig: Rig, plans: Mapping[int, tuple[str, Callable[[], object]]]) -> None:
         super().__init__()
@@ -52,10 +57,9 @@ class Watcher(Watch):
         self._things = {*world.files, *world.tasks, *world.models}
         rig.sandbox.on_request = self._request
 
-    def stop(self) -> Watch:
-        """Watch no more."""
-        self._rig.sandbox.on_request = None
-        return self
+    @property
+    def came(self) -> bool:
+        return not self._plans
 
     def _request(self, endpoint: str, body: Mapping[str, Any]) -> None:
         store = self._rig.sandbox.store

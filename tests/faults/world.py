@@ -56,6 +56,10 @@ class Names:
             for task, rest in names_of(address):
                 self._held.setdefault(task, set()).add(rest)
 
+    def into(self, task: str) -> bool:
+        """Tell whether anything in the task's folder is among the names."""
+        return task in self._held
+
     def holds(self, file: str) -> bool:
         """Tell whether the file, or a folder that it lies in, is among the names."""
         return any(

@@ -15,11 +15,12 @@ from tests.faults.build import ODD, SPELLINGS, Builder, Step
 from tests.faults.judge import Case, broken_laws
 from tests.faults.moments import act_on
 from tests.faults.rig import Rig, utc_now
-from tests.faults.runner import Attack, finished
+from tests.faults.runner import Attack
+from tests.faults.street import finished
 from tests.faults.watch import Watch, Watcher
 from tests.faults.world import Rules
 
-SEEDS = 4000
+SEEDS = 2000
 TITLES = ("", "", "", "a b+c", "100% ü", "q?x#y", "lr:0.1 run", "-dash", ODD, "p.0123456789abcdef0123456789abcdef")
 STORAGES = ("files", "files", "s3", "disk")
 OWN = ("as it is", "as it is", "as it is", "quoted less")
@@ -42,7 +43,7 @@ class Plan:
     faults: tuple[tuple[int, float], ...] = ()
 
 
-def series() -> Iterator[Iterator[Attack]]:
+def series(every: int) -> Iterator[Iterator[Attack]]:
     """Yield the worlds, each named by the number that it is drawn from."""
     yield (Attack(f"world {seed}.", _world(seed)) for seed in range(SEEDS))
 
@@ -199,4 +200,3 @@ def _change(chance: random.Random, names: list[str], models: list[str]) -> tuple
     what = chance.choice(("un-archive", "tag", "reset", "re-enqueue", "delete", "publish", "a new entry", "a new user"))
     keys = models if what in {"publish", "a new user"} and models else names
     return chance.randint(2, 45), what, chance.choice(keys)
-
