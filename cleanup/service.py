@@ -6,7 +6,6 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timezone
 
 from cleanup.base.ending import Ending
@@ -24,9 +23,6 @@ DAY = 86_400.0
 FIRST_WAIT = 15.0
 LONGEST_WAIT = 900.0
 """Seconds between attempts while the server is away: the first wait, doubled up to the longest."""
-
-PROXY_ALONE = {502, 503, 504}
-"""What a proxy answers when there is no server behind it."""
 
 SHORTEST_PERIOD = 1.0
 """Seconds that pass at least between the starts of two cycles."""
@@ -69,26 +65,11 @@ class Service:
             return Ending()
         self._report.starting()
         outcome = self._cycle()
-        ending = self._ending_of(outcome)
         if isinstance(outcome, CycleResult):
             self._report.finished(outcome)
         elif not isinstance(outcome, Stopped):
             self._report.failed(outcome, _details(outcome))
-        return Ending(said=ending.said) if self.stop.is_set() else ending
-
-    def _ending_of(self, outcome: CycleResult | Exception) -> Ending:
-        """Return how a single run ends whose cycle ended with ``outcome``."""
-        if isinstance(outcome, Stopped):
-            return Ending()
-        if isinstance(outcome, CycleResult):
-            ending = ending_of(outcome)
-            if ending.code == 1 and self._server_away(outcome):
-                return replace(ending, code=ServerUnreachable.exit_code, failed=True)
-            return ending
-        code = outcome.exit_code if isinstance(outcome, CleanupError) else 1
-        if isinstance(outcome, ServerError) and outcome.code in PROXY_ALONE:
-            code = ServerUnreachable.exit_code
-        return Ending(code, f"The cycle failed: {str(outcome) or type(outcome).__name__}", said=True)
+        return Ending(said=not isinstance(outcome, Stopped)) if self.stop.is_set() else ending_of(outcome)
 
     def _run_for_ever(self) -> None:
         backoff = 0.0
@@ -97,9 +78,7 @@ class Service:
             if not backoff:
                 self._report.starting()
             outcome = self._cycle()
-            if isinstance(outcome, Stopped) or self.stop.is_set():
-                backoff = 0.0
-            elif self._server_away(outcome):
+            if self._server_away(outcome) and not self.stop.is_set():
                 # Not the period: that may be a day, and the server is back long before, with its archive waiting.
                 backoff = min(backoff * 2 or FIRST_WAIT, LONGEST_WAIT)
             else:
@@ -108,7 +87,7 @@ class Service:
                 self._report.finished(outcome)
             elif not isinstance(outcome, Stopped):
                 self._report.failed(outcome, _details(outcome), retry_in=backoff)
-            self._tell_since_when(self._ending_of(outcome))
+            self._tell_since_when(ending_of(outcome))
             rest = self._settings.cleanup_period_in_days * DAY - (self._seconds() - begun)
             if not self.stop.is_set():
                 pause = min(backoff or max(rest, SHORTEST_PERIOD), threading.TIMEOUT_MAX)
@@ -117,22 +96,19 @@ class Service:
                 self._wait(pause)
 
     def _tell_since_when(self, ending: Ending) -> None:
-        """Show on the task since when its cycles fail: its status stays "in progress" all the while."""
+        """Let the status message say since when cycles fail: the status stays "in progress" all the while."""
         if self._own_task is None or self.stop.is_set() or ending.code == ServerUnreachable.exit_code:
             return
         if ending.code and ending.failed:
             self._failing_since = self._failing_since or f"{self._clock():%Y-%m-%d %H:%M} UTC"
-            self._own_task.set_properties({"failing_since": self._failing_since})
             self._own_task.set_message(f"Cycles fail since {self._failing_since}. {ending.message}")
         elif self._failing_since:
             self._failing_since = ""
-            self._own_task.clear_properties(["failing_since"])
             self._own_task.set_message("")
 
-    def _server_away(self, outcome: CycleResult | Exception) -> bool:
-        if isinstance(outcome, CycleResult):
-            return bool(outcome.interrupted) or not (outcome.ok or self._server.alive())
-        return isinstance(outcome, ServerError)
+    @staticmethod
+    def _server_away(outcome: CycleResult | Exception) -> bool:
+        return bool(outcome.interrupted) if isinstance(outcome, CycleResult) else isinstance(outcome, ServerError)
 
     def _cycle(self) -> CycleResult | Exception:
         """Run one cycle; return its result, or what ended it."""
@@ -157,8 +133,12 @@ def _details(error: Exception) -> str:
     return without_secrets("".join(traceback.format_exception(error)), 4000)
 
 
-def ending_of(result: CycleResult) -> Ending:
-    """Return how a run of the one cycle ``result`` ends: 0 all done, 1 something failed, 3 the server was lost."""
+def ending_of(outcome: CycleResult | Exception) -> Ending:
+    """Return how a single run ends whose cycle ended with ``outcome``: 0 all done, 1 not all, 3 the server was lost."""
+    if isinstance(outcome, Exception):
+        code = outcome.exit_code if isinstance(outcome, CleanupError) else 1
+        return Ending(code, f"The cycle failed: {str(outcome) or type(outcome).__name__}", said=True)
+    result = outcome
     if result.interrupted:
         message = f"The server was lost in mid-cycle: {result.interrupted}. The next run goes on from there"
         return Ending(ServerUnreachable.exit_code, message, said=True)
@@ -189,4 +169,6 @@ def ending_of(result: CycleResult) -> Ending:
 
 def open_storages(server: Server, settings: Settings) -> Storages:
     """Return the storages, with the session's token for the file servers of the SDK's configuration."""
-    return Storages(known_file_servers(), server.session.token_for_files, bound=settings.parallel_requests)
+    return Storages(
+        known_file_servers(), server.session.token_for_files, bound=settings.parallel_requests, stop=server.network.stop
+    )

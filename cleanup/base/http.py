@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import re
 import socket
 import threading
 import time
@@ -25,6 +26,8 @@ BUSY = frozenset({429, 502, 503, 504})
 _PIECE = 64 * 1024
 _LISTEN = 0.2
 _SLOW = 0.25
+
+_OBJECT = re.compile(r"^<?[\w.]+(?:\(host=.*?\)| object at 0x\w+>): ")
 
 _T = TypeVar("_T")
 _running = threading.local()
@@ -89,16 +92,16 @@ class Reply:
     @property
     def date(self) -> float | None:
         """The server's time in its Date header, in seconds since 1970."""
-        return _seconds(self.headers.get("Date", ""))
+        try:
+            return parsedate_to_datetime(self.headers.get("Date", "")).timestamp()
+        except (TypeError, ValueError, OverflowError):
+            return None
 
     @property
     def retry_after(self) -> float:
         """The seconds that the server asks to wait before the next attempt, 0 if it does not."""
         text = self.headers.get("Retry-After", "")
-        if text.isdecimal():
-            return float(text[:6])
-        until = _seconds(text)
-        return max(0.0, until - (self.date or self.ended)) if until else 0.0
+        return float(text) if text.isdecimal() else 0.0
 
 
 class Bearer(AuthBase):
@@ -145,19 +148,18 @@ class Http:
         """Return what ``read`` makes of the reply: a value, and whether another attempt may bring a better one.
 
         The pauses between attempts double, and last as long as the server asks (Retry-After) up to ``backoff_max``.
-        A 401 renews the token, once; that is no attempt. Raises Stopped, and what ``token`` raises.
+        A 401 renews the token, once; then the time begins anew. Raises Stopped, and what ``token`` raises.
         """
         network = self._network
-        begun = time.monotonic()
-        left = 1 if request.once else network.attempts
         limit = network.delete_timeout if request.deletes else network.read_timeout
-        until = begun + (limit if request.once else network.total)
+        total = limit if request.once else network.total
+        left = 1 if request.once else network.attempts
         token = "" if request.auth else self._token("")
-        pause, renewed = network.backoff, request.auth is not None
+        pause, renewed, until = network.backoff, request.auth is not None, time.monotonic() + total
         while True:
             reply = self._attempt(request, request.auth or Bearer(token), min(limit, until - time.monotonic()))
             if reply.status == 401 and not renewed:
-                token, renewed = self._token(token), True
+                token, renewed, until = self._token(token), True, time.monotonic() + total
                 continue
             value, again = read(reply)
             left -= 1
@@ -236,12 +238,18 @@ class _Exchange(threading.Thread):
         super().__init__(name="cleanup-request", daemon=True)
         self._session, self._request, self._auth, self._timeout = session, request, auth, timeout
         self._largest, self._reply = 0, Reply()
+        self._connection: http.client.HTTPConnection | None = None
         self._socket: socket.socket | None = None
         self._cut = False
 
     def wait(self, seconds: float, largest: int, network: Network) -> Reply:
-        """Send the request and return its reply, or after ``seconds`` one that says so. Raises Stopped."""
-        until = time.monotonic() + seconds
+        """Send the request and return its reply, or after ``seconds`` one that says so.
+
+        Raises Stopped, unless the request deletes: then it is the caller who must say that the outcome is not known.
+        """
+        begun = time.monotonic()
+        until = begun + seconds
+        grace = network.delete_grace if self._request.deletes else network.grace
         stopped = False
         self._largest = largest
         self.start()
@@ -250,13 +258,12 @@ class _Exchange(threading.Thread):
             if not self.is_alive():
                 return self._reply
             if network.stop.is_set() and not stopped:
-                stopped = True
-                grace = network.delete_grace if self._request.deletes else network.grace
-                until = min(until, time.monotonic() + grace)
+                stopped, until = True, min(until, time.monotonic() + grace)
             if time.monotonic() >= until:
-                self.cut()
-                network.pause(0)
-                return Reply(error=f"no answer within {seconds:.3g} seconds")
+                self._cut_off()
+                if not self._request.deletes:
+                    network.pause(0)
+                return Reply(error=f"no answer within {time.monotonic() - begun:.3g} seconds")
 
     def run(self) -> None:
         """Talk to the server, in this thread."""
@@ -279,6 +286,8 @@ class _Exchange(threading.Thread):
             params=request.params,
             auth=self._auth,
             timeout=self._timeout,
+            # Said here, it is not replaced by what the environment says.
+            verify=self._session.verify,
             stream=True,
         ) as response:
             pieces, size = [], 0
@@ -289,19 +298,21 @@ class _Exchange(threading.Thread):
                     return Reply(error=f"an answer of more than {self._largest // MIB} MiB", final=True)
             return Reply(response.status_code, b"".join(pieces), response.headers, begun=begun, ended=time.time())
 
-    def uses(self, connection: socket.socket | None) -> None:
-        """Note the connection that this exchange now goes over."""
-        self._socket = connection
+    def uses(self, connection: http.client.HTTPConnection) -> None:
+        """Note the connection that this exchange goes over, and the socket that it has now."""
+        self._connection, self._socket = connection, connection.sock
         if self._cut:
-            self.cut()
+            self._cut_off()
 
-    def cut(self) -> None:
+    def _cut_off(self) -> None:
         """Break the connection, now or as soon as there is one: nothing more is sent or read."""
         self._cut = True
-        if self._socket:
+        # While it opens, to a proxy, it has one that it has not told of; while the answer is read, none any more.
+        at = self._socket or getattr(self._connection, "sock", None)
+        if at:
             with contextlib.suppress(OSError):
                 # Past the TLS layer, which is not made to be used by two threads at once.
-                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+                socket.socket.shutdown(at, socket.SHUT_RDWR)
 
 
 class _Session(requests.Session):
@@ -312,21 +323,22 @@ class _Session(requests.Session):
 class _Adapter(requests.adapters.HTTPAdapter):
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
         """Return the pool of connections, which from now on tell the exchange that uses them."""
-        pool = super().get_connection_with_tls_context(*args, **kwargs)
+        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
         if not issubclass(pool.ConnectionCls, _Telling):
             pool.ConnectionCls = type("Telling", (_Telling, pool.ConnectionCls), {})
         return pool
 
 
 class _Telling(http.client.HTTPConnection):
-    """A connection that tells the exchange of the current thread which socket to cut."""
+    """A connection that tells the exchange of the current thread what to cut."""
 
     def connect(self) -> None:
+        _running.exchange.uses(self)
         super().connect()
-        _running.exchange.uses(self.sock)
+        _running.exchange.uses(self)
 
     def putrequest(self, *args: Any, **kwargs: Any) -> None:
-        _running.exchange.uses(self.sock)
+        _running.exchange.uses(self)
         super().putrequest(*args, **kwargs)
 
 
@@ -344,14 +356,7 @@ def _reason(error: BaseException) -> str:
         if not isinstance(inner, BaseException) or inner is seen:
             break
         seen = inner
-    text = str(seen).rpartition("object at 0x")[2].partition(">: ")[2] or str(seen)
-    if any(sign in text.lower() for sign in ("name or service", "name resolution", "resolve", "getaddrinfo")):
+    text = _OBJECT.sub("", str(seen))
+    if isinstance(seen, socket.gaierror) or "resolve" in text.lower():
         return "its host name is not known on this machine"
     return without_secrets(text) or type(seen).__name__
-
-
-def _seconds(date: str) -> float | None:
-    try:
-        return parsedate_to_datetime(date).timestamp()
-    except (TypeError, ValueError, OverflowError):
-        return None

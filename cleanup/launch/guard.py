@@ -36,8 +36,8 @@ LEAVING = 60.0
 LAST_WORDS = 10.0
 """Seconds for what the server is likely not to answer: the last reports once it was away, the status of the task."""
 
-HEED = 20.0
-"""Seconds in which the work hears a stop: as long as the requests that are open may well take."""
+HEED = 25.0
+"""Seconds in which the work hears a stop: a little longer than a request that deletes is waited for."""
 
 HEED_SDK = 3.0
 """Seconds in which the set-up does; the SDK's own calls never hear one."""
@@ -45,8 +45,7 @@ HEED_SDK = 3.0
 TICK = 0.1
 
 AT_ONCE = "Stopped at once, as asked twice; the next run goes on from there"
-BEFORE = "Stopped as asked, before the work began"
-IN_TIME = "Stopped as asked, between two requests"
+STOPPED = "Stopped as asked, between two requests"
 
 ABORTED = 254
 """The exit code that clearml-agent takes for an abort; any other but 0 is a failure to it."""
@@ -76,7 +75,12 @@ class Guard:
         self._phase = _Phase("Reading the configuration and logging in", SET_UP, HEED_SDK)
 
     def setting_up(self, what: str, *, sdk: bool = True) -> None:
-        """The script goes on to ``what``, which must not take longer than ``SET_UP``. ``sdk``: the SDK does it."""
+        """The script goes on to ``what``, which must not take longer than ``SET_UP``. ``sdk``: the SDK does it.
+
+        Raises Stopped if a stop was asked for.
+        """
+        if self.stop.is_set():
+            raise Stopped(STOPPED)
         self._phase = _Phase(what, SET_UP, HEED_SDK, sdk)
 
     def working(self) -> None:
@@ -105,7 +109,7 @@ class Guard:
             if self._signals > 1:
                 self._cut(self._ending or Ending(message=AT_ONCE), "stopped")
             elif stopped_at and now > max(stopped_at, phase.begun) + phase.heed:
-                self._cut(self._ending or Ending(message=BEFORE if phase.heed == HEED_SDK else IN_TIME), "stopped")
+                self._cut(self._ending or Ending(), "stopped")
             elif now > phase.begun + phase.limit:
                 self._cut(self._ending or Ending(3, self._overdue(phase)), "")
         return 1 if self._code is None else self._code
@@ -134,8 +138,8 @@ class Guard:
         said = f"{type(error).__name__}: {without_secrets(error)}"
         if self._phase.sdk:
             return Ending(3, f"{self._phase.what} failed, the server does not let it be done: {said}")
-        details = without_secrets("".join(traceback.format_exception(error)), 4000)
-        return Ending(1, f"a mistake of this program, please report it: {said}. {details}")
+        print(without_secrets("".join(traceback.format_exception(error)), 4000), file=sys.stderr)
+        return Ending(1, f"a mistake of this program, please report it: {said}")
 
     def _leave(self, ending: Ending) -> None:
         """Say how it ends, close the task with the status and message that mean it, and set the exit code."""
@@ -160,7 +164,7 @@ class Guard:
             return
         self._told = True
         stopped = self._status(ending) == "stopped"
-        message = ending.message or (IN_TIME if stopped else "")
+        message = ending.message or (STOPPED if stopped else "")
         if message and (stopped or not ending.said):
             say(message if stopped else f"No cleanup: {message}")
         if self.json_to and message and not ending.said:
@@ -174,7 +178,7 @@ class Guard:
         if task and status:
             from cleanup.launch import lifecycle  # noqa: PLC0415 - imports the SDK, which read its configuration
 
-            recorded = lifecycle.record(task, status, ending.message or IN_TIME)
+            recorded = lifecycle.record(task, status, ending.message or STOPPED)
         if not self.agents_task:
             return ending.code
         if ending.code and recorded:

@@ -13,7 +13,7 @@ from cleanup.base.errors import CleanupError
 from cleanup.launch import guard, remote
 from cleanup.launch.command_line import CommandLine
 from cleanup.launch.guard import Guard
-from cleanup.report.page import Page
+from cleanup.report.page import Page, property_names
 from cleanup.report.report import Report
 from cleanup.server import Network, Server
 from cleanup.server.own_task import OwnTask
@@ -29,9 +29,6 @@ COMMENT = (
 TEMPLATE, DRY_RUN = "template", "dry-run"
 """Tags by which the task list tells what a "Cleanup Service" is."""
 
-FIRST_ATTEMPTS = 3
-"""Attempts until the work begins: a person waits for it."""
-
 
 class Run:
     """One run of the script, from the log-in to the work. ``args``: the args dict of the task.
@@ -45,7 +42,7 @@ class Run:
     def __init__(self, watched_by: Guard, asked: CommandLine, script: Path) -> None:
         self._guard, self._template = watched_by, asked.template
         self.args: dict[str, Any] = {**defaults(), **asked.settings}
-        self._server = Server(Network(attempts=FIRST_ATTEMPTS, stop=watched_by.stop))
+        self._server = Server(Network(stop=watched_by.stop))
         # The SDK would fork a process for its reports beside its own threads. Every now and then that child waits for
         # ever for a lock that a thread held at the fork, and closing the task waits for the child, for minutes.
         sdk_config.get("development").put("report_use_subprocess", False)
@@ -96,7 +93,8 @@ class Run:
         types = {name: type(default).__name__ for name, default in defaults().items()}
         self._own.describe_parameters(SECTION, texts, types, descriptions())
         settings = Settings.parse(texts)
-        self._own.begin(TEMPLATE if self._template else DRY_RUN if settings.dry_run else "", (TEMPLATE, DRY_RUN))
+        tag = TEMPLATE if self._template else DRY_RUN if settings.dry_run else ""
+        self._own.begin(tag, (TEMPLATE, DRY_RUN), property_names())
         return settings
 
     def leaves_it_to_an_agent(self, settings: Settings) -> bool:
@@ -127,10 +125,9 @@ class Run:
         """Run the service, once or for ever."""
         self._guard.working()
         print("Cleanup service started", flush=True)
-        self._server.network.attempts = Network.attempts
         self._server.session.limit(settings.parallel_requests)
         web = self._server.web_server
-        report = Report(Page(self._task, self._own, web), web=web, json_to=self._guard.json_to)
+        report = Report(Page(self._task, self._own), web=web, json_to=self._guard.json_to)
         storages = open_storages(self._server, settings)
         try:
             return Service(self._server, storages, settings, report, own_task=self._own).run()
@@ -141,7 +138,7 @@ class Run:
 def record(task: str, status: str, message: str) -> bool:
     """Set the status of ``task``; return whether the server did. With a session of its own: the other may hang."""
     try:
-        own = OwnTask(Server(Network(attempts=2, connect_timeout=3.0, read_timeout=5.0)).client, task)
+        own = OwnTask(Server(Network(attempts=2, connect_timeout=3.0, read_timeout=4.0, total=4.0)).client, task)
     except CleanupError:
         return False
     return own.set_status(status, message)

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from cleanup.base.text import columns, cut_in_the_middle, one_line, without_secrets
 from cleanup.cycle.result import CycleResult
 from cleanup.report import tables
-from cleanup.report.figures import as_json, first_problem, shown_names, shown_numbers
+from cleanup.report.figures import as_json, every_name, first_problem, shown_numbers
 from cleanup.report.tables import Table
 from cleanup.server.own_task import OwnTask
 
@@ -31,7 +31,7 @@ PATIENCE = 30.0
 
 def property_names() -> list[str]:
     """Return the names of all user properties that a run may set: a new run clears those of an earlier one."""
-    return ["last_cycle", "last_ok", "last_error", "failing_since", *(f"last_{name}" for name in shown_names())]
+    return ["last_cycle", "last_ok", "last_error", "failing_since", *(f"last_{name}" for name in every_name())]
 
 
 class Page:
@@ -73,7 +73,7 @@ class Page:
         for name, value in counts.items():
             title, series = _graph(name)
             logger.report_scalar(title=title, series=series, value=value, iteration=number)
-        for place, table in enumerate(tables.of(result, ROWS), 1):
+        for place, table in enumerate(tables.all_tables(result, ROWS), 1):
             _show(logger, f"{place} {table.name}", table)
         self._own.set_properties(
             {

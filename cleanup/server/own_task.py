@@ -9,9 +9,6 @@ from clearml.backend_api.session.client import APIClient
 
 from cleanup.base.errors import ServerError, Stopped
 
-RESULTS = ("last_", "failing_since")
-"""How the names of the user properties begin that tell of a run."""
-
 
 class OwnTask:
     """The task that runs the service, by its ``id``.
@@ -46,22 +43,17 @@ class OwnTask:
         ]
         return self._try("edit_hyper_params", hyperparams=items, replace_hyperparams="none", force=True)
 
-    def begin(self, tag: str, tags: Collection[str]) -> bool:
-        """Take off what an earlier run, or the task that this one is a clone of, left: results, and all of ``tags``
-        but ``tag``."""
-        old = self._read("tags", "hyperparams")
-        properties = dict(old.get("hyperparams") or {}).get("properties") or {}
-        wanted = sorted({*(old.get("tags") or ())} - {*tags} | ({tag} if tag else set()))
-        return (
-            bool(old)
-            and self.clear_properties([name for name in properties if name.startswith(RESULTS)])
-            and (wanted == sorted(old.get("tags") or ()) or self._try("update", tags=wanted))
-        )
+    def begin(self, tag: str, tags: Collection[str], results: Collection[str]) -> bool:
+        """Take off what an earlier run left, or the task that this one is a clone of.
 
-    def clear_properties(self, names: Collection[str]) -> bool:
-        """Remove user properties, and with them their columns' values in the task list."""
-        keys = [{"section": "properties", "name": name} for name in names]
-        return not keys or self._try("delete_hyper_params", hyperparams=keys, force=True)
+        Of ``tags`` no other than ``tag`` stays on it, and of the user properties none of ``results``.
+        """
+        found = self._read("tags")
+        old = {str(name) for name in found.get("tags") or ()}
+        new = old - {*tags} | ({tag} if tag else set())
+        keys = [{"section": "properties", "name": name} for name in results]
+        cleared = self._try("delete_hyper_params", hyperparams=keys, force=True)
+        return cleared and bool(found) and (new == old or self._try("update", tags=sorted(new)))
 
     def set_status(self, status: str, message: str) -> bool:
         """Change the status to ``failed`` or ``stopped``, whatever it is, with ``message`` as the status message."""

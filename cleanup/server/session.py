@@ -15,7 +15,7 @@ from clearml.backend_api.session.client import StrictSession
 from clearml.backend_api.session.response import ResponseMeta
 from clearml.backend_api.utils import get_http_session_with_retry
 
-from cleanup.base.errors import CleanupError, CredentialsError, ServerError, ServerUnreachable
+from cleanup.base.errors import CleanupError, CredentialsError, ServerError, ServerUnreachable, Stopped
 from cleanup.base.http import BUSY, Bearer, Http, Network, Reply, Request
 from cleanup.base.text import address_of, one_line, without_secrets
 from cleanup.server.answers import missing
@@ -68,12 +68,12 @@ class CleanupSession(StrictSession):
 
     def __init__(self, network: Network) -> None:
         self._network = network
-        self._login_lock = threading.RLock()
+        self._login_lock = threading.Lock()
         self._login_failed: tuple[float, CleanupError] | None = None
         self._http: Http | None = None
         self.clock_skew = 0.0
         """Seconds by which the server's clock is ahead of this machine's, kept up with every answer."""
-        with _login_errors("the ClearML server"):
+        with self._login_errors():
             super().__init__()
 
     def token_for_files(self, refused: str = "") -> str:
@@ -87,17 +87,34 @@ class CleanupSession(StrictSession):
                 if self._login_failed and self._login_failed[0] > asked:
                     raise self._login_failed[1]
                 try:
-                    with _login_errors(self.where):
+                    with self._login_errors():
                         self.refresh_token()
                 except CleanupError as error:
                     self._login_failed = (time.monotonic(), error)
                     raise
             return str(self.raw_token)
 
+    @contextmanager
+    def _login_errors(self) -> Iterator[None]:
+        """Turn what the SDK raises on the way to a token, whatever that is, into this package's errors."""
+        try:
+            yield
+        except Exception as error:
+            cause = error.__context__ if isinstance(error.__context__, CleanupError) else error
+            if isinstance(cause, (Stopped, ServerUnreachable)):
+                raise cause from None
+            if isinstance(cause, ServerError) and not 400 <= cause.code < 500:
+                raise ServerUnreachable(f"There is no session: {cause}", cause.code, cause.subcode) from None
+            raise CredentialsError(
+                f"{self.where} gives no session: {one_line(without_secrets(cause))}. Check api.api_server and "
+                "api.credentials in clearml.conf, or CLEARML_API_HOST, CLEARML_API_ACCESS_KEY and "
+                "CLEARML_API_SECRET_KEY"
+            ) from None
+
     @property
     def where(self) -> str:
-        """The address of the API server, without credentials."""
-        return address_of(str(self.host))
+        """The address of the API server, without credentials, as far as the configuration was read."""
+        return address_of(str(getattr(self, "host", "the ClearML server")))
 
     def limit(self, parallel: int) -> None:
         """Let at most ``parallel`` requests be open at once, from now on. Not while requests are open."""
@@ -163,7 +180,7 @@ class CleanupSession(StrictSession):
     def _new_http(self, network: Network) -> Http:
         # The certificate settings stand in clearml.conf and the environment; the SDK reads both.
         verify = get_http_session_with_retry(config=self.config).verify
-        return Http(network, self.token_for_files, verify=verify)
+        return Http(network, self.token_for_files, verify=True if verify is None else verify)
 
     def _note_clock(self, reply: Reply) -> None:
         """Move the skew as little as this answer demands.
@@ -187,16 +204,16 @@ def _read(call: str, where: str, reply: Reply) -> tuple[dict[str, Any] | ServerE
     try:
         answer = json.loads(reply.body)
         meta, data = answer["meta"], answer.get("data")
-        code, subcode = meta["result_code"], meta.get("result_subcode")
+        code, subcode = int(meta["result_code"]), int(meta.get("result_subcode") or 0)
         said = without_secrets(meta.get("result_msg"))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return _no_answer(call, where, reply)
-    if status != 200 or code != 200:
-        code = code if isinstance(code, int) and code != 200 else status
+    code = status if code == 200 else code
+    if code != 200:
         busy = code in {429, 503}
         kind = CredentialsError if code == 401 else ServerUnreachable if busy else ServerError
         text = f"{where} {'is too busy for' if busy else 'refuses'} {call}: {said} (code {code}/{subcode})"
-        return kind(text, code, subcode if isinstance(subcode, int) else 0), busy
+        return kind(text, code, subcode), busy
     lack = missing(call, data)
     if lack or not isinstance(data, dict):
         return ServerError(f"{where} answers {call} without its {lack}"), True
@@ -214,19 +231,3 @@ def _no_answer(call: str, where: str, reply: Reply) -> tuple[ServerUnreachable, 
     if call == LOGIN and status < 500 and status not in BUSY and not reply.body.lstrip().startswith(b"{"):
         return ServerUnreachable(f"{text}. {_WRONG_ADDRESS}", told), False
     return ServerUnreachable(text, told), True
-
-
-@contextmanager
-def _login_errors(where: str) -> Iterator[None]:
-    """Turn what the SDK raises on the way to a token, whatever that is, into this package's errors."""
-    try:
-        yield
-    except CleanupError:
-        raise
-    except Exception as error:
-        if isinstance(error.__context__, CleanupError) and not isinstance(error.__context__, CredentialsError):
-            raise error.__context__ from None
-        raise CredentialsError(
-            f"{where} gives no session: {one_line(without_secrets(error))}. Check api.api_server and api.credentials "
-            "in clearml.conf, or CLEARML_API_HOST, CLEARML_API_ACCESS_KEY and CLEARML_API_SECRET_KEY"
-        ) from None

@@ -59,6 +59,7 @@ class Recorder:
         for name, (header, *rows) in self.tables.items():
             lines += ["", f"PLOT {name}: widths {self.layout[name][0]}, height {self.layout[name][1]}"]
             lines.append(" ¦ ".join(header))
-            lines += [" ¦ ".join(row) for row in rows]
+            shown = rows if len(rows) < 20 else [*rows[:3], [f"({len(rows) - 4} rows)"], rows[-1]]
+            lines += [" ¦ ".join(row) for row in shown]
         lines += ["", "PROPERTIES", *(f"{name} = {value}" for name, value in self.properties.items())]
         return "\n".join([*lines, "", f"ARTIFACTS {sorted(self.artifacts)}", ""])

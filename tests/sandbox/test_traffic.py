@@ -10,52 +10,31 @@ from cleanup.sandbox import Sandbox
 from tests.sandbox.conftest import Client
 
 
-def test_counts_are_by_endpoint_and_start_anew(sandbox: Sandbox, client: Client) -> None:
+def test_requests_are_counted_by_endpoint_and_recorded_when_asked_for(sandbox: Sandbox, client: Client) -> None:
     sandbox.put_file("a")
     sandbox.reset_requests()
     client.call("tasks.get_all")
-    client.call("tasks.get_all")
-    client.file("GET", "a")
-    client.file("POST", "delete_many", json={"files": ["a"]})
-    client.file("POST", "", files={"b": b"b"})
-    client.file("DELETE", "b")
-    files = {"files.GET": 1, "files.delete_many": 1, "files.POST": 1, "files.DELETE": 1}
-    assert sandbox.requests == {"tasks.get_all": 2, **files}
-    assert (sandbox.api_requests, sandbox.file_requests) == (2, 4)
-    sandbox.reset_requests()
-    assert sum(sandbox.requests.values()) == 0
-
-
-def test_one_connection_serves_many_requests(sandbox: Sandbox, client: Client) -> None:
-    begun = time.monotonic()
-    for _ in range(50):
-        client.call("debug.ping")
-    assert time.monotonic() - begun < 2.0
-    (pool,) = client.session.get_adapter(sandbox.api_url).poolmanager.pools._container.values()
-    assert pool.num_connections == 1
-
-
-def test_requests_are_recorded_when_asked_for(sandbox: Sandbox, client: Client) -> None:
-    client.call("tasks.get_all")
     sandbox.record = True
     client.call("tasks.get_all", id=["a"])
-    (request,) = sandbox.log
-    assert (request.endpoint, request.body, request.scheme) == ("tasks.get_all", {"id": ["a"]}, "Bearer")
+    client.file("POST", "delete_many", json={"files": ["a"]})
+    client.file("DELETE", "b")
+    assert sandbox.requests == {"tasks.get_all": 2, "files.delete_many": 1, "files.DELETE": 1}
+    assert (sandbox.api_requests, sandbox.file_requests, len(sandbox.log)) == (2, 2, 3)
+    first = sandbox.log[0]
+    assert (first.endpoint, first.body, first.scheme) == ("tasks.get_all", {"id": ["a"]}, "Bearer")
+    pools = client.session.get_adapter(sandbox.api_url).poolmanager.pools._container.values()
+    assert {pool.num_connections for pool in pools} == {1}, "one connection serves many requests"
 
 
-def test_latency_is_added_to_each_request(sandbox: Sandbox, client: Client) -> None:
-    sandbox.latency = 0.05
-    begun = time.monotonic()
-    client.call("debug.ping")
-    assert time.monotonic() - begun >= 0.05
-
-
-def test_the_peak_of_open_requests_is_kept(sandbox: Sandbox, client: Client) -> None:
+def test_requests_are_delayed_and_the_peak_of_open_ones_is_kept(sandbox: Sandbox, client: Client) -> None:
     together = threading.Barrier(4, timeout=10)
     sandbox.reset_requests()
     sandbox.on_request = lambda *_: together.wait()
+    sandbox.latency = 0.05
+    begun = time.monotonic()
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: client.call("debug.ping"), range(4)))
+    assert time.monotonic() - begun >= 0.05
     assert sandbox.peak_concurrency == 4
 
 

@@ -29,6 +29,8 @@ def shorten() -> None:
             backoff: float = 0.01
             connect_timeout: float = 1.0
             read_timeout: float = 2.0
+            total: float = 4.0
+            grace: float = 0.5
 
         lifecycle.Network = Short  # type: ignore[misc]
 

@@ -117,10 +117,10 @@ def test_a_cycle_that_takes_longer_than_the_period_is_followed_by_a_short_rest(r
     ("fault", "code", "says"),
     [
         (Fault("*", "drop", times=None), 3, "does not answer"),
-        (Fault("*", status=502, times=None), 3, "injected fault"),
+        (Fault("*", status=429, times=None), 3, "too busy"),
         (Fault("tasks.get_all", status=500, times=None), 1, "injected fault"),
     ],
-    ids=["gone", "proxy", "broken"],
+    ids=["gone", "busy", "broken"],
 )
 def test_a_single_run_ends_with_the_code_and_message_of_what_failed(
     rig: Rig, fault: Fault, code: int, says: str

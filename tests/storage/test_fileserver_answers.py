@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+import requests
 import responses
 
-from cleanup.storage import Outcome
+from cleanup.storage import Outcome, wire
 from cleanup.storage.crew import Crew
 from cleanup.storage.fileserver import FileServer
 from cleanup.storage.wire import Wire
@@ -17,31 +18,13 @@ BASE = "https://files.example.com"
 MANY = f"{BASE}/delete_many"
 FOLDER = f"p/n.{TASK}"
 A, B, C = (f"{FOLDER}/artifacts/{name}/{name}.pkl" for name in "abc")
-SECRET = "very-secret-token"
-
-
-class Sleeps(list):
-    def __call__(self, seconds: float) -> None:
-        self.append(seconds)
 
 
 @pytest.fixture
-def sleeps():
-    return Sleeps()
-
-
-@pytest.fixture
-def server(sleeps):
+def server(monkeypatch):
+    monkeypatch.setattr(wire, "BACKOFF", 0.0)
     crew = Crew(4)
-    tokens = iter(["first-token", *["second-token"] * 99])
-    held = [next(tokens)]
-
-    def token(refresh: bool) -> str:
-        if refresh:
-            held[0] = next(tokens)
-        return held[0]
-
-    yield FileServer(BASE, Wire(BASE, token, timeout=5, sleep=sleeps), crew)
+    yield FileServer(BASE, Wire(BASE, lambda refused: "second-token" if refused else "first-token"), crew)
     crew.close()
 
 
@@ -199,3 +182,30 @@ def test_without_delete_many_folders_stay(server, answers):
     answers.post(MANY, status=404)
     result = server.remove_folders([FOLDER])
     assert "switched off" in result[FOLDER].error
+
+
+@pytest.mark.parametrize(("kind", "said"), [({"status": 401}, "401"), ({"body": requests.ConnectionError("no")}, "no")])
+def test_trouble_with_the_whole_server_fails_every_path_without_asking_for_each(server, answers, kind, said):
+    answers.post(MANY, **kind)
+    result = server.delete([f"{FOLDER}/artifacts/a/{n}.pkl" for n in range(5000)])
+    assert set(outcome(result).values()) == {"failed"}
+    assert len(result) == 5000
+    assert said in next(iter(result.values())).error
+    assert len(answers.calls) <= 4 * 4
+
+
+@pytest.mark.parametrize("body", [b'{"deleted": {"', b"<html>welcome</html>", b"[]", b'{"deleted": {}, "errors": []}'])
+def test_an_answer_that_is_cut_off_or_not_a_file_servers_is_asked_for_again_and_then_fails(server, answers, body):
+    answers.post(MANY, body=body)
+    assert outcome(server.delete([A])) == {A: "failed"}
+    assert len(answers.calls) == 4
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [(200, ""), (404, "404"), (405, ""), (401, "refuses"), (403, "refuses"), (502, "502"), (302, "redirects")],
+)
+def test_check_tells_whether_the_server_lets_us_in(server, answers, status, reason):
+    answers.get(f"{BASE}/", status=status, body="OK")
+    assert reason in server.check()
+    assert bool(server.check()) == bool(reason)

@@ -1,177 +1,155 @@
-"""Logging in and sending requests: what is tried again, how often, and how each failure reads."""
+"""The session with the API: which answers count, how each failure reads, logging in, the server's clock."""
 
 from __future__ import annotations
 
 import base64
 import json
 import threading
-import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from typing import Any
 
+import jwt
 import pytest
 import requests
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
-from cleanup.base.errors import CredentialsError, ServerError, ServerUnreachable, Stopped
-from cleanup.server import Network, Server
+from cleanup.base.errors import CredentialsError, ServerError, ServerUnreachable
+from cleanup.server import Server
 from tests.unit.api import ACCESS, HOST, SECRET, Api, Raw, Refusal, in_envelope
 
 Connect = Callable[..., Server]
 
-LOST = [
-    pytest.param(requests.ConnectionError("Connection refused"), id="no connection"),
-    pytest.param(requests.exceptions.SSLError("certificate verify failed"), id="TLS"),
-    pytest.param(requests.ReadTimeout("Read timed out."), id="no answer in time"),
-    pytest.param(requests.exceptions.ChunkedEncodingError("IncompleteRead(3 bytes read)"), id="cut off"),
+LOST = requests.ConnectionError(MaxRetryError(None, "/", NewConnectionError(object(), "Connection refused")))  # type: ignore[arg-type]
+UNTRUSTED = requests.exceptions.SSLError("certificate verify failed")
+UNUSABLE = [
+    (LOST, ServerUnreachable, r"does not answer tasks\.get_all: Connection refused$"),
+    (Raw(200, "<html>It works!</html>"), ServerUnreachable, "HTTP 200 and no ClearML answer"),
+    (Raw(502, "<html>Bad Gateway</html>"), ServerUnreachable, "HTTP 502 and no ClearML answer"),
+    (Raw(200, '{"meta": {"result_code": 200}, "da'), ServerUnreachable, "no ClearML answer"),
+    (Raw(200, "[1, 2]"), ServerUnreachable, "no ClearML answer"),
+    (Raw(200, '{"meta": {"result_code": null}}'), ServerUnreachable, "no ClearML answer"),
+    (Refusal(429), ServerUnreachable, "is too busy for"),
+    (Refusal(503), ServerUnreachable, "is too busy for"),
+    (Raw(200, '{"meta": {"result_code": 200}, "data": null}'), ServerError, "without its data"),
+    ({"tasks": {"id": "x"}}, ServerError, "without its tasks"),
 ]
-BROKEN = [
-    pytest.param(Raw(200, "<html>It works!</html>"), "HTTP 200 and no ClearML answer", id="HTML"),
-    pytest.param(Raw(502, "<html>Bad Gateway</html>"), "HTTP 502 and no ClearML answer", id="HTML of a proxy"),
-    pytest.param(Raw(200, '{"meta": {"result_code": 200}, "da'), "no ClearML answer", id="truncated JSON"),
-    pytest.param(Raw(200, ""), "no ClearML answer", id="empty"),
-    pytest.param(Raw(200, "[1, 2]"), "no ClearML answer", id="JSON of another kind"),
-    pytest.param(Raw(200, '{"data": {"tasks": []}}'), "no ClearML answer", id="no meta"),
-    pytest.param(Raw(200, '{"meta": {"result_code": 200}}'), "without its data", id="no data"),
-    pytest.param(Raw(200, '{"meta": {"result_code": 200}, "data": null}'), "without its data", id="data null"),
-    pytest.param({}, "without its tasks", id="no list"),
-    pytest.param({"tasks": None}, "without its tasks", id="list null"),
-    pytest.param({"tasks": {"id": "x"}}, "without its tasks", id="no list but a mapping"),
-    pytest.param(Refusal(500, 0, "General server error"), r"refuses tasks.get_all.*code 500", id="500"),
+FINAL = [
+    (UNTRUSTED, ServerUnreachable, "its certificate is not trusted: see api.verify_certificate"),
+    (Raw(302, "", {"Location": "https://elsewhere.test/login"}), ServerUnreachable, r"redirects.*api\.api_server"),
+    (Refusal(400, 12, "Validation error"), ServerError, "Validation error"),
+    (Refusal(500, 100, "General server error"), ServerError, r"refuses tasks\.get_all: General.*code 500/100"),
 ]
+ELSEWHERE = [Raw(200, "<html>welcome</html>"), Raw(302), Raw(204), Raw(404, "not here"), Raw(405, '"no"')]
+BAD_LOGINS = [
+    Refusal(500),
+    Refusal(429),
+    Raw(200, '{"meta": {"resu'),
+    {},
+    {"token": None},
+    {"token": 7},
+    {"token": "no.jwt"},
+]
+BAD_LOGINS += [{"token": jwt.encode({"exp": "soon"}, SECRET)}, Refusal(403, 10, "Forbidden")]
 
 
-def list_tasks(server: Server) -> list[Any]:
-    return list(server.tasks.archived(statuses=(), changed_before=None, projects=None))
+def list_tasks(server: Server) -> list[str]:
+    return [row.data["id"] for row in server.client.tasks.get_all(page=0)]
 
 
-def all_said(error: BaseException) -> str:
-    """Return every text that a log could show of ``error`` and of the errors before it."""
-    said = ""
-    shown: BaseException | None = error
-    while shown is not None:
-        said += f"{shown} {shown!r} {vars(shown)} "
-        shown = shown.__cause__ or (None if shown.__suppress_context__ else shown.__context__)
-    return said
-
-
-@pytest.mark.parametrize("failure", LOST)
-def test_a_lost_request_is_sent_again_and_its_answer_counts(api: Api, connect: Connect, failure: Exception) -> None:
-    api.on("tasks.get_all", failure, failure, {"tasks": [{"id": "a"}]}, {"tasks": []})
-
-    assert [task.id for task in list_tasks(connect())] == ["a"]
-
-
-@pytest.mark.parametrize("failure", LOST)
-@pytest.mark.parametrize("attempts", [1, 4])
-def test_after_every_attempt_a_lost_server_is_one_error(
-    api: Api, connect: Connect, failure: Exception, attempts: int
+@pytest.mark.parametrize(("answer", "kind", "message"), UNUSABLE)
+def test_an_answer_that_cannot_be_used_is_asked_for_again_and_then_an_error(
+    api: Api, connect: Connect, answer: Any, kind: type[ServerError], message: str
 ) -> None:
-    api.on("tasks.get_all", failure)
-    server = connect(attempts=attempts)
+    server = connect()
+    api.on("tasks.get_all", answer, answer, {"tasks": [{"id": "a"}]})
+    assert list_tasks(server) == ["a"]
 
-    with pytest.raises(ServerUnreachable, match=rf"{HOST} does not answer tasks\.get_all: .*{failure.args[0][:8]}"):
+    api.on("tasks.get_all", answer)
+    with pytest.raises(ServerError, match=message) as caught:
         list_tasks(server)
-    assert api.count("tasks.get_all") == attempts
+    assert type(caught.value) is kind
+    assert HOST in str(caught.value)
+    assert api.count("tasks.get_all") == 6
 
 
-@pytest.mark.parametrize(("answer", "message"), BROKEN)
-def test_an_answer_that_is_none_is_an_error_and_never_the_end_of_the_list(
-    api: Api, connect: Connect, answer: Any, message: str
+@pytest.mark.parametrize(("answer", "kind", "message"), FINAL)
+def test_what_asking_again_cannot_change_is_an_error_at_once(
+    api: Api, connect: Connect, answer: Any, kind: type[ServerError], message: str
 ) -> None:
     api.on("tasks.get_all", answer)
 
     with pytest.raises(ServerError, match=message) as caught:
         list_tasks(connect())
-    assert HOST in str(caught.value)
-    assert api.count("tasks.get_all") == 3
-
-
-@pytest.mark.parametrize(("answer", "message"), BROKEN)
-def test_a_broken_answer_is_asked_for_again(api: Api, connect: Connect, answer: Any, message: str) -> None:
-    api.on("tasks.get_all", answer, {"tasks": [{"id": "a"}]}, {"tasks": []})
-
-    assert [task.id for task in list_tasks(connect())] == ["a"]
-
-
-@pytest.mark.parametrize("code", [400, 403, 404])
-def test_a_refusal_is_final_at_once_and_tells_the_servers_codes(api: Api, connect: Connect, code: int) -> None:
-    api.on("tasks.get_all", Refusal(code, 12, "Validation error"))
-
-    with pytest.raises(ServerError, match="Validation error") as caught:
-        list_tasks(connect())
-    assert (caught.value.code, caught.value.subcode) == (code, 12)
+    assert type(caught.value) is kind
     assert api.count("tasks.get_all") == 1
-
-
-@pytest.mark.parametrize("code", [429, 500, 502, 503, 504])
-def test_an_overloaded_server_is_asked_again(api: Api, connect: Connect, code: int) -> None:
-    api.on("tasks.get_all", Refusal(code), {"tasks": []})
-
-    assert list_tasks(connect()) == []
-    assert api.count("tasks.get_all") == 2
+    if isinstance(answer, Refusal):
+        assert (caught.value.code, caught.value.subcode) == (answer.code, answer.subcode)
 
 
 @pytest.mark.parametrize("call", ["delete", "delete_many"])
 def test_a_deletion_is_sent_once_by_the_session(api: Api, connect: Connect, call: str) -> None:
-    api.on(f"tasks.{call}", Refusal(500))
-    server = connect()
+    api.on(f"tasks.{call}", Raw(504))
 
-    with pytest.raises(ServerError):
-        getattr(server.client.tasks, call)(**({"task": "a"} if call == "delete" else {"ids": ["a"]}))
+    with pytest.raises(ServerUnreachable):
+        getattr(connect().client.tasks, call)(**({"task": "a"} if call == "delete" else {"ids": ["a"]}))
     assert api.count(f"tasks.{call}") == 1
 
 
-def test_a_redirect_is_not_followed_but_explained(api: Api, connect: Connect) -> None:
-    api.on("tasks.get_all", Raw(302, "", {"Location": "https://elsewhere.test/login"}))
+def test_calls_are_posts_and_only_the_login_carries_the_secret_key(api: Api, connect: Connect) -> None:
+    api.rows("tasks.get_all", [])
+    list_tasks(connect())
 
-    with pytest.raises(ServerError, match=r"redirects tasks\.get_all elsewhere: is api\.api_server its API address"):
-        list_tasks(connect())
-    assert {str(request.url).split("/")[2] for _, _, request in api.requests} == {"api.clearml.test"}
-
-
-def test_pauses_grow_and_are_bounded(api: Api, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
-    pauses: list[float] = []
-    monkeypatch.setattr(Network, "pause", lambda _, seconds: pauses.append(seconds))
-    api.on("tasks.get_all", Refusal(503))
-    server = connect(attempts=8, backoff=0.5, backoff_max=4.0)
-    pauses.clear()
-
-    with pytest.raises(ServerError):
-        list_tasks(server)
-    waits = [seconds for seconds in pauses if seconds]
-    assert len(waits) == 7
-    assert waits == sorted(waits)
-    assert 0 < waits[0] <= 0.5 < waits[-1] <= 4.0
+    basic = "Basic " + base64.b64encode(f"{ACCESS}:{SECRET}".encode()).decode()
+    sent = [(call, request.method, request.headers["Authorization"]) for call, _, request in api.requests]
+    assert sent == [("auth.login", "POST", basic), ("tasks.get_all", "POST", f"Bearer {api.tokens[0]}")]
+    assert str(api.requests[-1][2].url).startswith(f"{HOST}/v2.")
 
 
-def test_a_stop_ends_the_waiting_at_once(api: Api, connect: Connect) -> None:
-    stop = threading.Event()
-
-    def stopping(_: Any) -> Refusal:
-        stop.set()
-        return Refusal(503)
-
-    api.on("tasks.get_all", stopping)
-    server = connect(attempts=100, backoff=60.0, backoff_max=60.0, stop=stop)
-    begun = time.monotonic()
-
-    with pytest.raises(Stopped):
-        list_tasks(server)
-    assert time.monotonic() - begun < 5
-    assert api.count("tasks.get_all") == 1
-
-
-def test_an_expired_token_means_one_new_login_and_the_same_request_again(api: Api, connect: Connect) -> None:
-    api.on("tasks.get_all", Refusal(401, 30, "Invalid token"), {"tasks": [{"id": "a"}]}, {"tasks": []})
+def test_threads_whose_token_is_refused_log_in_once_and_all_go_on(api: Api, connect: Connect) -> None:
     server = connect()
+    together = threading.Barrier(4)
 
-    assert [task.id for task in list_tasks(server)] == ["a"]
+    def answer(_: Any) -> Any:
+        if api.requests[-1][2].headers["Authorization"].endswith(api.tokens[0]):
+            together.wait(10)
+            return Refusal(401, 30, "Invalid token")
+        return {"tasks": [{"id": "a"}]}
+
+    api.on("tasks.get_all", answer)
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(list_tasks, [server] * 4)) == [["a"]] * 4
     assert api.count("auth.login") == 2
-    sent = [request.headers["Authorization"] for call, _, request in api.requests if call == "tasks.get_all"]
-    assert sent == [f"Bearer {api.tokens[0]}", f"Bearer {api.tokens[1]}", f"Bearer {api.tokens[1]}"]
+    assert server.session.token_for_files() == api.tokens[1]
+    assert server.session.token_for_files(refused=api.tokens[1]) == api.tokens[2]
+
+
+def test_threads_that_wait_for_a_login_share_its_failure(
+    api: Api, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Counted:
+        lock, waiting = threading.Lock(), threading.Semaphore(0)
+
+        def __enter__(self) -> None:
+            self.waiting.release()
+            self.lock.acquire()
+
+        def __exit__(self, *_: object) -> None:
+            self.lock.release()
+
+    def once_all_wait(_: Any) -> Any:
+        assert all(Counted.waiting.acquire(timeout=10) for _ in range(4))
+        return LOST
+
+    server = connect()
+    monkeypatch.setattr(server.session, "_login_lock", Counted())
+    api.on("auth.login", once_all_wait, LOST)
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(server.session.token_for_files, api.tokens[0]) for _ in range(4)]
+    assert [type(one.exception()) for one in asked] == [ServerUnreachable] * 4
+    assert api.count("auth.login") == 1 + 3
 
 
 def test_credentials_that_stay_refused_are_an_error_and_no_loop(api: Api, connect: Connect) -> None:
@@ -180,111 +158,55 @@ def test_credentials_that_stay_refused_are_an_error_and_no_loop(api: Api, connec
 
     with pytest.raises(CredentialsError, match="code 401/30"):
         list_tasks(server)
-    assert api.count("tasks.get_all") == 2
-    assert api.count("auth.login") == 2
+    assert (api.count("tasks.get_all"), api.count("auth.login")) == (2, 2)
 
-
-def test_credentials_revoked_in_the_middle_say_what_to_check(api: Api, connect: Connect) -> None:
-    api.on("tasks.get_all", Refusal(401, 30, "Invalid token"))
-    server = connect()
     api.on("auth.login", Refusal(401, 22, "Unauthorized (invalid credentials)"))
-
-    with pytest.raises(CredentialsError, match=r"invalid credentials.*Check api\.api_server and api\.credentials"):
-        list_tasks(server)
-
-
-def test_threads_whose_token_expired_together_log_in_once(api: Api, connect: Connect) -> None:
-    server = connect()
-    old = f"Bearer {api.tokens[0]}"
-
-    def answer(_: Any) -> Any:
-        asked = api.requests[-1][2].headers["Authorization"]
-        return Refusal(401, 30, "Invalid token") if asked == old else {"tasks": []}
-
-    api.on("tasks.get_all", answer)
-    refused = server.session.raw_token
-    server.session._renew(refused)
-    server.session._renew(refused)
-
-    assert api.count("auth.login") == 2
+    for revoked_or_wrong in (lambda: list_tasks(server), connect):
+        with pytest.raises(CredentialsError, match=r"invalid credentials.*Check api\.api_server and api\.credentials"):
+            revoked_or_wrong()
+    assert api.count("auth.login") == 4
 
 
-def test_calls_are_posts_with_a_body_to_the_versioned_address(api: Api, connect: Connect) -> None:
-    api.rows("tasks.get_all", [])
-    list_tasks(connect())
-
-    _, body, request = api.requests[-1]
-    assert request.method == "POST"
-    assert body["system_tags"] == ["archived"]
-    assert str(request.url).startswith(f"{HOST}/v2.")
-
-
-def test_the_secret_key_goes_to_the_login_alone(api: Api, connect: Connect) -> None:
-    api.rows("tasks.get_all", [])
-    list_tasks(connect())
-
-    basic = "Basic " + base64.b64encode(f"{ACCESS}:{SECRET}".encode()).decode()
-    sent = [(call, request.headers["Authorization"] == basic) for call, _, request in api.requests]
-    assert sent == [("auth.login", True), ("tasks.get_all", False)]
-
-
-@pytest.mark.parametrize("failure", LOST)
-def test_login_without_a_server_says_so(api: Api, connect: Connect, failure: Exception) -> None:
-    api.on("auth.login", failure)
-
-    with pytest.raises(ServerUnreachable, match=f"{HOST} does not answer auth.login") as caught:
-        connect()
-    assert caught.value.exit_code == 3
-    assert api.count("auth.login") == 3
-
-
-@pytest.mark.parametrize("answer", [Raw(200, "<html>welcome</html>"), Raw(404, "not here"), Refusal(500)])
-def test_login_at_something_else_than_an_api_server_is_one_clear_error(api: Api, connect: Connect, answer: Any) -> None:
+@pytest.mark.parametrize("answer", ELSEWHERE)
+def test_an_address_that_is_not_the_api_servers_is_named_as_the_mistake_at_once(
+    api: Api, connect: Connect, answer: Any
+) -> None:
     api.on("auth.login", answer)
 
-    with pytest.raises(ServerError, match=HOST) as caught:
+    with pytest.raises(ServerUnreachable, match=r"web or files address.*CLEARML_API_HOST.*API server.*8008") as caught:
         connect()
-    assert "auth.login" in str(caught.value)
+    assert (caught.value.exit_code, api.count("auth.login")) == (3, 1)
+
+
+@pytest.mark.parametrize("answer", BAD_LOGINS)
+def test_a_login_that_gives_no_usable_token_is_one_error_of_the_package(
+    api: Api, connect: Connect, answer: Any
+) -> None:
+    api.on("auth.login", answer)
+    api.on("tasks.get_all", Refusal(401, 30, "Invalid token"))
+
+    with pytest.raises(ServerError, match=HOST) as caught:
+        list_tasks(connect())
+    assert caught.value.exit_code == 3
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("data", [{}, {"token": None}, {"token": 7}, {"token": "no.jwt"}])
-def test_login_with_an_unusable_token_is_an_error_of_the_package(api: Api, connect: Connect, data: Any) -> None:
-    api.on("auth.login", data)
-    api.on("tasks.get_all", Refusal(401, 30, "Invalid token"))
-
-    with pytest.raises(ServerError):
-        list_tasks(connect())
-
-
-def test_wrong_credentials_are_refused_once_and_say_what_to_check(api: Api, connect: Connect) -> None:
-    api.on("auth.login", Refusal(401, 22, "Unauthorized (invalid credentials)"))
-
-    with pytest.raises(CredentialsError) as caught:
-        connect()
-    said = str(caught.value)
-    assert "invalid credentials" in said
-    for advice in ("api.credentials", "clearml.conf", "CLEARML_API_HOST", "CLEARML_API_ACCESS_KEY"):
-        assert advice in said
-    assert caught.value.exit_code == 3
-    assert api.count("auth.login") == 1
-
-
-def test_no_configuration_at_all_says_what_to_set(api: Api, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("CLEARML_API_HOST", "CLEARML_API_ACCESS_KEY", "CLEARML_API_SECRET_KEY"):
-        monkeypatch.delenv(name)
-
-    with pytest.raises(CredentialsError, match="CLEARML_API_ACCESS_KEY and CLEARML_API_SECRET_KEY"):
-        connect()
-    assert api.requests == []
-
-
-def test_a_server_address_that_is_none_is_an_error_of_the_package(
+def test_no_server_and_no_configuration_say_what_to_set(
     api: Api, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("CLEARML_API_HOST", "not an address")
+    api.on("auth.login", LOST)
+    with pytest.raises(ServerUnreachable, match=f"{HOST} does not answer auth.login"):
+        connect()
 
+    monkeypatch.setenv("CLEARML_API_HOST", "not an address")
+    asked = api.count("auth.login")
     with pytest.raises(ServerUnreachable, match="not an address"):
+        connect()
+    assert api.count("auth.login") == asked
+
+    for name in ("CLEARML_API_HOST", "CLEARML_API_ACCESS_KEY", "CLEARML_API_SECRET_KEY"):
+        monkeypatch.delenv(name)
+    with pytest.raises(CredentialsError, match="CLEARML_API_ACCESS_KEY and CLEARML_API_SECRET_KEY"):
         connect()
 
 
@@ -294,7 +216,6 @@ def test_a_server_address_that_is_none_is_an_error_of_the_package(
         Refusal(401, 22, f"Unauthorized: {ACCESS}:{SECRET} token={SECRET}"),
         Refusal(400, 12, f'bad request {{"secret": "{SECRET}", "Authorization": "Bearer {SECRET}"}}'),
         requests.ConnectionError(f"cannot reach https://{ACCESS}:{SECRET}@api.clearml.test/"),
-        Raw(200, SECRET),
         Raw(302, SECRET, {"Location": f"https://x.test/?token={SECRET}"}),
     ],
 )
@@ -307,55 +228,38 @@ def test_no_secret_and_no_token_is_in_any_error(
 
     with pytest.raises(ServerError) as caught:
         list_tasks(connect())
-    said = all_said(caught.value)
+    said, shown = "", caught.value.__cause__ or caught.value
+    while shown is not None:
+        said += f"{shown} {shown!r} {vars(shown)} "
+        shown = shown.__cause__ or (None if shown.__suppress_context__ else shown.__context__)  # type: ignore[assignment]
     assert SECRET not in said
     assert not any(token in said for token in api.tokens)
 
 
-def test_the_innermost_cause_is_told_without_object_names(api: Api, connect: Connect) -> None:
-    refused = NewConnectionError(object(), "Failed to establish a new connection: Connection refused")  # type: ignore[arg-type]
-    api.on("auth.login", requests.ConnectionError(MaxRetryError(None, "/auth.login", refused)))  # type: ignore[arg-type]
+def test_the_servers_clock_is_compared_with_every_answer(api: Api, connect: Connect) -> None:
+    def dated(text: str) -> Raw:
+        return Raw(200, json.dumps(in_envelope({"tasks": []})), {"Date": text})
 
-    with pytest.raises(ServerUnreachable) as caught:
-        connect()
-    assert str(caught.value).endswith("Failed to establish a new connection: Connection refused")
-
-
-@pytest.mark.parametrize(("ahead", "expected"), [(-3600, -3600), (3600, 3600), (1, 0)])
-def test_the_servers_clock_is_compared_with_this_machines(
-    api: Api, connect: Connect, ahead: int, expected: int
-) -> None:
-    def dated(body: Any) -> Raw:
+    server = connect()
+    skews = []
+    for ahead in (0, -3600, 3600, 3600, 5):
         there = datetime.now(timezone.utc) + timedelta(seconds=ahead)
-        answer = json.dumps(in_envelope({"token": api.new_token()}))
-        return Raw(200, answer, {"Date": format_datetime(there, usegmt=True)})
+        api.on("tasks.get_all", dated(format_datetime(there, usegmt=True)))
+        list_tasks(server)
+        for odd in ("yesterday", "", "Mon, 99 Foo 2026 00:00:00 GMT"):
+            api.on("tasks.get_all", dated(odd))
+            list_tasks(server)
+        skews.append(server.session.clock_skew)
+    assert skews == pytest.approx([0, -3600, 3600, 3600, 5], abs=3)
 
-    api.on("auth.login", dated)
 
-    assert connect().session.clock_skew == pytest.approx(expected, abs=3)
-
-
-@pytest.mark.parametrize("date", ["yesterday", "", "Mon, 99 Foo 2026 00:00:00 GMT"])
-def test_a_date_that_is_none_leaves_the_clocks_alone(api: Api, connect: Connect, date: str) -> None:
-    api.on("projects.get_all", Raw(200, '{"meta": {"result_code": 200}, "data": {"projects": []}}', {"Date": date}))
+@pytest.mark.parametrize(
+    ("answer", "alive"),
+    [({"projects": []}, True), (Refusal(401, 30), True), (LOST, False), (Raw(502), False), (Refusal(500), False)],
+)
+def test_a_server_that_answers_one_small_call_is_alive(api: Api, connect: Connect, answer: Any, alive: bool) -> None:
     server = connect()
+    api.on("projects.get_all", answer)
 
-    assert server.alive()
-    assert server.session.clock_skew == 0.0
-
-
-def test_a_server_that_answers_is_alive_and_one_that_does_not_is_not(api: Api, connect: Connect) -> None:
-    api.on("projects.get_all", {"projects": []})
-    server = connect()
-    assert server.alive()
-
-    api.on("projects.get_all", requests.ConnectionError("gone"))
-    assert not server.alive()
-
-
-def test_the_file_server_gets_a_new_token_on_request(api: Api, connect: Connect) -> None:
-    server = connect()
-
-    assert server.session.token_for_files(False) == api.tokens[0]
-    assert server.session.token_for_files(True) == api.tokens[1]
-    assert api.count("auth.login") == 2
+    assert server.alive() is alive
+    assert (api.count("projects.get_all"), api.count("auth.login")) == (1, 1)

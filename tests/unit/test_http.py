@@ -1,0 +1,310 @@
+"""Sending requests: a real server on loopback that does its worst, and how each time it is given up in time."""
+
+from __future__ import annotations
+
+import itertools
+import select
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from cleanup.base.errors import Stopped
+from cleanup.base.http import BUSY, Http, Network, Reply, Request, Slots
+
+FAST = Network(attempts=3, backoff=0.0, read_timeout=30.0, total=60.0)
+DEADLINE = 0.2
+SOON = 20.0
+"""Seconds: far more than any deadline here, far less than any of these servers would take."""
+
+
+class Server:
+    """Does to each request what the next of ``acts`` says, the last one again and again.
+
+    An act yields pieces of the answer; None stands for a moment in which nothing comes.
+    """
+
+    def __init__(self) -> None:
+        self.acts: list[Callable[[], Iterator[bytes | None]]] = []
+        self.requests: list[bytes] = []
+        self.connections = self.open = self.peak = 0
+        self.broken, self.closing, self._lock = threading.Event(), threading.Event(), threading.Lock()
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while not self.closing.is_set():
+            try:
+                connection, _ = self._listening.accept()
+            except OSError:
+                return
+            self.connections += 1
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with connection:
+            try:
+                while request := connection.recv(65536):
+                    with self._lock:
+                        self.requests.append(request)
+                        self.open += 1
+                        self.peak = max(self.peak, self.open)
+                        act = self.acts.pop(0) if len(self.acts) > 1 else self.acts[0]
+                    for piece in act():
+                        if piece is not None:
+                            connection.sendall(piece)
+                        elif self.closing.wait(0.01) or select.select([connection], [], [], 0)[0]:
+                            raise BrokenPipeError  # nothing more was asked, so this is the other end's farewell
+                    with self._lock:
+                        self.open -= 1
+                    if act in CLOSING:
+                        return
+            except OSError:
+                pass
+            self.broken.set()
+
+    def close(self) -> None:
+        self.closing.set()
+        self._listening.close()
+
+
+def answer(status: int = 200, body: bytes = b"{}", headers: str = "") -> Callable[[], Iterator[bytes | None]]:
+    head = f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\n{headers}\r\n".encode()
+    return lambda: iter([head + body])
+
+
+def dripped_headers() -> Iterator[bytes | None]:
+    yield b"HTTP/1.1 200 OK\r\nX: "
+    yield from itertools.chain.from_iterable(itertools.repeat((b"x", None)))
+
+
+def dripped_body() -> Iterator[bytes | None]:
+    yield b"HTTP/1.1 200 OK\r\nContent-Length: 9999999\r\n\r\n"
+    yield from itertools.chain.from_iterable(itertools.repeat((b"x", None)))
+
+
+def silence() -> Iterator[bytes | None]:
+    yield from itertools.repeat(None)
+
+
+def endless() -> Iterator[bytes | None]:
+    yield b"HTTP/1.0 302 Found\r\nLocation: /elsewhere\r\n\r\n"
+    yield from itertools.repeat(b"x" * 65536)
+
+
+def cut() -> Iterator[bytes | None]:
+    yield b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"
+
+
+def dropped() -> Iterator[bytes | None]:
+    yield b""
+
+
+CLOSING = {cut, dropped}
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    server = Server()
+    yield server
+    server.close()
+
+
+def send(server: Server, network: Network = FAST, token: Callable[[str], str] | None = None, **request: Any) -> Reply:
+    """Send one request, again while the server is busy or gives no answer, until all its threads are gone."""
+    http = Http(network, token or (lambda refused: "token"), largest=1024 * 1024)
+    try:
+        return http.send(
+            Request("POST", f"{server.url}/call", **request), lambda reply: (reply, reply.status in {0, *BUSY})
+        )
+    finally:
+        http.close()
+        for thread in threading.enumerate():
+            if thread.name == "cleanup-request":
+                thread.join(SOON)
+                assert not thread.is_alive(), "a request goes on after it was given up"
+
+
+@pytest.mark.parametrize("act", [silence, dripped_headers, dripped_body])
+def test_a_request_ends_at_its_deadline_whatever_still_comes(server: Server, act: Any) -> None:
+    server.acts = [act]
+    begun = time.monotonic()
+
+    reply = send(server, replace(FAST, read_timeout=DEADLINE, attempts=2))
+    assert reply.status == 0
+    assert "no answer within" in reply.error
+    assert time.monotonic() - begun < SOON
+    assert server.broken.wait(SOON), "its connection stays open"
+
+
+def test_so_does_one_whose_proxy_drips(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.acts = [dripped_headers]
+    monkeypatch.setenv("HTTPS_PROXY", server.url)
+    server.url = "https://example.test"
+
+    assert "no answer within" in send(server, replace(FAST, read_timeout=DEADLINE, attempts=1)).error
+    assert server.broken.wait(SOON), "its connection stays open"
+
+
+@pytest.mark.parametrize("act", [silence, answer(429), answer(429, headers="Retry-After: 3600\r\n")])
+def test_the_attempts_for_one_request_end_together(server: Server, act: Any) -> None:
+    server.acts = [act]
+    begun = time.monotonic()
+
+    assert send(server, replace(FAST, total=DEADLINE, attempts=10**6, backoff=0.01, backoff_max=3600.0)).status in {
+        0,
+        429,
+    }
+    assert time.monotonic() - begun < SOON
+
+
+def test_a_host_that_is_looked_up_for_ever_is_given_up_and_gets_nothing_later(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_up, found = socket.getaddrinfo, threading.Event()
+
+    def slow(*asked: Any, **how: Any) -> Any:
+        assert found.wait(SOON)
+        return looked_up(*asked, **how)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    server.acts = [answer()]
+    http = Http(replace(FAST, read_timeout=DEADLINE), lambda refused: "token")
+    reply = http.send(Request("POST", server.url, once=True), lambda reply: (reply, False))
+    late = [thread for thread in threading.enumerate() if thread.name == "cleanup-request"]
+    found.set()
+    for thread in late:
+        thread.join(SOON)
+
+    assert (reply.status, len(late), server.requests) == (0, 1, [])
+
+
+def test_an_answer_without_an_end_is_not_read_even_where_it_redirects(server: Server) -> None:
+    server.acts = [endless]
+
+    reply = send(server)
+    assert "more than 1 MiB" in reply.error
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("act", [cut, dropped, answer(429), answer(502), answer(503), answer(504)])
+def test_what_can_pass_is_repeated_over_one_connection_where_it_stays_open(server: Server, act: Any) -> None:
+    server.acts = [act, act, answer(200, b"good")]
+
+    assert send(server).body == b"good"
+    assert len(server.requests) == 3
+    assert server.connections == (3 if act in CLOSING else 1)
+
+
+@pytest.mark.parametrize(("act", "status"), [(answer(429), 429), (dropped, 0)])
+@pytest.mark.parametrize(("once", "attempts"), [(True, 1), (False, 3)])
+def test_what_does_not_pass_is_told_after_all_attempts(
+    server: Server, act: Any, status: int, once: bool, attempts: int
+) -> None:
+    server.acts = [act]
+
+    assert send(server, once=once).status == status
+    assert len(server.requests) == attempts
+
+
+def test_pauses_double_last_as_long_as_the_server_asks_and_are_bounded(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(Network, "pause", lambda _, seconds: pauses.append(seconds))
+    server.acts = [answer(503)] * 2 + [
+        answer(429, headers="Retry-After: 7\r\n"),
+        answer(503, headers="Retry-After: x\r\n"),
+    ]
+    server.acts += [answer(429, headers="Retry-After: 86400\r\n"), answer()]
+
+    send(server, Network(attempts=6, backoff=0.5, backoff_max=9.0, total=60.0))
+    assert [seconds for seconds in pauses if seconds] == [0.5, 1.0, 7.0, 4.0, 9.0]
+
+
+@pytest.mark.parametrize("act", [answer(503), silence])
+def test_a_stop_is_heard_between_attempts_and_in_an_open_request(server: Server, act: Any) -> None:
+    stop = threading.Event()
+
+    def stopping() -> Iterator[bytes | None]:
+        stop.set()
+        return act()
+
+    server.acts = [stopping]
+    begun = time.monotonic()
+    with pytest.raises(Stopped):
+        send(server, replace(FAST, backoff=30.0, backoff_max=30.0, stop=stop, grace=DEADLINE))
+    assert time.monotonic() - begun < SOON
+
+
+@pytest.mark.parametrize(
+    ("how", "deletes", "status"),
+    [({"grace": SOON}, False, 200), ({"delete_grace": SOON}, True, 200), ({"grace": SOON}, True, 0)],
+)
+def test_after_a_stop_an_answer_is_waited_for_as_long_as_what_it_is_about_deserves(
+    server: Server, how: Any, deletes: bool, status: int
+) -> None:
+    stop = threading.Event()
+
+    def late() -> Iterator[bytes | None]:
+        stop.set()
+        yield from [None] * 40
+        yield from answer()()
+
+    server.acts = [late]
+    network = replace(FAST, **{"stop": stop, "grace": 0.0, "delete_grace": 0.0, **how})
+    assert send(server, network, deletes=deletes, once=True).status == status
+
+
+def test_a_refused_token_is_renewed_once_and_no_netrc_replaces_it(
+    server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    server.acts = [answer(401)]
+
+    assert send(server, token=lambda refused: refused + "x", once=True).status == 401
+    sent = [line for request in server.requests for line in request.split(b"\r\n") if b"Authorization" in line]
+    assert sent == [b"Authorization: Bearer x", b"Authorization: Bearer xx"]
+
+
+def test_no_more_requests_are_open_at_once_than_allowed(server: Server) -> None:
+    def slow() -> Iterator[bytes | None]:
+        yield from [None] * 5
+        yield from answer()()
+
+    server.acts = [slow]
+    http = Http(replace(FAST, parallel=3), lambda refused: "token")
+    with ThreadPoolExecutor(12) as pool:
+        replies = list(
+            pool.map(lambda _: http.send(Request("GET", server.url), lambda reply: (reply, False)), range(24))
+        )
+    http.close()
+    assert {reply.status for reply in replies} == {200}
+    assert server.peak == 3
+
+
+def test_a_server_in_trouble_is_asked_less_at_once_and_later_more_again() -> None:
+    slots = Slots(8)
+    bounds = []
+    for _ in range(5):
+        begun = time.monotonic()
+        for _ in range(slots.bound):
+            slots.take(FAST)
+        for _ in range(slots.bound):
+            slots.give(begun, well=False)
+        bounds.append(slots.bound)
+    assert bounds == [4, 2, 1, 1, 1]
+
+    turns = 0
+    while slots.bound < 8:
+        slots.take(FAST)
+        slots.give(time.monotonic(), well=True)
+        turns += 1
+    assert 7 <= turns <= 40
