@@ -7,9 +7,9 @@ The service runs for real against the sandbox, an S3 server (moto's) and a disk,
 attacks it while a cycle runs, and then runs a cycle without faults; both are judged.
 
 - **worlds**: random graphs of tasks, models and files: chains, rings and diamonds of users over batches of one, two,
-  three and many; addresses in every spelling; links, nested folders, datasets, pipelines, unnamed files, tasks that were
-  reset and models that outlived their makers. Some with changes meanwhile, faults, bad tasks, or a second service. A
-  world that breaks a law is printed as small as it could be made.
+  three and many; addresses in every spelling; links, nested folders, datasets, pipelines, unnamed files, tasks that
+  were reset and models that outlived their makers. Some with changes meanwhile, faults, bad tasks, or a second service.
+  A world that breaks a law is printed as small as it could be made.
 - **moments**: somebody un-archives, tags, resets, re-enqueues or deletes a task, publishes a model, adds an entry, a
   user, a link, at every request of a cycle, one run for each.
 - **faults**: every way to fail, at every request once, at every endpoint in bursts and for ever; bad tasks; files that a
@@ -70,7 +70,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             findings.append(finding)
             for line in [*finding.broken, *finding.leaked]:
                 print(f"BROKEN {kind}: {finding.name}: {line}", file=sys.stderr, flush=True)
-        print(f"{kind}: {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
+        slowest = max((one for one in findings if one.kind == kind), key=lambda one: one.seconds, default=None)
+        longest = f", the longest {slowest.seconds:.0f} s: {slowest.name}" if slowest else ""
+        print(f"{kind}: {time.monotonic() - begun:.0f} s{longest}", file=sys.stderr, flush=True)
     print(table(findings))
     print(*(finding.measured for finding in findings if finding.measured), sep="\n")
     return 1 if any(finding.broken or finding.leaked for finding in findings) else 0

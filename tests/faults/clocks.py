@@ -72,7 +72,7 @@ def _skewed(hours: float, age: float) -> Callable[[Rig], list[str]]:
     def run(rig: Rig) -> list[str]:
         real = utc_now()
         there = real + timedelta(hours=hours)
-        with _dates(lambda plain, self: plain(self, there.timestamp())):
+        with _Dates(lambda plain, self: plain(self, there.timestamp())):
             return _judged(rig, _aged(there, age), age - max(0.0, hours / 24) > 30, now=real)
 
     return run
@@ -116,11 +116,11 @@ def _new_year(value: str, status: str) -> Callable[[Rig], list[str]]:
 
 def _header(rig: Rig, header: str) -> list[str]:
     """A clock that cannot be read, or is absurd, makes no young task old."""
-    with _dates(lambda plain, self: header):
+    with _Dates(lambda plain, self: header):
         return _judged(rig, _aged(utc_now(), 29), False)
 
 
-class _dates:
+class _Dates:
     """Meanwhile ``said`` makes the Date of each answer."""
 
     def __init__(self, said: Callable[[Any, Any], str]) -> None:

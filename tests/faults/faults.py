@@ -49,9 +49,10 @@ LACKS = {
     "tasks.delete": ("deleted",),
     "models.delete": ("deleted",),
 }
-ENDPOINTS = (*LACKS, "files.delete_many", "files.DELETE", "s3.delete_objects", "s3.delete_object", "s3.list_objects")
-# On an old server, the same work takes other requests.
-OLD = ({"endpoint": "*.delete_many", "status": 404}, {"endpoint": "s3.delete_objects", "status": 501})
+ONE_BY_ONE = ("tasks.delete", "models.delete", "files.DELETE", "s3.delete_object")
+ENDPOINTS = (*LACKS, *ONE_BY_ONE[2:], "files.delete_many", "s3.delete_objects", "s3.list_objects")
+# Storages without requests for many files at once.
+OLD_STORAGES = ({"endpoint": "files.delete_many", "status": 404}, {"endpoint": "s3.delete_objects", "status": 501})
 
 
 def series(every: int) -> Iterator[Iterator[Attack]]:
@@ -73,13 +74,14 @@ def _at_every_endpoint() -> Iterator[Attack]:
         lacks = {f"without {name}": {"kind": "missing", "drop_fields": (name,)} for name in LACKS.get(endpoint, ())}
         for way, fault in {**WAYS, **lacks}.items():
             if not (endpoint.startswith("s3.") and way in {"no data", "no envelope"}):
-                fails = _faulty(Fault(endpoint, **fault, **WHEN[when]), old=endpoint not in LACKS, any_time=True)
+                fails = _faulty(Fault(endpoint, **fault, **WHEN[when]), old=endpoint in ONE_BY_ONE, any_time=True)
                 yield Attack(f"{endpoint} {way}, {when}", fails)
 
 
 def make_old(rig: Rig) -> None:
     """Let the servers know no requests for many things at once."""
-    for lack in OLD:
+    rig.sandbox._authority.api_version = "2.12"
+    for lack in OLD_STORAGES:
         rig.sandbox.inject(Fault(times=None, **lack))  # type: ignore[arg-type]
 
 

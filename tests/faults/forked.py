@@ -64,7 +64,11 @@ def _run(script: list[str]) -> None:
 
     code = 0
     # Its output would be taken for an answer.
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+    with (
+        Path(os.devnull).open("w") as nowhere,
+        contextlib.redirect_stdout(nowhere),
+        contextlib.redirect_stderr(nowhere),
+    ):
         if script:
             sys.argv = [str(SCRIPT), *script]
             try:

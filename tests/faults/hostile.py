@@ -22,11 +22,11 @@ from tests.faults.world import Rules
 
 # {files}: the file server, {s3}: the bucket, {disk}: the local folder, {id}: the hostile task, {me}: its folder,
 # {victim}: a file of a living task.
-CLIMBS = r"""
+CLIMBS = """
 ../{victim} %2e%2e/{victim} %2E%2E%2F{victim} ..%2f{victim} ..%5c{victim} %252e%252e/{victim} %25252e%25252e/{victim}
-..;/{victim} ./../{victim} .../{victim} %c0%ae%c0%ae/{victim} %uff0e%uff0e/{victim} ．．/{victim} ..%00/{victim}
+..;/{victim} ./../{victim} .../{victim} %c0%ae%c0%ae/{victim} %uff0e%uff0e/{victim} \uff0e\uff0e/{victim} ..%00/{victim}
 artifacts/../../{victim} artifacts/%2e%2e/%2e%2e/{victim} //../{victim}
-""".split()
+""".split()  # noqa: SIM905  # a list would be a page
 OTHERS = r"""
 {files} {files}/ {files}/. {files}/.. {files}// {files}/{me} {files}/{me}/ {files}/{me}/. {files}/{me}/..
 {files}/{me}/artifacts {files}/team {files}/team/ {files}/{victim} {files}/{victim}/../{me}/artifacts/a/a.bin
@@ -41,7 +41,7 @@ s3:// s3:///x.{id}/artifacts/a s3://key:secret@bucket/x.{id}/artifacts/a/a.bin g
 azure://account.blob.core.windows.net/c/x.{id}/artifacts/a/a.bin file:/// file:///etc/passwd /etc/passwd file://{disk}
 file://{disk}/ file://{disk}/{victim} file://{disk}/x.{id}/../{victim} {disk}/{victim} ~/x.{id}/artifacts/a/a.bin
 C:\x.{id}\artifacts\a\a.bin - -{files}/{me}/artifacts/a/a.bin __$any __$not
-""".split()
+""".split()  # noqa: SIM905  # a list would be a page
 ADDRESSES = (
     *(f"{root}/{{me}}/{climb}" for root in ("{files}", "{s3}", "file://{disk}") for climb in CLIMBS),
     *OTHERS, "", " ", "\x00", "{files}/x.{id}/artifacts/a\x00/{victim}", "{files}/x.{id}/a\r\nHost: evil.test/a.bin",

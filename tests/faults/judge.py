@@ -120,14 +120,17 @@ def _files_first(case: Case) -> Iterator[str]:
 def _unknowable(case: Case, file: str, held: Names) -> bool:
     """Tell whether nothing could know of ``file``, which nobody names.
 
-    It lies in another task's folder, or beside something that stays on a server that cannot list what is in a folder.
+    It lies in another task's folder, or beside something that stays on a server that cannot list what is in a folder,
+    or on a storage of which the report says that it could not be looked into.
     """
-    owner = owner_of(file)
+    owner, kind = owner_of(file), {"files": "http", "s3": "s3", "disk": "local"}[file.partition(":")[0]]
     if case.before.named_by(owner).holds(file):
         return False
+    if any(name.startswith(kind) for result in case.results if result for name in result.unlisted):
+        return True
     beside = [one for one in case.after.files - {file} if any(task == owner for task, _ in names_in(one))]
     kept = held.into(owner) or any(owner_of(one) in case.after.tasks for one in beside)
-    return len(names_in(file)) > 1 or (kept and file.startswith("files:"))
+    return len(names_in(file)) > 1 or (kept and kind == "http")
 
 
 def _outlived(case: Case) -> Iterator[str]:
@@ -168,10 +171,10 @@ def _only_its_own(case: Case) -> Iterator[str]:
 
 
 def _went_along(case: Case, file: str) -> bool:
-    """Tell whether nothing but what went named a file whose task was gone before."""
-    went, users = case.gone | case.removed, case.before.users()
-    models = [row.get("uri") for key, row in case.before.models.items() if users[key] <= went]
-    links = [uri for task in went & case.before.tasks.keys() for uri in artifacts(case.before.tasks[task])]
+    """Tell whether only what was to go named a file whose task was gone before."""
+    stays, users = case.all_verdicts()[0].stays, case.before.users()
+    models = [row.get("uri") for key, row in case.before.models.items() if users[key] and not users[key] & stays]
+    links = [uri for task, row in case.before.tasks.items() if task not in stays for uri in artifacts(row)]
     return Names([*models, *links]).holds(file)
 
 
@@ -209,14 +212,8 @@ def _tells_the_truth(case: Case, results: Sequence[CycleResult], failed: set[str
     for task in sorted(stripped - failed):
         yield f"law 5: {_name(case, task)} lost a file and stays, and is not told as failed: {case.told.get(task)!r}"
     good = all(result.ok for result in results)
-    verdicts = case.all_verdicts()
-    due = [
-        task
-        for task in case.after.tasks.keys() & case.before.tasks.keys()
-        if all(task in verdict.world.tasks and task not in verdict.may_stay for verdict in verdicts)
-    ]
-    if good and due and len(results) == 1:
-        yield f"law 6: all is well, it says, and {_name(case, due[0])} is still there"
+    if good and stripped:
+        yield "law 6: all is well, it says, and tasks stay that lost files"
     if case.clean and not case.stuck and not stripped and not good:
         texts = [text for result in results for text in (*result.errors, result.interrupted, *map(str, result.failed))]
         texts += [str(file) for result in results for file in result.failed_files]

@@ -1,4 +1,4 @@
-"""Kills: the process ended with SIGKILL, or its network cut, at every request of a cycle; signals to the real script."""
+"""Kills: the process ended with SIGKILL, or its network cut, at every request; signals to the real script."""
 
 from __future__ import annotations
 

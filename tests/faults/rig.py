@@ -22,6 +22,7 @@ from cleanup.sandbox import Sandbox
 from cleanup.sandbox import answer as sandbox_answer
 from cleanup.sandbox import fileserver as sandbox_files
 from cleanup.sandbox.answer import Answer
+from cleanup.sandbox.api import NEWEST
 from cleanup.sandbox.http import open_connections
 from cleanup.sandbox.kinds import MODEL, PROJECT, QUEUE, TASK
 from tests.faults import service
@@ -112,8 +113,9 @@ class Rig:
         sandbox.reset_requests()
 
     def calm(self) -> None:
-        """Take every fault away."""
+        """Take every fault away, and let the server be a new one."""
         self.sandbox.clear_faults()
+        self.sandbox._authority.api_version = NEWEST
         self.sandbox.store.task_failures.clear()
         self.s3.forbidden.clear()
         self.forbidden.clear()
@@ -141,7 +143,7 @@ class Rig:
 
     def snapshot(self) -> World:
         tasks = self.sandbox.tasks
-        files = {f"files:{path}" for path in self.sandbox.files()} | {f"s3:{key}" for key in self.s3.keys()}
+        files = {f"files:{path}" for path in self.sandbox.files()} | {f"s3:{key}" for key in self.s3.held()}
         files |= {f"disk:{path.relative_to(self.disk)}" for path in self.disk.rglob("*") if path.is_file()}
         samples = {task: frozenset(self._samples(task)) for task in tasks}
         return World(tasks, self.sandbox.models, samples, frozenset(files))

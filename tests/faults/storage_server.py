@@ -60,7 +60,7 @@ class S3:
         self._backend.put_object(BUCKET, key, content)
         return f"{self.root}/{key}"
 
-    def keys(self) -> set[str]:
+    def held(self) -> set[str]:
         return set(self._backend.get_bucket(BUCKET).keys)
 
     def remove(self, key: str) -> None:

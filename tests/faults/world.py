@@ -155,7 +155,7 @@ class Rules:
 
 def moment(value: object) -> datetime:
     """Return a time of the API; without one, the end of time."""
-    found = datetime.fromisoformat(str(value)) if value else datetime.max
+    found = datetime.fromisoformat(str(value)) if value else datetime.max.replace(tzinfo=timezone.utc)
     return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
 
 
