@@ -3,7 +3,7 @@
 `python -m tests.faults` takes all, in under half an hour on two cores; `--sample small` a minute or two.
 `--kind`, `--only` and `--every` choose: `--kind moments --only "un-archive at request 36, batches of 5"`.
 
-The service runs for real against the sandbox, an S3 server (moto's) and a disk, over HTTP. Each case builds a world,
+The service runs for real against the sandbox, an S3 server and a disk, over HTTP. Each case builds a world,
 attacks it while a cycle runs, and then runs a cycle without faults; both are judged.
 
 - **worlds**: random graphs of tasks, models and files: chains, rings and diamonds of users over batches of one, two,
@@ -12,8 +12,8 @@ attacks it while a cycle runs, and then runs a cycle without faults; both are ju
   A world that breaks a law is printed as small as it could be made.
 - **moments**: somebody un-archives, tags, resets, re-enqueues or deletes a task, publishes a model, adds an entry, a
   user, a link, at every request of a cycle, one run for each.
-- **faults**: every way to fail, at every request once, at every endpoint in bursts and for ever; bad tasks; files that a
-  storage refuses.
+- **faults**: every way to fail, at every request once, at every endpoint in bursts and for ever; bad tasks; files that
+  a storage refuses.
 - **kills**: kill -9 and a cut network at every request, before and after the server acts; signals to the real script.
 - **hostile**: what other users can store: addresses, names, types, redirects, bombs.
 - **clocks**: times in odd forms, wrong clocks, extreme thresholds.
@@ -66,10 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     findings: list[Finding] = []
     for kind in options.kind or KINDS:
         begun, every = time.monotonic(), options.every or SAMPLES[options.sample][kind]
-        for finding in run(kind, every, processes=1 if kind == "soak" else options.processes, only=options.only):
-            findings.append(finding)
-            for line in [*finding.broken, *finding.leaked]:
-                print(f"BROKEN {kind}: {finding.name}: {line}", file=sys.stderr, flush=True)
+        findings += run(kind, every, processes=1 if kind == "soak" else options.processes, only=options.only)
         slowest = max((one for one in findings if one.kind == kind), key=lambda one: one.seconds, default=None)
         longest = f", the longest {slowest.seconds:.0f} s: {slowest.name}" if slowest else ""
         print(f"{kind}: {time.monotonic() - begun:.0f} s{longest}", file=sys.stderr, flush=True)

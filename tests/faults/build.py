@@ -179,7 +179,7 @@ class Builder:
     def remove_file(self, file: str) -> None:
         storage, _, path = file.partition(":")
         if storage == "s3":
-            self.rig.s3.remove(path)
+            self.rig.s3.keys.discard(path)
         else:
             (self.rig.disk if storage == "disk" else self.sandbox.files_root).joinpath(path).unlink()
 

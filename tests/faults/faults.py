@@ -51,8 +51,6 @@ LACKS = {
 }
 ONE_BY_ONE = ("tasks.delete", "models.delete", "files.DELETE", "s3.delete_object")
 ENDPOINTS = (*LACKS, *ONE_BY_ONE[2:], "files.delete_many", "s3.delete_objects", "s3.list_objects")
-# Storages without requests for many files at once.
-OLD_STORAGES = ({"endpoint": "files.delete_many", "status": 404}, {"endpoint": "s3.delete_objects", "status": 501})
 
 
 def series(every: int) -> Iterator[Iterator[Attack]]:
@@ -78,11 +76,12 @@ def _at_every_endpoint() -> Iterator[Attack]:
                 yield Attack(f"{endpoint} {way}, {when}", fails)
 
 
-def make_old(rig: Rig) -> None:
-    """Let the servers know no requests for many things at once."""
+def make_old(rig: Rig, *, file_server: bool = True) -> None:
+    """Let the servers know no requests for many things at once. Without them a file server can remove no folder."""
     rig.sandbox._authority.api_version = "2.12"
-    for lack in OLD_STORAGES:
-        rig.sandbox.inject(Fault(times=None, **lack))  # type: ignore[arg-type]
+    rig.sandbox.inject(Fault("s3.delete_objects", status=501, times=None))
+    if file_server:
+        rig.sandbox.inject(Fault("files.delete_many", status=404, times=None))
 
 
 def _faulty(fault: Fault, *, old: bool, any_time: bool = False) -> Callable[[Rig], list[str] | None]:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import itertools
 import os
+import runpy
 import signal
+import sys
 from collections.abc import Callable, Iterator
+from multiprocessing import get_context
+from pathlib import Path
 
 from cleanup.sandbox import Fault
 from cleanup.sandbox.answer import Dropped
+from tests.faults import service
 from tests.faults.build import Builder
 from tests.faults.faults import make_old
-from tests.faults.rig import Rig
+from tests.faults.rig import Rig, wait_for
 from tests.faults.runner import Attack
 from tests.faults.street import trial
 
-SCRIPT = ("--run-as-service", "False", "--force-delete", "True", "--keep-tags", "keep")
+SCRIPT = Path(__file__).parents[2] / "cleanup_service.py"
+FLAGS = ("--run-as-service", "False", "--force-delete", "True", "--keep-tags", "keep")
 Run = Callable[[Rig], list[str] | None]
 
 
@@ -27,39 +33,53 @@ def series(every: int) -> Iterator[Iterator[Attack]]:
         yield (Attack(f"network cut at {n}, {when}", _cut(n, acts, old)) for n in itertools.count(1))
     for what in (signal.SIGKILL, signal.SIGTERM):
         yield (
-            Attack(f"{what.name} to the script at {n}", _ended(n, True, False, what, *SCRIPT))
+            Attack(f"{what.name} to the script at {n}", _ended(n, True, False, what, script=True))
             for n in itertools.count(1, 3)
         )
 
 
-def _ended(number: int, acts: bool, old: bool, what: signal.Signals, *script: str) -> Run:
+def work(script: bool) -> None:
+    """What the process does that is ended: one cycle, or a run of the script."""
+    service.prepare()
+    sys.stdout = sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - to the process's end
+    if script:
+        sys.argv = [str(SCRIPT), *FLAGS]
+        runpy.run_path(str(SCRIPT), run_name="__main__")
+    else:
+        service.run_cycle({})
+
+
+def _ended(number: int, acts: bool, old: bool, what: signal.Signals, script: bool = False) -> Run:
     def run(rig: Rig) -> list[str] | None:
+        # Forked from a process that has imported everything: a new one for each would take seconds.
+        context = get_context("forkserver")
+        context.set_forkserver_preload(["tests.faults.kills", "cleanup.launch.lifecycle", "boto3"])
+        process = context.Process(target=work, args=(script,))
         came: list[int] = []
-        codes: list[int] = []
+
+        def end() -> None:
+            wait_for(lambda: process.pid is not None)
+            came.append(process.pid or 0)
+            os.kill(came[0], what)
+            if not acts:
+                raise Dropped
 
         def attack(built: Builder) -> Callable[[], object]:
             if old:
-                make_old(rig)
-            child = rig.forker.fork(*script)
+                make_old(rig, file_server=False)
             rig.sandbox.reset_requests()
-
-            def end() -> None:
-                came.append(child)
-                os.kill(child, what)
-                if not acts:
-                    raise Dropped
-
             rig.sandbox.at_request(number, end)
             return lambda: came
 
         def go() -> None:
-            codes.append(rig.forker.go())
+            process.start()
+            process.join()
             rig.quiet()
             rig.sandbox.reset_requests()
 
         broken = trial(rig, attack, run=go)
-        if broken is not None and codes[0] not in ((0, 3) if what == signal.SIGTERM else (-what,)):
-            broken.append(f"law 6: ended with {what.name}, its exit code is {codes[0]}")
+        if broken is not None and process.exitcode not in ((0, 3) if what == signal.SIGTERM else (-what,)):
+            broken.append(f"law 6: ended with {what.name}, its exit code is {process.exitcode}")
         return broken
 
     return run
@@ -71,7 +91,7 @@ def _cut(number: int, acts: bool, old: bool) -> Run:
             first = rig.sandbox.inject(Fault("*", "drop", times=1, after=number - 1, acted=acts))
             rig.sandbox.inject(Fault("*", "drop", times=None, after=number - 1))
             if old:
-                make_old(rig)
+                make_old(rig, file_server=False)
             return lambda: first.hits
 
         return trial(rig, attack)

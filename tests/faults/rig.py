@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import logging
 import os
@@ -26,7 +25,6 @@ from cleanup.sandbox.api import NEWEST
 from cleanup.sandbox.http import open_connections
 from cleanup.sandbox.kinds import MODEL, PROJECT, QUEUE, TASK
 from tests.faults import service
-from tests.faults.forked import Forker
 from tests.faults.storage_server import KEY_ID, S3, SECRET
 from tests.faults.world import World
 
@@ -53,7 +51,6 @@ class Rig:
         self._configure()
         logging.getLogger().addHandler(_Listener(self.said))
         logging.getLogger("cleanup").setLevel(logging.DEBUG)
-        self._forker: Forker | None = None
 
     def _configure(self) -> None:
         environment = self.sandbox.environment()
@@ -85,9 +82,7 @@ class Rig:
         return [f"secrets: {text[:300]}" for text in self.said for secret in self.secrets if secret in text]
 
     def close(self) -> None:
-        if self._forker is not None:
-            self._forker.close()
-        self.s3.stop()
+        self.s3.server.stop()
         self.sandbox.stop()
         shutil.rmtree(self.disk, ignore_errors=True)
 
@@ -107,7 +102,7 @@ class Rig:
         for folder in (sandbox.files_root, self.disk):
             for entry in folder.iterdir():
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-        self.s3.clear()
+        self.s3.keys.clear()
         self.said.clear()
         service.batches_of(service.PLAIN)
         sandbox.reset_requests()
@@ -129,7 +124,8 @@ class Rig:
     def put(self, storage: str, path: str) -> str:
         """Make the file ``path`` of a storage, ``files``, ``s3`` or ``disk``; return its address as the SDK has it."""
         if storage == "s3":
-            return self.s3.put(path)
+            self.s3.keys.add(path)
+            return f"{self.s3.root}/{path}"
         if storage == "files":
             return self.sandbox.put_file(path, b"content")
         target = self.disk / path
@@ -143,7 +139,7 @@ class Rig:
 
     def snapshot(self) -> World:
         tasks = self.sandbox.tasks
-        files = {f"files:{path}" for path in self.sandbox.files()} | {f"s3:{key}" for key in self.s3.held()}
+        files = {f"files:{path}" for path in self.sandbox.files()} | {f"s3:{key}" for key in self.s3.keys}
         files |= {f"disk:{path.relative_to(self.disk)}" for path in self.disk.rglob("*") if path.is_file()}
         samples = {task: frozenset(self._samples(task)) for task in tasks}
         return World(tasks, self.sandbox.models, samples, frozenset(files))
@@ -158,7 +154,7 @@ class Rig:
         """Tell whether a file of a snapshot, a task or a model is still there."""
         storage, colon, path = thing.partition(":")
         if storage == "s3":
-            return self.s3.has(path)
+            return path in self.s3.keys
         if colon:
             return (self.disk if storage == "disk" else self.sandbox.files_root).joinpath(path).exists()
         return any(held.get(thing) is not None for held in (self.sandbox.store.tasks, self.sandbox.store.models))
@@ -179,15 +175,8 @@ class Rig:
 
     def quiet(self) -> None:
         """Wait until no connection to a server is open, so that nobody acts on the world any more."""
-        servers = [server._server for server in (*self.sandbox._servers, self.s3._server)]
+        servers = [server._server for server in (*self.sandbox._servers, self.s3.server)]
         wait_for(lambda: not any(open_connections(server) for server in servers))
-
-    @property
-    def forker(self) -> Forker:
-        """What runs cycles that can be killed; started when it is first asked for."""
-        if self._forker is None:
-            self._forker = Forker()
-        return self._forker
 
 
 class _Listener(logging.Handler):
@@ -197,17 +186,6 @@ class _Listener(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self._said.append(logging.Formatter().format(record))
-
-
-@contextlib.contextmanager
-def captured(said: list[str]) -> Iterator[None]:
-    """Collect what is printed meanwhile."""
-    out = io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
-        try:
-            yield
-        finally:
-            said.append(out.getvalue())
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 30.0) -> None:

@@ -69,9 +69,6 @@ def prepare() -> None:
     import boto3
     import botocore.endpoint
 
-    import cleanup.cycle
-    import cleanup.server
-    import cleanup.storage.s3  # noqa: F401 - a process that is forked has them then
     from cleanup.storage import bulk, wire
 
     bulk.WAITS, wire.BACKOFF = (0.001, 0.001, 0.001), 0.001

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 import gc
-import pickle
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+from multiprocessing import get_context
+from typing import Any
 
+import psutil
+
+from cleanup.base.errors import CleanupError
+from cleanup.cycle.result import CycleResult
 from cleanup.sandbox import Fault
 from tests.faults import service
 from tests.faults.build import Builder
@@ -20,7 +24,7 @@ from tests.faults.street import STREET
 from tests.faults.world import Rules
 from tests.faults.worlds import FAULTS
 
-CYCLES, WARM = 400, 20
+CYCLES, WARM = 200, 20
 """Cycles in all, and before the first measurement: what is loaded and cached once is no leak."""
 
 MAY_GROW = {"MB of memory": 10.0, "threads": 5.0, "connections": 5.0, "open files": 5.0}
@@ -33,52 +37,42 @@ def series(every: int) -> Iterator[Iterator[Attack]]:
 
 
 def _soak(rig: Rig, cycles: int) -> list[str]:
-    command = [sys.executable, "-c", "from tests.faults.soak import serve; serve()"]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     broken, uses = [], []
-    for number in range(cycles):
-        use, lines = _one(rig, process)
-        broken += [f"cycle {number}: {line}" for line in lines]
-        uses.append(use)
-    process.communicate()
+    with ProcessPoolExecutor(1, get_context("spawn")) as process:
+        for number in range(cycles):
+            leaked = rig.leaked()
+            rig.reset()
+            Builder(rig, STREET)
+            before, rules = rig.snapshot(), Rules(utc_now())
+            for fault in FAULTS:
+                rig.sandbox.inject(Fault("*", times=None, probability=0.05 / len(FAULTS), **fault))
+            result, said, use = process.submit(cycle).result()
+            rig.said += [said, repr(result)]
+            uses.append(use)
+            lines = leaked + broken_laws(Case(before, rig.snapshot(), rules, [result]))
+            broken += [f"cycle {number}: {line}" for line in lines]
     rig.tried = cycles
-    grown = [
-        f"{start:.0f} -> {end:.0f} {unit}" for unit, start, end in zip(MAY_GROW, uses[WARM], uses[-1], strict=True)
-    ]
-    rig.measured = f"Soak of {cycles} cycles, after {WARM} of them and at the end: {', '.join(grown)}"
-    growth = zip(MAY_GROW.values(), uses[WARM], uses[-1], strict=True)
-    return broken + ([f"leak: {rig.measured}"] if any(end > start + more for more, start, end in growth) else [])
+    growth = list(zip(MAY_GROW.items(), uses[WARM], uses[-1], strict=True))
+    grown = ", ".join(f"{start:.0f} -> {end:.0f} {unit}" for (unit, _), start, end in growth)
+    rig.measured = f"Soak of {cycles} cycles, after {WARM} of them and at the end: {grown}"
+    return broken + ([f"leak: {rig.measured}"] if any(end > start + more for (_, more), start, end in growth) else [])
 
 
-def _one(rig: Rig, process: subprocess.Popen[str]) -> tuple[list[float], list[str]]:
-    leaked = rig.leaked()
-    rig.reset()
-    Builder(rig, STREET)
-    before, rules = rig.snapshot(), Rules(utc_now())
-    for fault in FAULTS:
-        rig.sandbox.inject(Fault("*", times=None, probability=0.05 / len(FAULTS), **fault))
-    assert process.stdin is not None and process.stdout is not None
-    print("go", file=process.stdin, flush=True)
-    result, said, use = pickle.loads(base64.b64decode(process.stdout.readline()))
-    rig.said += [said, repr(result)]
-    return use, leaked + broken_laws(Case(before, rig.snapshot(), rules, [result]))
-
-
-def serve() -> None:
-    """The service that stays: run a cycle for each line that comes, with one session, and answer what came of it."""
-    import psutil
-
-    from cleanup.base.errors import CleanupError
-
+@cache
+def _service() -> tuple[Any, Any]:
+    """Return the server and the storages of the service that stays."""
     service.prepare()
-    server, storages = service.open_all()
-    while sys.stdin.readline():
-        result, said = None, ""
-        try:
-            result = service.run_on(server, storages, {})
-        except CleanupError as error:
-            said = f"{error!r} {error}"
-        gc.collect()
-        mine = psutil.Process()
-        held = [mine.memory_info().rss / 1e6, threading.active_count(), len(mine.net_connections()), mine.num_fds()]
-        print(base64.b64encode(pickle.dumps((result, said, held))).decode(), flush=True)
+    return service.open_all()
+
+
+def cycle() -> tuple[CycleResult | None, str, list[float]]:
+    """Run a cycle with the session of the one before; return what came of it, and what the process holds now."""
+    result, said = None, ""
+    try:
+        result = service.run_on(*_service(), {})
+    except CleanupError as error:
+        said = f"{error!r} {error}"
+    gc.collect()
+    mine = psutil.Process()
+    held = [mine.memory_info().rss / 1e6, threading.active_count(), len(mine.net_connections()), mine.num_fds()]
+    return result, said, held
