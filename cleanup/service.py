@@ -147,17 +147,17 @@ def ending_of(outcome: CycleResult | Exception) -> Ending:
     counts = [
         plural(many, noun)
         for many, noun in (
+            (len(result.unreachable), "storage"),
             (len(result.failed), "task"),
             (result.files.failed, "file"),
-            (len(result.unreachable), "storage"),
             (len(result.errors), "other call"),
         )
         if many
     ]
     first = [
+        *(f"{name}: {why}" for name, why in [*result.unreachable.items()][:1]),
         *(f"task {entry.task.name} ({entry.task.id}): {entry.error}" for entry in result.failed[:1]),
         *(f"{entry.address}: {entry.error}" for entry in result.failed_files[:1]),
-        *(f"{name}: {why}" for name, why in [*result.unreachable.items()][:1]),
         *result.errors[:1],
         "?",
     ][0]

@@ -178,7 +178,7 @@ class Batches:
         if self._settings.dry_run:
             return
         docket = self._docket
-        occupied = {place.task for kept in decision.kept for place in places(kept.address)}
+        occupied = {place.task for kept in decision.kept if kept.holder for place in places(kept.address)}
         # Whoever links into a folder may also write there.
         occupied |= {
             place.task

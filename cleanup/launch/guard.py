@@ -91,8 +91,10 @@ class Guard:
         """Run ``script``, then leave; return the exit code. Ends the process where the script does not end in time."""
 
         def heard(_number: int, _frame: FrameType | None) -> None:
-            # No more than this: a lock that is taken here may be held by what the signal interrupted.
             self._signals += 1
+            # By the first alone, and nowhere else in this thread: the lock inside must not be what was interrupted.
+            if self._signals == 1:
+                self.stop.set()
 
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, heard)
@@ -101,8 +103,6 @@ class Guard:
         stopped_at = 0.0
         while thread.is_alive():
             thread.join(TICK)
-            if self._signals:
-                self.stop.set()
             if self.stop.is_set():
                 stopped_at = stopped_at or time.monotonic()
             phase, now = self._phase, time.monotonic()
@@ -145,7 +145,7 @@ class Guard:
         """Say how it ends, close the task with the status and message that mean it, and set the exit code."""
         self._ending = ending
         self._phase = _Phase("Leaving", LAST_WORDS if ending.code == 3 else LEAVING, LAST_WORDS)
-        self._say(ending, print)
+        self._say(ending, lambda line: print(line, file=sys.stderr if ending.code else None, flush=True))
         if self.task:
             # In this order: the SDK ends the process when it sees a status that it did not set, and closing makes a
             # task completed whatever it was.

@@ -19,8 +19,9 @@ from cleanup.server.own_task import OwnTask
 ROWS = 500
 """So many rows a table has on the page. JSON has all."""
 
-IN_A_CARD, PADDING, WIDE, LAST = 80, 3, 26, 48
-"""Characters that a card of the UI shows side by side, those that a cell pads, and the most that a column asks for."""
+IN_A_CARD, PADDING, MORE = 80, 3, 19
+"""Characters that a card of the UI shows side by side, how many of them the edges of a cell take, and by how many the
+last column may be wider than others before it is made narrower as well: it tells why, often with an id."""
 
 CARD, ROW, AROUND = 450, 60, 170
 """Pixels in height: a card unless all plots ask for less, a row that breaks once or twice, and what is around rows."""
@@ -125,10 +126,12 @@ def _show(logger: Any, name: str, table: Table) -> None:
 
 def _widths(table: Table) -> list[int]:
     """Return how many characters each column shows side by side in a card."""
-    longest = [max(map(columns, column)) for column in zip(table.header, *table.rows, strict=True)]
-    wanted = [min(width, WIDE) + PADDING for width in longest[:-1]] + [min(longest[-1], LAST) + PADDING]
-    share = min(IN_A_CARD / sum(wanted), 1)
-    return [int(width * share) - PADDING for width in wanted]
+    widths = [max(map(columns, column)) + PADDING for column in zip(table.header, *table.rows, strict=True)]
+    widths[-1] -= MORE
+    while sum(widths) > IN_A_CARD - MORE:
+        widths[widths.index(max(widths))] -= 1
+    widths[-1] += MORE
+    return [width - PADDING for width in widths]
 
 
 def _cell(text: str, width: int) -> str:

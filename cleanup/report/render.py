@@ -33,7 +33,9 @@ _NUMBERS = {"days", "files", "size", "tasks"}
 
 
 def dry_run_lines(result: CycleResult) -> list[str]:
-    """Return the plan of a dry run as tables: tasks, totals of projects and storages."""
+    """Return the plan of a dry run as tables: tasks, totals of projects and storages. Of a real run: nothing."""
+    if not result.dry_run:
+        return []
     plan = tables.going(result, ROWS)
     # Here no link leads to the task: its id does.
     rows = [[*row, task] for row, task in zip(plan.rows, plan.ids, strict=True)]
@@ -90,7 +92,7 @@ def summary(result: CycleResult, web: str = "") -> list[str]:
         lines.append(f"force_delete is False: only drafts go. With True, {more} in other statuses would go too")
     if result.interrupted:
         lines.append(f"Interrupted: {result.interrupted}. The next cycle goes on where this one ended")
-    return lines
+    return [*lines, REAL] if result.dry_run else lines
 
 
 def _totals(result: CycleResult) -> list[str]:

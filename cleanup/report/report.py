@@ -15,7 +15,7 @@ from cleanup.base.text import plural
 from cleanup.cycle.result import CycleResult
 from cleanup.report.figures import as_json, verbs
 from cleanup.report.page import Page
-from cleanup.report.render import REAL, dry_run_lines, summary
+from cleanup.report.render import dry_run_lines, summary
 
 
 class Report:
@@ -56,8 +56,7 @@ class Report:
     def finished(self, result: CycleResult) -> None:
         """A cycle has ended with ``result``."""
         self._end_bar()
-        lines = dry_run_lines(result) if result.dry_run else []
-        _say(*lines, *summary(result, self._web), *([REAL] if result.dry_run else []))
+        _say(*dry_run_lines(result), *summary(result, self._web))
         if self._json_to:
             _say(json.dumps(as_json(result), indent=1), to=self._json_to)
         if not result.interrupted:

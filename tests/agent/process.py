@@ -64,6 +64,11 @@ def environment_of(sandbox: Sandbox, **more: str) -> dict[str, str]:
     return {**kept, **sandbox.environment(), **more}
 
 
+def as_agent(task: str) -> dict[str, str]:
+    """What an agent sets for the process that it starts."""
+    return {"CLEARML_TASK_ID": task, "CLEARML_LOG_TASK_TO_BACKEND": "0"}
+
+
 @contextmanager
 def service(sandbox: Sandbox, script: Path, *arguments: str, log: Path, **more: str) -> Iterator[Process]:
     """`python cleanup_service.py ...`, as a person starts it."""

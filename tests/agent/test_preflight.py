@@ -23,11 +23,10 @@ def sandbox() -> Iterator[Sandbox]:
         yield running
 
 
-def run(sandbox: Sandbox, script: Path, *arguments: str) -> tuple[int, str, dict[str, Any]]:
+def run(sandbox: Sandbox, script: Path, *arguments: str) -> tuple[int, str, list[dict[str, Any]]]:
     with service(sandbox, script, *arguments, log=script.parent.parent / "log") as process:
-        code = process.exit_code(60)
-    [task] = services(sandbox)
-    return code, process.output, task
+        code = process.exit_code()
+    return code, process.output, services(sandbox)
 
 
 def no_repository(at: Path) -> Path:
@@ -71,34 +70,29 @@ def not_committed(at: Path) -> Path:
 def test_code_that_would_not_reach_the_agent_is_refused_with_the_ways_out(
     sandbox: Sandbox, tmp_path: Path, make: Callable[[Path], Path], message: str
 ) -> None:
-    code, output, task = run(sandbox, make(tmp_path))
-    assert code == 2
+    code, output, tasks = run(sandbox, make(tmp_path))
+    assert (code, tasks) == (2, [])
     assert message in output
     assert "--no-run-as-service" in output
-    assert task["status"] == "failed"
-    assert message in task["status_message"]
-    assert [queue["entries"] for queue in sandbox.queues.values()] == [[]]
 
 
 def test_a_template_that_no_agent_could_run_is_not_left(sandbox: Sandbox, tmp_path: Path) -> None:
-    code, _, task = run(sandbox, no_repository(tmp_path), "--template")
-    assert code == 2
-    assert (task["status"], "is not in a git repository" in task["status_message"]) == ("failed", True)
+    code, output, tasks = run(sandbox, no_repository(tmp_path), "--template")
+    assert (code, tasks) == (2, [])
+    assert "is not in a git repository" in output
 
 
 def test_a_queue_that_does_not_exist_is_named_with_those_that_do(sandbox: Sandbox, checkout: Checkout) -> None:
     sandbox.add_queue("default")
-    code, output, task = run(sandbox, checkout.script, "--services-queue", "servces")
-    assert code == 2
-    for text in (output, task["status_message"]):
-        assert "services_queue = 'servces': there is no such queue" in text
-        assert "--services-queue; there is: default, services" in text
-    assert task["status"] == "failed"
+    code, output, tasks = run(sandbox, checkout.script, "--services-queue", "servces")
+    assert (code, tasks) == (2, [])
+    assert "services_queue = 'servces': there is no such queue" in output
+    assert "--services-queue; there is: default, services" in output
     assert sorted(queue["name"] for queue in sandbox.queues.values()) == ["default", "services"]
 
 
 def test_a_queue_that_no_agent_watches_takes_the_task_with_a_warning(sandbox: Sandbox, checkout: Checkout) -> None:
-    code, output, task = run(sandbox, checkout.script)
+    code, output, [task] = run(sandbox, checkout.script)
     assert code == 0
     assert "No agent watches the queue 'services' at the moment" in output
     assert task["status"] == "queued"
@@ -107,7 +101,7 @@ def test_a_queue_that_no_agent_watches_takes_the_task_with_a_warning(sandbox: Sa
 def test_a_queue_that_an_agent_watches_takes_the_task_without_a_warning(sandbox: Sandbox, checkout: Checkout) -> None:
     [queue] = sandbox.queues
     WebUI(sandbox).register_agent("an agent", queue)
-    code, output, task = run(sandbox, checkout.script)
+    code, output, [task] = run(sandbox, checkout.script)
     assert (code, task["status"]) == (0, "queued")
     assert "No agent watches" not in output
 
@@ -117,16 +111,16 @@ def test_a_clone_of_a_tag_is_enqueued_as_its_commit_is_on_the_remote(sandbox: Sa
     git(checkout.folder, "tag", "v1")
     git(checkout.folder, "push", "origin", "v1")
     git(tmp_path, "clone", "--depth", "1", "--branch", "v1", checkout.remote, "tagged")
-    code, output, task = run(sandbox, tmp_path / "tagged" / "cleanup_service.py")
+    code, output, [task] = run(sandbox, tmp_path / "tagged" / "cleanup_service.py")
     assert code == 0, output
     assert (task["status"], task["script"]["version_num"]) == ("queued", checkout.commit)
 
 
 def test_changes_that_are_not_committed_go_along_as_a_diff(sandbox: Sandbox, tmp_path: Path) -> None:
     checkout = published(tmp_path)
-    changed = checkout.folder / "cleanup" / "errors.py"
+    changed = checkout.folder / "cleanup" / "base" / "errors.py"
     changed.write_text(changed.read_text() + "# changed here\n")
-    code, output, task = run(sandbox, checkout.script)
+    code, output, [task] = run(sandbox, checkout.script)
     assert code == 0, output
     assert "+# changed here" in task["script"]["diff"]
 
@@ -144,9 +138,8 @@ def test_an_installed_package_says_that_agents_cannot_get_it_and_runs_here_all_t
 
     refused = start()
     assert refused.returncode == 2
-    assert "runs from an installed package" in refused.stdout
-    [task] = services(sandbox)
-    assert (task["status"], "installed package" in task["status_message"]) == ("failed", True)
+    assert "runs from an installed package" in refused.stderr
+    assert services(sandbox) == []
     draft = sandbox.add_task("old", archived=True, age_days=60)
     here = start("--no-run-as-service")
     assert here.returncode == 0, here.stdout + here.stderr

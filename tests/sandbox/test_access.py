@@ -21,15 +21,6 @@ def test_it_listens_on_loopback_only_and_knows_its_own_credentials_alone(sandbox
             assert requests.post(url, json={}, headers=headers, timeout=10).status_code == 401
 
 
-def test_the_file_server_takes_a_session_token_and_not_the_credentials(sandbox: Sandbox) -> None:
-    sandbox.put_file("a", b"a")
-    auth = (sandbox.access_key, sandbox.secret_key)
-    for method, path in (("GET", "a"), ("DELETE", "a"), ("POST", "delete_many"), ("POST", "")):
-        url = f"{sandbox.files_url}/{path}"
-        assert requests.request(method, url, json={"files": ["a"]}, auth=auth, timeout=10).status_code == 401
-    assert sandbox.files() == {"a"}
-
-
 def test_an_expired_token_is_refused_and_a_new_one_is_given() -> None:
     with Sandbox(token_seconds=-1) as sandbox:
         client = Client(sandbox)
@@ -61,14 +52,6 @@ def test_delete_many_takes_dots_for_what_they_mean(sandbox: Sandbox, client: Cli
     client.file("POST", "delete_many", json={"files": ["a/.."]})
     assert sandbox.files() == set()
     assert sandbox.put_file("again").endswith("/again")
-
-
-def test_what_older_servers_lack_can_be_left_out() -> None:
-    with Sandbox(delete_many_enabled=False, api_version="2.12") as sandbox:
-        client, task = Client(sandbox), sandbox.add_task("t", archived=True)
-        assert client.file("POST", "delete_many", json={"files": ["a"]}).status_code == 404
-        assert client.codes("tasks.delete_many", ids=[task]) == (404, 0)
-        assert client.codes("tasks.delete", task=task) == (200, 0)
 
 
 def test_nothing_is_left_after_the_sandbox() -> None:

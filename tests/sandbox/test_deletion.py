@@ -97,10 +97,3 @@ def test_which_calls_are_a_sign_of_life(
     before = sandbox.task(task)
     client.call(call, task=task, ids=[task], **body)
     assert changed(before, sandbox.task(task)) == moved
-
-
-def test_a_draft_that_never_ran_has_no_last_status_change(sandbox: Sandbox) -> None:
-    draft = sandbox.task(sandbox.add_task("draft", age_days=3))
-    done = sandbox.task(sandbox.add_task("done", status="completed", age_days=3))
-    assert "status_changed" not in draft
-    assert done["status_changed"] == done["last_update"] == done["last_change"] == done["created"]

@@ -35,19 +35,6 @@ def test_paging_begins_again_after_a_page_that_ends_at_iteration_0(sandbox: Sand
     assert pages(client, task, 100, limit=3) == [uris, uris, uris]
 
 
-def test_metrics_are_searched_in_the_events_of_the_first_tasks_company(sandbox: Sandbox, client: Client) -> None:
-    task, public = sandbox.add_task("t"), sandbox.add_task("public", public=True)
-    for owner in (task, public):
-        sandbox.add_debug_samples(owner, 1, metric="img")
-
-    def metrics(*tasks: str) -> list[list[str]]:
-        answer = client.call("events.get_task_metrics", tasks=list(tasks), event_type=SAMPLES)
-        return [item["metrics"] for item in answer["metrics"]]
-
-    assert metrics(public) == [["img"]]
-    assert metrics(task, public) == [["img"], []]
-
-
 def test_a_long_plot_is_kept_compressed_beside_its_addresses(sandbox: Sandbox, client: Client) -> None:
     task = sandbox.add_task("t")
     plot = json.dumps({"layout": {"images": [{"source": "s3://b/plot.png"}]}, "data": ["x" * 100_000]})
@@ -56,19 +43,6 @@ def test_a_long_plot_is_kept_compressed_beside_its_addresses(sandbox: Sandbox, c
     assert "plot_str" not in event
     assert zlib.decompress(base64.b64decode(event["plot_data"])).decode() == plot
     assert event["source_urls"] == ["s3://b/plot.png"]
-
-
-def test_debug_images_go_back_and_leave_out_what_lies_before_an_address_used_again(
-    sandbox: Sandbox, client: Client
-) -> None:
-    task = sandbox.add_task("t")
-    sandbox.add_debug_samples(task, 4, uris=["u0", "u1", "u2", "u1"])
-    asked, seen = {"metrics": [{"task": task}], "iters": 2}, []
-    for _ in range(3):
-        answer = client.call("events.debug_images", **asked)
-        asked["scroll_id"] = answer["scroll_id"]
-        seen.append([event["url"] for found in answer["metrics"][0]["iterations"] for event in found["events"]])
-    assert seen == [["u1", "u2"], [], []], "u0 still exists"
 
 
 def test_reports_are_a_sign_of_life_and_published_tasks_take_none(sandbox: Sandbox, client: Client) -> None:

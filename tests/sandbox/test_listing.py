@@ -13,44 +13,27 @@ from cleanup.sandbox.values import days_ago
 from tests.sandbox.conftest import Client
 
 
-def test_a_page_is_cut_to_500_without_a_word_and_a_scroll_is_not(sandbox: Sandbox, client: Client) -> None:
-    made = [sandbox.add_task(f"t{n}") for n in range(510)]
+def test_a_page_is_cut_to_500_without_a_word(sandbox: Sandbox, client: Client) -> None:
+    made = {sandbox.add_task(f"t{n}") for n in range(510)}
     pages = [client.ids(page=page, page_size=1000) for page in range(3)]
     assert [len(page) for page in pages] == [500, 10, 0]
-    assert {task for page in pages for task in page} == set(made)
-    assert len(client.ids(start=0, size=1000)) == 510
-    seen: list[str] = []
-    body: dict[str, object] = {"scroll_id": None, "size": 300}
-    while (answer := client.call("tasks.get_all", **body))["tasks"]:
-        body["scroll_id"] = answer["scroll_id"]
-        seen += [task["id"] for task in answer["tasks"]]
-    assert seen == made
+    assert {task for page in pages for task in page} == made
 
 
 def test_the_language_of_list_filters(sandbox: Sandbox, client: Client) -> None:
     for name, held in (("a", ["a"]), ("b", ["b"]), ("ab", ["a", "b"]), ("none", [])):
         sandbox.add_task(name, tags=held)
     for tags, expected in (
-        (["a", "b"], "a ab b"),
         (["a", "-b"], "a"),
         (["__$all", "a", "b"], "ab"),
         (["__$not", "a"], "b none"),
-        (["__$all", "a", "__$not", "b"], "a"),
         ([None], "none"),
-        ([], "a ab b none"),
         (["__$any", "-a"], ""),
     ):
         found = client.call("tasks.get_all", tags=tags, only_fields=["name"])["tasks"]
         assert sorted(task["name"] for task in found) == expected.split(), tags
     for wrong in ("-", "__$sometimes", 5):
         assert client.codes("tasks.get_all", tags=[wrong])[0] == 400
-
-
-def test_an_address_with_a_leading_dash_turns_the_filter_round(sandbox: Sandbox, client: Client) -> None:
-    odd, other = (sandbox.add_model(None, "m", uri=uri) for uri in ("-odd", "other"))
-    sandbox.add_model(None, "m", uri="odd")
-    assert client.ids("models", uri=["-odd"]) == [odd, other]
-    assert client.ids("models", uri=["__$any", "-odd"]) == [odd]
 
 
 def test_output_models_are_found_by_a_pattern_and_not_by_a_filter(sandbox: Sandbox, client: Client) -> None:
@@ -66,13 +49,6 @@ def test_what_has_no_time_comes_last_and_lies_before_all_upper_ends(sandbox: San
     draft, done = sandbox.add_task("draft", public=True), sandbox.add_task("done", status="completed", age_days=10)
     assert client.ids(status_changed=[None, days_ago(5)]) == [draft, done]
     assert client.ids(order_by=["status_changed"]) == client.ids(order_by=["-status_changed"]) == [done, draft]
-
-
-def test_get_with_a_body_is_the_same_as_post(sandbox: Sandbox, client: Client) -> None:
-    task = sandbox.add_task("t", tags=["wanted"])
-    sandbox.add_task("other")
-    answer = client.session.get(f"{sandbox.api_url}/tasks.get_all", json={"tags": ["wanted"]}, timeout=10)
-    assert [row["id"] for row in answer.json()["data"]["tasks"]] == [task]
 
 
 @pytest.mark.parametrize(
@@ -104,10 +80,3 @@ def test_indexes_and_remembered_listings_find_what_a_search_through_all_finds(sa
             through_all = [item["id"] for item in collection.all() if all(fits(item) for fits in conditions)]
             expected = collection.ordered(through_all, read_order(kind, body))
             assert matching_ids(collection, kind, body) == expected
-
-
-def test_only_the_fields_that_are_asked_for_come(sandbox: Sandbox, client: Client) -> None:
-    task = sandbox.add_task("t")
-    model = sandbox.add_model(task, "m")
-    (row,) = client.call("tasks.get_all", only_fields=["models.output.model"])["tasks"]
-    assert row == {"models": {"output": [{"model": model}]}}

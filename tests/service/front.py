@@ -30,7 +30,7 @@ class Front:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
-            def _answer(self) -> None:
+            def do_GET(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 manner = "well"
                 if fnmatchcase(self.path.rpartition("/")[2], front.endpoint):
@@ -38,7 +38,8 @@ class Front:
                     front.met.set()
                 front.answer(self, manner, body)
 
-            do_GET = do_POST = do_PUT = _answer
+            def do_POST(self) -> None:
+                self.do_GET()
 
             def log_message(self, *_: object) -> None:
                 pass

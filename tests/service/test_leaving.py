@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from cleanup.sandbox import Fault, Sandbox
-from tests.agent.process import Process, service
+from tests.agent.process import Process, as_agent, service
 from tests.agent.repository import PROJECT
 from tests.agent.world import WebUI, services
 
@@ -68,20 +68,19 @@ def test_a_signal_while_it_works_ends_it_after_the_request_that_is_open(sandbox:
     assert not tasks & set(sandbox.tasks)
 
 
+def draft(sandbox: Sandbox, **general: str) -> str:
+    """A task as an agent gets it: a clone with these parameters."""
+    return WebUI(sandbox).clone(sandbox.add_task("Cleanup Service", type="service"), **general)
+
+
 def test_a_signal_while_it_sleeps_ends_it_at_once(sandbox: Sandbox, tmp_path: Path) -> None:
-    sandbox.add_queue("services")
-    with service(sandbox, SCRIPT, "--no-run-as-service", log=tmp_path / "first") as first:
-        assert first.exit_code(SOON) == 0
-    ui = WebUI(sandbox)
-    clone = ui.clone(own(sandbox)["id"], run_as_service="True")
-    # What an agent sets for the process that it starts.
-    as_agent = {"CLEARML_TASK_ID": clone, "CLEARML_LOG_TASK_TO_BACKEND": "0"}
-    with service(sandbox, SCRIPT, log=tmp_path / "log", **as_agent) as running:
-        running.says("Cleanup finished")
+    task = draft(sandbox, run_as_service="True")
+    with service(sandbox, SCRIPT, log=tmp_path / "log", **as_agent(task)) as running:
+        running.says("Next cleanup in")
         running.signal(signal.SIGTERM)
-        assert running.exit_code(10) == 254, running.output
-    assert sandbox.tasks[clone]["status"] == "stopped"
-    assert sandbox.tasks[clone]["status_message"] == "Stopped as asked, between two requests"
+        assert running.exit_code(SOON) == 254, running.output
+    assert sandbox.tasks[task]["status"] == "stopped"
+    assert sandbox.tasks[task]["status_message"] == "Stopped as asked, between two requests"
 
 
 def test_tasks_that_fail_make_the_run_fail_and_its_message_says_why(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -92,24 +91,62 @@ def test_tasks_that_fail_make_the_run_fail_and_its_message_says_why(sandbox: San
         assert running.exit_code(SOON) == 1
     assert tasks & set(sandbox.tasks) == {unlucky}
     assert own(sandbox)["status"] == "failed"
-    assert own(sandbox)["status_message"].startswith("Not all could be done: 1 task failed; the first says: ")
+    assert own(sandbox)["status_message"].startswith("Not all could be done: 1 task failed; the first: task old ")
     assert "published children" in own(sandbox)["status_message"]
 
 
-def test_wrong_settings_fail_the_task_and_are_json_too_where_json_was_asked_for(
-    sandbox: Sandbox, tmp_path: Path
-) -> None:
+def test_wrong_settings_leave_no_task_where_a_person_starts_it(sandbox: Sandbox, tmp_path: Path) -> None:
     tasks = archive(sandbox, 3)
     arguments = (*ONCE, "--delete-threshold-days", "9O", "--output", "json")
     with service(sandbox, SCRIPT, *arguments, log=tmp_path / "log") as running:
-        assert running.exit_code(SOON) == 2
-    assert own(sandbox)["status"] == "failed"
-    assert own(sandbox)["status_message"].startswith(
-        "Wrong settings, nothing was deleted: delete_threshold_days = '9O'"
-    )
+        assert running.exit_code() == 2
+    said = "Wrong settings, nothing was deleted: delete_threshold_days = '9O'"
+    assert f"No cleanup: {said}" in running.output
     [line] = [line for line in running.output.splitlines() if line.startswith("{")]
-    assert json.loads(line) == {"ok": False, "error": own(sandbox)["status_message"]}
+    assert json.loads(line)["error"].startswith(said)
+    assert set(sandbox.tasks) == tasks
+
+
+def test_wrong_settings_fail_the_task_that_an_agent_runs(sandbox: Sandbox, tmp_path: Path) -> None:
+    tasks = archive(sandbox, 3)
+    task = draft(sandbox, projects="no/such", run_as_service="False")
+    with service(sandbox, SCRIPT, log=tmp_path / "log", **as_agent(task)) as running:
+        # 0, as the agent would put its own message in the place of this one.
+        assert running.exit_code() == 0
+    assert sandbox.tasks[task]["status"] == "failed"
+    assert "no/such" in sandbox.tasks[task]["status_message"]
+    assert "The task is marked failed" in running.output
     assert tasks <= set(sandbox.tasks)
+
+
+def test_a_dry_run_is_completed_and_a_clone_of_it_starts_afresh(sandbox: Sandbox, tmp_path: Path) -> None:
+    tasks = archive(sandbox, 3)
+    unreachable = sandbox.add_task("elsewhere", archived=True, age_days=60)
+    sandbox.add_artifact(unreachable, "data", uri=f"http://files.example.org/x.{unreachable}/data")
+    with service(sandbox, SCRIPT, *ONCE, "--dry-run", log=tmp_path / "log") as running:
+        assert running.exit_code() == 1, running.output
+    done = own(sandbox)
+    assert (done["status"], done["tags"]) == ("completed", ["dry-run"])
+    assert "last_would_delete" in done["hyperparams"]["properties"]
+    assert tasks <= set(sandbox.tasks)
+
+    clone = WebUI(sandbox).clone(done["id"], dry_run="False")
+    with service(sandbox, SCRIPT, log=tmp_path / "log", **as_agent(clone)) as running:
+        assert running.exit_code() == 0, running.output
+    assert not tasks & set(sandbox.tasks)
+    assert sandbox.tasks[clone]["tags"] == []
+    left = sandbox.tasks[clone]["hyperparams"]["properties"]
+    assert "last_would_delete" not in left and left["last_deleted"]["value"] == "3"
+
+
+def test_a_task_of_the_process_that_starts_it_is_left_alone(sandbox: Sandbox, tmp_path: Path) -> None:
+    mine = sandbox.add_task("a training", status="in_progress")
+    # What the SDK sets in a process with a task, here one that an agent runs.
+    inherited = {"CLEARML_PROC_MASTER_ID": f"1:{mine}", **as_agent(mine)}
+    with service(sandbox, SCRIPT, *ONCE, log=tmp_path / "log", **inherited) as running:
+        assert running.exit_code() == 0, running.output
+    assert own(sandbox)["status"] == "completed"
+    assert sandbox.tasks[mine]["status"] == "in_progress"
 
 
 def test_a_run_that_did_all_is_completed(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -145,7 +182,7 @@ def test_a_server_that_dies_while_the_task_is_set_up_ends_the_run_with_code_3(tm
             assert come.wait(SOON), running.output
             sandbox.stop()
             assert running.exit_code(2 * SOON) == 3, running.output
-        assert "stopped answering while the task was set up" in running.output
+        assert "did not come to an end within" in running.output
 
 
 @pytest.mark.slow

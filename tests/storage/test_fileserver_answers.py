@@ -7,9 +7,9 @@ import json
 import pytest
 import requests
 import responses
+from cleanup.storage.crew import Crew
 
 from cleanup.storage import Outcome, wire
-from cleanup.storage.crew import Crew
 from cleanup.storage.fileserver import FileServer
 from cleanup.storage.wire import Wire
 from tests.storage.support import ODD_NAMES, OTHER, TASK

@@ -27,7 +27,7 @@ def test_what_tasks_refer_to_is_their_artifacts_and_where_they_upload_to(api: Ap
         References(SECOND, ()),
     ]
     body = api.bodies("tasks.get_all")[0]
-    assert body["only_fields"] == ["id", "execution.artifacts", "output.destination"]
+    assert body["only_fields"] == ["id", "execution.artifacts", "output.destination", "report_assets"]
     assert (body["search_hidden"], "system_tags" in body) == (True, False)
 
 
