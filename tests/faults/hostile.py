@@ -71,8 +71,7 @@ def series(every: int) -> Iterator[Iterator[Attack]]:
     yield (
         Attack(f"{where} redirects with {status}", partial(_redirected, where, status)) for status, where in statuses
     )
-    yield (Attack(name, run) for name, run in (("a gigabyte", _bomb), ("brackets", _brackets), ("a flood", _flood)))
-    yield (Attack(f"a folder like the task's own: {kind}", partial(_lookalike, kind)) for kind in LOOKALIKES)
+    yield (Attack(name, partial(_too_much, name)) for name in TOO_MUCH)
 
 
 def _neighbourhood(rig: Rig) -> tuple[str, str]:
@@ -84,6 +83,10 @@ def _neighbourhood(rig: Rig) -> tuple[str, str]:
     rig.put("files", "readme.txt")
     task = rig.sandbox.add_task("hostile", "team", "completed", archived=True, age_days=60)
     rig.sandbox.add_artifact(task, "data")
+    for other in (task[:31], f"{task}0", f"{task[::-1]}{task}x"):
+        # In a folder that is hardly told from the task's own.
+        address = rig.put("files", f"team/hostile.{other}/artifacts/a/a.bin")
+        _append(rig, task, {"key": other, "mode": "output", "uri": address})
     return task, path
 
 
@@ -222,44 +225,26 @@ def _redirected(where: str, status: int, rig: Rig) -> list[str]:
         return broken + evil.asked() + (["law 6: a redirected cycle calls itself good"] if good else [])
 
 
-def _bomb(rig: Rig) -> list[str]:
-    task, _ = _neighbourhood(rig)
+def _packed() -> dict[str, str]:
     packer = zlib.compressobj(9)
     packed = b"".join(packer.compress(b" " * (1 << 20)) for _ in range(1024)) + packer.flush()
-    event = {"type": "plot", "metric": "m", "variant": "v", "iter": 1}
-    rig.sandbox.add_event(task, {**event, "plot_data": base64.b64encode(packed).decode()})
+    return {"plot_data": base64.b64encode(packed).decode()}
+
+
+TOO_MUCH: dict[str, Callable[[], dict[str, str]]] = {
+    "a plot that unpacks to a gigabyte": _packed,
+    "a plot of deep brackets": lambda: {"plot_str": '{"layout": {"images": ' + "[" * 200_000},
+    "ten thousand odd artifacts": dict,
+}
+
+
+def _too_much(name: str, rig: Rig) -> list[str]:
+    task, _ = _neighbourhood(rig)
+    if plot := TOO_MUCH[name]():
+        rig.sandbox.add_event(task, {"type": "plot", "metric": "m", "variant": "v", "iter": 1, **plot})
+    for number in range(0 if plot else 10_000):
+        _append(rig, task, {"key": f"{number}", "mode": "output", "uri": f"odd{number}://x/{'y' * 500}"})
     before = psutil.Process().memory_info().rss
     broken = _judged(rig)
     grown = psutil.Process().memory_info().rss - before
     return broken + ([f"flood: {grown >> 20} MB more memory"] if grown > MOST_MEMORY else [])
-
-
-def _brackets(rig: Rig) -> list[str]:
-    task, _ = _neighbourhood(rig)
-    text = '{"layout": {"images": ' + "[" * 200_000
-    rig.sandbox.add_event(task, {"type": "plot", "metric": "m", "variant": "v", "iter": 1, "plot_str": text})
-    return _judged(rig)
-
-
-def _flood(rig: Rig) -> list[str]:
-    task, _ = _neighbourhood(rig)
-    for number in range(10_000):
-        _append(rig, task, {"key": f"{number}", "mode": "output", "uri": f"odd{number}://x/{'y' * 500}"})
-    return _judged(rig)
-
-
-LOOKALIKES: dict[str, Callable[[str], str]] = {
-    "id cut": lambda task: task[:31],
-    "id with more": lambda task: f"{task}0",
-    "id with more in front": lambda task: f"{task[::-1]}{task}x",
-}
-
-
-def _lookalike(kind: str, rig: Rig) -> list[str]:
-    task, _ = _neighbourhood(rig)
-    path = f"team/hostile.{LOOKALIKES[kind](task)}/artifacts/a/a.bin"
-    _append(rig, task, {"key": "a", "mode": "output", "uri": rig.put("files", path)})
-    broken = _judged(rig)
-    return broken + (
-        [] if rig.there(f"files:{path}") else [f"law 4: {path} is gone, which is in no folder of the task"]
-    )

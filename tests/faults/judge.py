@@ -13,7 +13,7 @@ from functools import cached_property
 
 from cleanup.cycle.result import CycleResult
 from tests.faults.watch import Watch
-from tests.faults.world import Change, Names, Rules, Verdict, World, artifacts, names_in, owner_of
+from tests.faults.world import Names, Rules, Verdict, World, artifacts, names_in, owner_of
 
 
 @dataclass
@@ -51,23 +51,26 @@ class Case:
             **{entry.task.id: entry.error for result in some for entry in result.failed},
         }
 
-    def verdicts(self, thing: str) -> list[Verdict]:
-        """Return what the laws said of each world in which the service may have believed when ``thing`` went."""
-        seen = [change for change in self.watch.changes if self.watch.seen(change, thing)]
-        open_ones = [change for change in self.watch.changes if change not in seen]
-        return [self._verdict((*seen, *some)) for some in _subsets(open_ones)]
+    def verdicts(self, thing: str = "") -> list[Verdict]:
+        """Return what the laws said of each world in which the service may have believed when ``thing`` went.
 
-    def all_verdicts(self) -> list[Verdict]:
-        """Return what the laws said at any time of the cycle."""
-        return [self._verdict(tuple(some)) for some in _subsets(self.watch.changes)]
+        Without a thing: of each that there was at any time of the cycle.
+        """
+        changes = range(len(self.watch.changes))
+        seen = {number for number in changes if thing and self.watch.seen(self.watch.changes[number], thing)}
+        unsure = [number for number in changes if number not in seen]
+        some = (itertools.combinations(unsure, many) for many in range(len(unsure) + 1))
+        return [self._verdict(frozenset(seen.union(one))) for one in itertools.chain.from_iterable(some)]
 
-    def _verdict(self, changes: tuple[Change, ...]) -> Verdict:
-        key = tuple(change for change in self.watch.changes if change in changes)
-        known: dict[tuple[Change, ...], Verdict] = self.__dict__.setdefault("_known", {})
-        by_identity = tuple(map(id, key))
-        if by_identity not in known:
-            known[by_identity] = Verdict(self.before.after(key), self.rules, self.stuck)
-        return known[by_identity]
+    def _verdict(self, changes: frozenset[int]) -> Verdict:
+        if changes not in self._known:
+            made = [self.watch.changes[number] for number in sorted(changes)]
+            self._known[changes] = Verdict(self.before.after(made), self.rules, self.stuck)
+        return self._known[changes]
+
+    @cached_property
+    def _known(self) -> dict[frozenset[int], Verdict]:
+        return {}
 
 
 def broken_laws(case: Case) -> list[str]:
@@ -76,17 +79,12 @@ def broken_laws(case: Case) -> list[str]:
     return [line for law in laws for line in law(case)]
 
 
-def _subsets(changes: Sequence[Change]) -> Iterator[tuple[Change, ...]]:
-    for many in range(len(changes) + 1):
-        yield from itertools.combinations(changes, many)
-
-
 def _only_the_archive(case: Case) -> Iterator[str]:
     for task in sorted(case.gone):
         if all(verdict.holds_task(task) for verdict in case.verdicts(task)):
             yield f"law 1: task {_name(case, task)} is gone, which had to stay"
     touched = {task for change in case.watch.changes for task in change.tasks}
-    stays = case.all_verdicts()[0].stays
+    stays = case.verdicts()[0].stays
     for task in sorted((stays & case.after.tasks.keys()) - touched):
         was, now = case.before.tasks[task], case.after.tasks[task]
         changed = {name for name in {*was, *now} if was.get(name) != now.get(name)} - {"parent", "last_change"}
@@ -98,7 +96,7 @@ def _all_of_it(case: Case) -> Iterator[str]:
     """What may go is gone; with stuck tasks, all but those."""
     if not case.clean:
         return
-    verdicts = case.all_verdicts()
+    verdicts = case.verdicts()
     for task in sorted(set(case.before.tasks) & set(case.after.tasks)):
         if all(task not in verdict.may_stay and task in verdict.world.tasks for verdict in verdicts):
             said = case.told.get(task, "nothing")
@@ -172,7 +170,7 @@ def _only_its_own(case: Case) -> Iterator[str]:
 
 def _went_along(case: Case, file: str) -> bool:
     """Tell whether only what was to go named a file whose task was gone before."""
-    stays, users = case.all_verdicts()[0].stays, case.before.users()
+    stays, users = case.verdicts()[0].stays, case.before.users()
     models = [row.get("uri") for key, row in case.before.models.items() if users[key] and not users[key] & stays]
     links = [uri for task, row in case.before.tasks.items() if task not in stays for uri in artifacts(row)]
     return Names([*models, *links]).holds(file)
