@@ -159,7 +159,7 @@ def _only_its_own(case: Case) -> Iterator[str]:
         whys = [verdict.holds_file(file) for verdict in case.verdicts(file)]
         if all(whys):
             yield f"law {1 if 'task stays' in whys[0] else 4}: {file} is gone, though {whys[0]}"
-        elif owner not in case.before.tasks and not _went_along(case, file):
+        elif not {task for task, _ in names_in(file)} & case.before.tasks.keys() and not _went_along(case, file):
             yield f"law 4: {file} is gone, and nothing that went referred to it"
     others = {key for change in case.watch.changes for key, fields in change.models.items() if fields is None}
     for key in sorted(set(case.before.models) - set(case.after.models) - others):

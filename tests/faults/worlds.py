@@ -54,7 +54,9 @@ def _world(seed: int) -> Callable[[Rig], list[str]]:
         broken = attempt(rig, plan)
         if not broken:
             return []
-        smaller = shrunk(rig, plan, broken[0]) if "law" in broken[0] else plan
+        if plan.faults or plan.services > 1 or "law" not in broken[0]:
+            return [*broken, f"in {plan}"]
+        smaller = shrunk(rig, plan, broken[0])
         return [*broken, f"smallest: {smaller}", *attempt(rig, smaller)]
 
     return run
@@ -111,7 +113,7 @@ def shrunk(rig: Rig, plan: Plan, line: str) -> Plan:
     law, tries = line[: line.index("law") + len("law 1")], 0
     for name in ("faults", "changes", "steps"):
         size = max(1, len(getattr(plan, name)) // 2)
-        while size and tries < 300:
+        while size and tries < 120:
             start = 0
             while start < len(had := getattr(plan, name)):
                 less = replace(plan, **{name: had[:start] + had[start + size :]})
