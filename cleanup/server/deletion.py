@@ -55,16 +55,19 @@ def delete(client: APIClient, ids: Sequence[str]) -> Deletion:
             if client.tasks.delete(task=task, **_OPTIONS).data.get("deleted") is not True:
                 raise ServerError("the answer to tasks.delete does not say that the task is deleted")
             result.deleted.add(task)
-        except (ServerUnreachable, CredentialsError):
-            raise
         except ServerError as error:
             if [error.code, error.subcode] == MISSING:
                 result.gone.add(task)
-            elif 400 <= error.code < 500:
-                result.refused[task] = str(error)
             else:
-                raise
+                result.refused[task] = refusal(error)
     return result
+
+
+def refusal(error: ServerError) -> str:
+    """Return what the server said to refuse a request; raise ``error`` again where it is no clear refusal."""
+    if isinstance(error, (ServerUnreachable, CredentialsError)) or not 400 <= error.code < 500:
+        raise error
+    return str(error)
 
 
 def sort_out(answer: Mapping[str, Any], asked: Collection[str], missing: Sequence[int]) -> Deletion:

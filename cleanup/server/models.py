@@ -11,7 +11,7 @@ from clearml.backend_api.session.client import APIClient
 from cleanup.base.chunks import chunks
 from cleanup.base.errors import ServerError
 from cleanup.base.records import Model
-from cleanup.server.deletion import at_once, sort_out
+from cleanup.server.deletion import at_once, refusal, sort_out
 from cleanup.server.paging import PAGE, pages
 from cleanup.server.rows import is_id, models_of, parse_model
 from cleanup.server.session import CleanupSession
@@ -113,7 +113,7 @@ class Models:
                 self._client.models.delete(model=chunk[0], **_OPTIONS)
             except ServerError as error:
                 if [error.code, error.subcode] != NO_MODEL:
-                    errors[chunk[0]] = str(error)
+                    errors[chunk[0]] = refusal(error)
         return errors
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
 import subprocess
 import sys
-import threading
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -102,23 +103,15 @@ def run(sandbox: Sandbox, *arguments: str, on_terminal: bool = False, script: Pa
 
 def _on_terminal(command: list[str], environment: dict[str, str]) -> Run:
     seen, terminal = pty.openpty()
-    shown = bytearray()
-
-    def watch() -> None:
-        try:
-            while part := os.read(seen, 65_536):
-                shown.extend(part)
-        except OSError:
-            """The last process on the terminal has ended."""
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        done = subprocess.run(
-            command, env=environment, stdout=subprocess.PIPE, stderr=terminal, text=True, timeout=300, check=False
-        )
-    finally:
+    shown = b""
+    with tempfile.TemporaryFile("w+") as out:
+        process = subprocess.Popen(command, env=environment, stdout=out, stderr=terminal)
         os.close(terminal)
-        watcher.join(30)
+        # It is an error to read on once the last process on the terminal has ended.
+        with contextlib.suppress(OSError):
+            while part := os.read(seen, 65_536):
+                shown += part
+        code = process.wait(300)
         os.close(seen)
-    return Run(done.returncode, done.stdout, shown.decode())
+        out.seek(0)
+        return Run(code, out.read(), shown.decode())

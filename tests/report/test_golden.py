@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def page(name: str) -> str:
     return recorder.text()
 
 
-GOLDEN = {f"{name}.txt": (console, name) for name in CASES}
+GOLDEN: dict[str, tuple[Callable[[str], str], str]] = {f"{name}.txt": (console, name) for name in CASES}
 GOLDEN |= {f"{name}_page.txt": (page, name) for name in ("dry_run", "real", "large", "nothing")}
 GOLDEN |= {f"{name}_json.txt": (as_json, name) for name in ("dry_run", "real")}
 

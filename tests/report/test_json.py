@@ -17,7 +17,6 @@ from tests.agent.repository import published
 from tests.report.runs import SCRIPT, run
 
 JSON = ("--no-run-as-service", "--output", "json")
-AWAY = {"CLEARML_API_HOST": "http://127.0.0.1:9"}
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +42,7 @@ def test_a_pipe_to_a_json_tool_works(sandbox: Sandbox) -> None:
     [
         (["--projects", "nowhere"], {}, 2, "nowhere"),
         (["--no-such-flag"], {}, 2, "unrecognized arguments: --no-such-flag"),
-        ([], AWAY, 3, "127.0.0.1:9"),
+        ([], {"CLEARML_API_HOST": "http://127.0.0.1:9"}, 3, "127.0.0.1:9"),
         ([], {"CLEARML_API_SECRET_KEY": "wrong"}, 3, "credentials"),
     ],
 )
@@ -65,8 +64,8 @@ def test_what_is_enqueued_has_no_result_here_and_leaves_stdout_empty(sandbox: Sa
 
 
 def test_without_it_a_run_that_cannot_start_says_why(sandbox: Sandbox) -> None:
-    done = run(sandbox, "--no-run-as-service", **AWAY)
-    assert (done.code, (done.out + done.err).startswith("No cleanup: ")) == (3, True)
+    done = run(sandbox, "--no-run-as-service", "--projects", "nowhere")
+    assert (done.code, (done.out + done.err).startswith("No cleanup: ")) == (2, True)
 
 
 def test_a_console_that_cannot_write_names_ends_nothing(sandbox: Sandbox) -> None:

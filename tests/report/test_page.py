@@ -139,7 +139,7 @@ def test_a_page_that_hangs_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> Non
         asked.append(percent)
         free.wait(30)
 
-    recorder.set_progress = hang  # type: ignore[method-assign]
+    recorder.set_progress = hang
     report = Report(recorder.page())
     report.planned(real(), 8)
     report.batch_done(real(), 8, 8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import os
 import re
@@ -71,6 +72,12 @@ HELP = {
 """Who is asked whether a flag exists, by where it stands; else it is a flag of the script."""
 
 
+@functools.cache
+def help_of(*module: str) -> str:
+    command = [sys.executable, "-m", *module, "--help"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True).stdout
+
+
 @pytest.mark.parametrize("flag", readme.flags())
 def test_every_flag_exists(flag: str) -> None:
     place = readme.flags()[flag]
@@ -80,9 +87,7 @@ def test_every_flag_exists(flag: str) -> None:
     for pattern, words in HELP.items():
         found = re.search(rf"\b{pattern}", place)
         if found:
-            module = [sys.executable, "-m", *(word.format(*found.groups()) for word in words), "--help"]
-            done = subprocess.run(module, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
-            said = done.stdout
+            said = help_of(*(word.format(*found.groups()) for word in words))
             break
     assert re.search(rf"(?<![\w-]){flag}(?![\w-])", said), f"in {place}"
 
@@ -96,12 +101,12 @@ def test_every_link_leads_somewhere(link: str) -> None:
 
 
 def test_every_key_of_the_configuration_exists() -> None:
-    agents = AGENT_CONF.read_text()
+    agents, known = AGENT_CONF.read_text(), known_keys() | NOT_THE_SDKS
     for key in readme.configuration_keys():
         if key.startswith("agent."):
             assert re.search(rf"^\s*(#\s*)?{key.removeprefix('agent.')}\s*[:=]", agents, re.MULTILINE), key
         else:
-            assert key in known_keys() | NOT_THE_SDKS
+            assert key in known
     assert set(readme.configuration_keys()) >= NOT_THE_SDKS
 
 
