@@ -132,7 +132,7 @@ class Builder:
         """Put the folder of one task, with a file in it, into the folder of another."""
         if not named and self._storage[outer] == "files":
             return  # nobody could know of it: a file server cannot list what is in a folder
-        uri = self._put(outer, f"sub/inner.{self.tasks[inner]}/artifacts/x/x.bin")
+        uri = self._put(outer, f"sub/inner.{self.tasks[inner]}/artifacts/in {outer}/x.bin")
         self.addresses[f"{inner} in {outer}"] = uri
         if named:
             self.sandbox.add_artifact(self.tasks[inner], "nested", uri=uri)

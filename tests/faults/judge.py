@@ -212,7 +212,8 @@ def _tells_the_truth(case: Case, results: Sequence[CycleResult], failed: set[str
     good = all(result.ok for result in results)
     if good and stripped:
         yield "law 6: all is well, it says, and tasks stay that lost files"
-    if case.clean and not case.stuck and not stripped and not good:
+    touched = {task for change in case.watch.changes for task, fields in change.tasks.items() if fields}
+    if case.clean and not case.stuck and not failed & touched and not good:
         texts = [text for result in results for text in (*result.errors, result.interrupted, *map(str, result.failed))]
         texts += [str(file) for result in results for file in result.failed_files]
         yield f"law 6: a cycle without faults says {json.dumps([text for text in texts if text])[:600]}"
