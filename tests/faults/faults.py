@@ -117,13 +117,14 @@ def _refused_files() -> Iterator[Attack]:
 def _bad_tasks() -> Iterator[Attack]:
     """Tasks that the server fails at whatever is asked of them, in a row or spread among the others."""
     endpoints = ("events.*", "tasks.delete*", "models.get_all", "tasks.get_all", "files.*")
-    for endpoint, status, many, step in itertools.product(endpoints, (500, 400), (1, 40), (1, 2)):
+    places = {"the oldest": slice(40), "the newest": slice(-40, None), "spread": slice(0, 80, 2), "one": slice(50, 51)}
+    for endpoint, status, place in itertools.product(endpoints, (500, 400), places):
 
         def run(
-            rig: Rig, endpoint: str = endpoint, status: int = status, many: int = many, step: int = step
+            rig: Rig, endpoint: str = endpoint, status: int = status, which: slice = places[place]
         ) -> list[str] | None:
             def attack(built: Builder) -> Callable[[], object]:
-                bad = list(built.tasks.values())[: many * step : step]
+                bad = list(built.tasks.values())[which]
                 built.stuck.update(bad)
                 speaks = Fault(endpoint, status=status, times=None, match=lambda body: _names(body, bad))
                 rig.sandbox.inject(speaks)
@@ -131,12 +132,12 @@ def _bad_tasks() -> Iterator[Attack]:
 
             return trial(rig, attack, steps=_hundred(), clean=True)
 
-        yield Attack(f"{many} bad tasks of 100, every {step}.: {endpoint} answers {status}", run)
+        yield Attack(f"bad tasks among 100, {place}: {endpoint} answers {status}", run)
 
 
 def _hundred() -> Iterator[Step]:
     for number in range(100):
-        yield "task", f"task {number}", {"age_days": 40.0 + number / 10}
+        yield "task", f"task {number}", {"age_days": 50.0 - number / 10}
         yield "artifact", f"task {number}", "data"
         yield "samples", f"task {number}", 1
 
