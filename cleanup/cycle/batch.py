@@ -208,9 +208,11 @@ class Batches:
             if not self._storages.unusable(folder.root)
         }
         for folder, answer in self._storages.remove_folders(empty).items() if empty else ():
+            if self._storages.can_list(folder.root):
+                continue
             if answer.outcome is Outcome.DELETED:
                 docket.empty(next(task for task in view.rows if folder in folders[task]))
-            elif answer.outcome is Outcome.FAILED and not self._storages.can_list(folder.root):
+            elif answer.outcome is Outcome.FAILED:
                 docket.result.unlisted[self._storages.name(folder.root)] = answer.error
 
     # Tasks
