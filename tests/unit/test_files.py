@@ -175,7 +175,7 @@ def test_a_task_stays_with_its_model_among_the_outputs_of_one_that_stays() -> No
 
 
 def test_a_task_stays_while_one_that_stays_needs_it_as_a_whole() -> None:
-    seen = view(claims={A: {B: "why B", C: "why C"}})
+    seen = view(claims={A: [(B, "why B"), (C, "why C")]})
     assert reason_task_stays(A, seen, {A, B}) == "why C"
     assert reason_task_stays(A, seen, {A, B, C}) == ""
 
