@@ -57,7 +57,7 @@ def test_addresses_come_page_by_page_each_asked_for_with_task_and_size(api: Api,
     assert again == {**body, "scroll_id": "s1"}
 
 
-@pytest.mark.parametrize("total", ["as counted", None, True])
+@pytest.mark.parametrize("total", ["as counted", None, True, "3"])
 @pytest.mark.parametrize("batch", [1, 2, 7, 10_000])
 def test_every_address_is_read_whatever_the_pages_end_at(
     api: Api, server: Server, monkeypatch: pytest.MonkeyPatch, batch: int, total: Any
