@@ -57,7 +57,7 @@ def test_a_file_whose_project_is_missing_failed_because_the_storage_may_not_be_m
 
 
 def test_a_file_that_the_system_refuses_to_delete_fails_alone(storages, tmp_path, monkeypatch):
-    paths = [*files_of_tasks(), f"{FOLDER}/models/forbidden.pt"]
+    paths = [*files_of_tasks(3), f"{FOLDER}/models/forbidden.pt"]
     put(tmp_path, [*paths, *neighbours()])
     unlink = os.unlink
 
