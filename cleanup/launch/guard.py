@@ -175,10 +175,11 @@ class Guard:
         self._told = True
         stopped = self._status(ending) == "stopped"
         message = ending.message or (STOPPED if stopped else "")
-        if message and (stopped or not ending.said):
-            say(message if stopped else f"No cleanup: {message}")
-        if self.json_to and message and not ending.said:
-            with contextlib.suppress(OSError, ValueError):
+        # That nobody reads it any more must not end the leaving.
+        with contextlib.suppress(OSError, ValueError):
+            if message and (stopped or not ending.said):
+                say(message if stopped else f"No cleanup: {message}")
+            if self.json_to and message and not ending.said:
                 print(json.dumps({"ok": False, "error": message}), file=self.json_to, flush=True)
 
     def _record(self, ending: Ending, status: str) -> int:
