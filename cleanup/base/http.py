@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import re
 import socket
 import threading
 import time
@@ -25,6 +26,8 @@ BUSY = frozenset({429, 502, 503, 504})
 _PIECE = 64 * 1024
 _LISTEN = 0.2
 _SLOW = 0.25
+
+_OBJECT = re.compile(r"^<?[\w.]+(?:\(host=.*?\)| object at 0x\w+>): ")
 
 _T = TypeVar("_T")
 _running = threading.local()
@@ -145,19 +148,18 @@ class Http:
         """Return what ``read`` makes of the reply: a value, and whether another attempt may bring a better one.
 
         The pauses between attempts double, and last as long as the server asks (Retry-After) up to ``backoff_max``.
-        A 401 renews the token, once; that is no attempt. Raises Stopped, and what ``token`` raises.
+        A 401 renews the token, once; then the time begins anew. Raises Stopped, and what ``token`` raises.
         """
         network = self._network
-        begun = time.monotonic()
-        left = 1 if request.once else network.attempts
         limit = network.delete_timeout if request.deletes else network.read_timeout
-        until = begun + (limit if request.once else network.total)
+        total = limit if request.once else network.total
+        left = 1 if request.once else network.attempts
         token = "" if request.auth else self._token("")
-        pause, renewed = network.backoff, request.auth is not None
+        pause, renewed, until = network.backoff, request.auth is not None, time.monotonic() + total
         while True:
             reply = self._attempt(request, request.auth or Bearer(token), min(limit, until - time.monotonic()))
             if reply.status == 401 and not renewed:
-                token, renewed = self._token(token), True
+                token, renewed, until = self._token(token), True, time.monotonic() + total
                 continue
             value, again = read(reply)
             left -= 1
@@ -236,6 +238,7 @@ class _Exchange(threading.Thread):
         super().__init__(name="cleanup-request", daemon=True)
         self._session, self._request, self._auth, self._timeout = session, request, auth, timeout
         self._largest, self._reply = 0, Reply()
+        self._connection: http.client.HTTPConnection | None = None
         self._socket: socket.socket | None = None
         self._cut = False
 
@@ -283,6 +286,8 @@ class _Exchange(threading.Thread):
             params=request.params,
             auth=self._auth,
             timeout=self._timeout,
+            # Said here, it is not replaced by what the environment says.
+            verify=self._session.verify,
             stream=True,
         ) as response:
             pieces, size = [], 0
@@ -293,19 +298,21 @@ class _Exchange(threading.Thread):
                     return Reply(error=f"an answer of more than {self._largest // MIB} MiB", final=True)
             return Reply(response.status_code, b"".join(pieces), response.headers, begun=begun, ended=time.time())
 
-    def uses(self, connection: socket.socket | None) -> None:
-        """Note the connection that this exchange now goes over."""
-        self._socket = connection
+    def uses(self, connection: http.client.HTTPConnection) -> None:
+        """Note the connection that this exchange goes over, and the socket that it has now."""
+        self._connection, self._socket = connection, connection.sock
         if self._cut:
             self._cut_off()
 
     def _cut_off(self) -> None:
         """Break the connection, now or as soon as there is one: nothing more is sent or read."""
         self._cut = True
-        if self._socket:
+        # While it opens, to a proxy, it has one that it has not told of; while the answer is read, none any more.
+        at = self._socket or getattr(self._connection, "sock", None)
+        if at:
             with contextlib.suppress(OSError):
                 # Past the TLS layer, which is not made to be used by two threads at once.
-                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+                socket.socket.shutdown(at, socket.SHUT_RDWR)
 
 
 class _Session(requests.Session):
@@ -323,14 +330,15 @@ class _Adapter(requests.adapters.HTTPAdapter):
 
 
 class _Telling(http.client.HTTPConnection):
-    """A connection that tells the exchange of the current thread which socket to cut."""
+    """A connection that tells the exchange of the current thread what to cut."""
 
     def connect(self) -> None:
+        _running.exchange.uses(self)
         super().connect()
-        _running.exchange.uses(self.sock)
+        _running.exchange.uses(self)
 
     def putrequest(self, *args: Any, **kwargs: Any) -> None:
-        _running.exchange.uses(self.sock)
+        _running.exchange.uses(self)
         super().putrequest(*args, **kwargs)
 
 
@@ -348,7 +356,7 @@ def _reason(error: BaseException) -> str:
         if not isinstance(inner, BaseException) or inner is seen:
             break
         seen = inner
-    text = str(seen).rpartition("object at 0x")[2].partition(">: ")[2] or str(seen)
+    text = _OBJECT.sub("", str(seen))
     if isinstance(seen, socket.gaierror) or "resolve" in text.lower():
         return "its host name is not known on this machine"
     return without_secrets(text) or type(seen).__name__

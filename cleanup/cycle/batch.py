@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from cleanup import selection
 from cleanup.base.chunks import chunks
-from cleanup.base.errors import ServerError, Stopped
+from cleanup.base.errors import CredentialsError, ServerError, ServerUnreachable, Stopped
 from cleanup.base.records import Task
 from cleanup.base.text import plural
 from cleanup.cycle.decision import Decision, Judge, Without
@@ -178,7 +178,7 @@ class Batches:
         if self._settings.dry_run:
             return
         docket = self._docket
-        occupied = {place.task for kept in decision.kept for place in places(kept.address)}
+        occupied = {place.task for kept in decision.kept if kept.holder for place in places(kept.address)}
         # Whoever links into a folder may also write there.
         occupied |= {
             place.task
@@ -225,7 +225,7 @@ class Batches:
             if not self._server.alive():
                 raise
             if len(ready) == 1:
-                self._settle_unclear(ready[0], error)
+                self.settle(ready[0], error, asked=True)
                 return
             for half in (ready[: len(ready) // 2], ready[len(ready) // 2 :]):
                 self._delete_at_once(half, view, unsure=True)
@@ -238,12 +238,20 @@ class Batches:
             else:
                 self._docket.fail(task, deletion.refused[task])
 
-    def _settle_unclear(self, task: str, error: ServerError) -> None:
-        """Decide about a task whose deletion had no clear answer: it is gone, or it failed."""
-        if self._server.tasks.existing([task]):
+    def settle(self, task: str, error: ServerError, *, asked: bool = False) -> None:
+        """Decide about a task that the server fails at; ``asked``: it was asked to delete it, and may have."""
+        try:
+            there = bool(self._server.tasks.existing([task]))
+        except (ServerUnreachable, CredentialsError):
+            raise
+        except ServerError:
+            there = True
+        if there:
             self._docket.fail(task, str(error))
-        else:
+        elif asked:
             self._docket.delete(task)
+        else:
+            self._docket.keep(task, selection.ALREADY_GONE)
 
     def _without_entries(self, ids: Sequence[str], view: View) -> list[str]:
         """Return the tasks that the server can delete without harm; fail the others.

@@ -150,7 +150,7 @@ class _Cycle:
                 raise ServerUnreachable(str(error)) from error
             left = [task for task in tasks if task in self._docket.open]
             if len(left) == 1:
-                self._docket.fail(left[0], str(error))
+                self._batches.settle(left[0], error)
                 return
             for half in (left[: len(left) // 2], left[len(left) // 2 :]):
                 if half:

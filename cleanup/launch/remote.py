@@ -14,7 +14,7 @@ from clearml import Task
 
 from cleanup.base.errors import CleanupError
 
-NEEDED = ("clearml", "requests", "pyhocon", "tqdm")
+NEEDED = ("clearml", "requests", "tqdm")
 """The packages that every run needs."""
 
 STORAGE_CLIENTS = ("boto3", "google-cloud-storage", "azure-storage-blob")

@@ -6,9 +6,9 @@ from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import Any
 
-from cleanup.cycle.result import CycleResult, FailedFile, Planned
+from cleanup.cycle.result import CycleResult, FailedFile, Gone, Planned
 
-_IN_A_DRY_RUN = {
+IN_A_DRY_RUN = {
     "deleted": "would_delete",
     "failed": "would_fail",
     "files_deleted": "files_would_delete",
@@ -16,6 +16,7 @@ _IN_A_DRY_RUN = {
     "models_deleted": "models_would_delete",
     "bytes_freed": "bytes_would_free",
 }
+"""The names under which people see the numbers of a dry run."""
 
 
 def numbers(result: CycleResult) -> dict[str, int | float]:
@@ -43,13 +44,17 @@ def numbers(result: CycleResult) -> dict[str, int | float]:
 
 def shown_numbers(result: CycleResult) -> dict[str, int | float]:
     """Return the numbers under the names that people see on the task's page: a dry run has not deleted anything."""
-    return {_IN_A_DRY_RUN.get(name, name) if result.dry_run else name: value for name, value in numbers(result).items()}
+    return {IN_A_DRY_RUN.get(name, name) if result.dry_run else name: value for name, value in numbers(result).items()}
 
 
-def shown_names() -> list[str]:
+def every_name() -> list[str]:
     """Return every name that :func:`shown_numbers` may use."""
-    plain = numbers(CycleResult(datetime.min.replace(tzinfo=timezone.utc)))
-    return [*plain, *_IN_A_DRY_RUN.values()]
+    return [*numbers(CycleResult(datetime.now(timezone.utc))), *IN_A_DRY_RUN.values()]
+
+
+def verbs(result: CycleResult) -> tuple[str, str]:
+    """Return how to say of tasks and files that they were deleted, and that they failed."""
+    return ("would be deleted", "would fail") if result.dry_run else ("deleted", "failed")
 
 
 def first_problem(result: CycleResult) -> str:
@@ -76,10 +81,8 @@ def per_project(result: CycleResult) -> dict[str, dict[str, int]]:
     for entry in result.deleted:
         name = project_name(entry.task, result)
         row = totals.setdefault(name, {"tasks": 0, "files": 0, "files_of_unknown_size": 0, "known_bytes": 0})
-        row["tasks"] += 1
-        row["files"] += entry.files
-        row["files_of_unknown_size"] += entry.unsized
-        row["known_bytes"] += entry.size
+        for column, value in {"tasks": 1, **_files(entry)}.items():
+            row[column] += value
     return dict(sorted(totals.items(), key=lambda item: (-item[1]["files"], -item[1]["tasks"], item[0])))
 
 
@@ -93,15 +96,6 @@ def as_json(result: CycleResult) -> dict[str, Any]:
 
     The lists of files are bounded, as :class:`CycleResult` says; the numbers count them all.
     """
-    deleted = [
-        {
-            **_task(entry.task, result),
-            "files": entry.files,
-            "files_of_unknown_size": entry.unsized,
-            "known_bytes": entry.size,
-        }
-        for entry in result.deleted
-    ]
     return {
         "started": result.started.isoformat(),
         "dry_run": result.dry_run,
@@ -109,7 +103,7 @@ def as_json(result: CycleResult) -> dict[str, Any]:
         "interrupted": result.interrupted,
         "numbers": numbers(result),
         "force_delete_would_add": result.force_would_add,
-        "tasks_deleted": deleted,
+        "tasks_deleted": [{**_task(entry.task, result), **_files(entry)} for entry in result.deleted],
         "tasks_kept": [{**_task(entry.task, result), "reason": entry.reason} for entry in result.kept],
         "tasks_failed": [{**_task(entry.task, result), "error": entry.error} for entry in result.failed],
         "kept_by_reason": dict(result.kept_by_reason()),
@@ -122,6 +116,10 @@ def as_json(result: CycleResult) -> dict[str, Any]:
         "storages_not_listed": dict(result.unlisted),
         "errors": list(result.errors),
     }
+
+
+def _files(entry: Gone) -> dict[str, int]:
+    return {"files": entry.files, "files_of_unknown_size": entry.unsized, "known_bytes": entry.size}
 
 
 def _task(task: Planned, result: CycleResult) -> dict[str, Any]:

@@ -12,15 +12,16 @@ from urllib.parse import quote
 from cleanup.base.text import columns, cut_in_the_middle, one_line, without_secrets
 from cleanup.cycle.result import CycleResult
 from cleanup.report import tables
-from cleanup.report.figures import as_json, first_problem, shown_names, shown_numbers
+from cleanup.report.figures import as_json, every_name, first_problem, shown_numbers
 from cleanup.report.tables import Table
 from cleanup.server.own_task import OwnTask
 
 ROWS = 500
 """So many rows a table has on the page. JSON has all."""
 
-IN_A_CARD, PADDING, WIDE, LAST = 80, 3, 26, 48
-"""Characters that a card of the UI shows side by side, those that a cell pads, and the most that a column asks for."""
+IN_A_CARD, PADDING, MORE = 80, 3, 19
+"""Characters that a card of the UI shows side by side, how many of them the edges of a cell take, and by how many the
+last column may be wider than others before it is made narrower as well: it tells why, often with an id."""
 
 CARD, ROW, AROUND = 450, 60, 170
 """Pixels in height: a card unless all plots ask for less, a row that breaks once or twice, and what is around rows."""
@@ -31,7 +32,7 @@ PATIENCE = 30.0
 
 def property_names() -> list[str]:
     """Return the names of all user properties that a run may set: a new run clears those of an earlier one."""
-    return ["last_cycle", "last_ok", "last_error", "failing_since", *(f"last_{name}" for name in shown_names())]
+    return ["last_cycle", "last_ok", "last_error", "failing_since", *(f"last_{name}" for name in every_name())]
 
 
 class Page:
@@ -73,7 +74,7 @@ class Page:
         for name, value in counts.items():
             title, series = _graph(name)
             logger.report_scalar(title=title, series=series, value=value, iteration=number)
-        for place, table in enumerate(tables.of(result, ROWS), 1):
+        for place, table in enumerate(tables.all_tables(result, ROWS), 1):
             _show(logger, f"{place} {table.name}", table)
         self._own.set_properties(
             {
@@ -125,10 +126,12 @@ def _show(logger: Any, name: str, table: Table) -> None:
 
 def _widths(table: Table) -> list[int]:
     """Return how many characters each column shows side by side in a card."""
-    longest = [max(map(columns, column)) for column in zip(table.header, *table.rows, strict=True)]
-    wanted = [min(width, WIDE) + PADDING for width in longest[:-1]] + [min(longest[-1], LAST) + PADDING]
-    share = min(IN_A_CARD / sum(wanted), 1)
-    return [int(width * share) - PADDING for width in wanted]
+    widths = [max(map(columns, column)) + PADDING for column in zip(table.header, *table.rows, strict=True)]
+    widths[-1] -= MORE
+    while sum(widths) > IN_A_CARD - MORE:
+        widths[widths.index(max(widths))] -= 1
+    widths[-1] += MORE
+    return [width - PADDING for width in widths]
 
 
 def _cell(text: str, width: int) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from urllib.parse import quote
 
 from cleanup.base.text import columns, cut, one_line, plural
 from cleanup.cycle.result import CycleResult, Planned, without_ids
 from cleanup.report import tables
-from cleanup.report.figures import left_behind
+from cleanup.report.figures import left_behind, verbs
 from cleanup.report.tables import Table
 
 ROWS = 20
@@ -32,12 +33,14 @@ _NUMBERS = {"days", "files", "size", "tasks"}
 
 
 def dry_run_lines(result: CycleResult) -> list[str]:
-    """Return the plan of a dry run as tables: tasks, totals of projects and storages."""
+    """Return the plan of a dry run as tables: tasks, totals of projects and storages. Of a real run: nothing."""
+    if not result.dry_run:
+        return []
     plan = tables.going(result, ROWS)
     # Here no link leads to the task: its id does.
     rows = [[*row, task] for row, task in zip(plan.rows, plan.ids, strict=True)]
-    plan = Table(plan.name, (*plan.header, "id"), rows, plan.total)
-    shown = (plan, tables.projects(result, ROWS), tables.storages(result))
+    plan = replace(plan, header=(*plan.header, "id"), rows=rows)
+    shown = (plan, tables.projects(result, ROWS), tables.storages(result, ROWS))
     return [line for table in shown if table.rows for line in as_text(table)]
 
 
@@ -53,7 +56,7 @@ def as_text(table: Table) -> list[str]:
     ]
     widths = [max(columns(row[at]) for row in cells) for at in range(len(table.header))]
     lines = [_line(table.header, row, widths) for row in cells]
-    left_out = f" (the first {len(table.rows)} of {table.total})" if table.total > len(table.rows) else ""
+    left_out = f" ({len(table.rows)} of {table.total}; --output json has all)" if table.total > len(table.rows) else ""
     return [f"= {table.name}{left_out} =", lines[0], "  ".join("-" * width for width in widths), *lines[1:]]
 
 
@@ -74,11 +77,11 @@ def summary(result: CycleResult, web: str = "") -> list[str]:
         *_totals(result),
         *_by_reason("task", "kept", kept),
         *_kept_files(result),
-        *_by_reason("task", "would fail" if result.dry_run else "failed", failed),
-        *_by_reason("file", "left behind, as ignore_file_errors asks", files),
+        *_by_reason("task", verbs(result)[1], failed),
+        *_by_reason("file", f"{'would be ' if result.dry_run else ''}left behind, as ignore_file_errors asks", files),
         *_bounded([f"Storage out of reach: {name}: {why}" for name, why in result.unreachable.items()]),
         *_bounded(
-            [f"Not looked for files that nothing names on {name}: {why}" for name, why in result.unlisted.items()]
+            [f"What nothing names could not be looked for on {on}: {why}" for on, why in result.unlisted.items()]
         ),
         *_bounded([f"Error: {one_line(error)}" for error in result.errors]),
     ]
@@ -89,43 +92,38 @@ def summary(result: CycleResult, web: str = "") -> list[str]:
         lines.append(f"force_delete is False: only drafts go. With True, {more} in other statuses would go too")
     if result.interrupted:
         lines.append(f"Interrupted: {result.interrupted}. The next cycle goes on where this one ended")
-    return lines
+    return [*lines, REAL] if result.dry_run else lines
 
 
 def _totals(result: CycleResult) -> list[str]:
     """Return the numbers of tasks, files and model entries, but for what is 0 and part of no sum."""
-    would, failed = ("would be ", "would fail") if result.dry_run else ("", "failed")
+    deleted, failed = verbs(result)
     ended = f"{'Dry run' if result.dry_run else 'Cleanup'} finished in {result.seconds:.1f} seconds"
     if not result.matched and result.ok:
         return [f"{ended}: 0 tasks matched, nothing to delete"]
-    files = result.files
-    kept = result.kept_files_by_reason.total()
-    unnamed = f", {files.unnamed} of them named by nothing any more" if files.unnamed else ""
+    sums = f"{len(result.deleted)} {deleted} + {len(result.kept)} kept + {len(result.failed)} {failed}"
+    lines = [f"{ended}: {plural(result.matched, 'task')} matched = {sums}"]
+    files, kept = result.files, result.kept_files_by_reason.total()
     unsized = f" + {files.unsized} of unknown size" if files.unsized else ""
     parts = [
-        f"{files.deleted} {would}deleted{unnamed}",
+        f"{files.deleted} {deleted}"
+        + (f", {files.unnamed} of them named by nothing any more" if files.unnamed else ""),
         f"{files.gone} already gone" if files.gone else "",
         f"{kept} kept" if kept else "",
         f"{files.failed} {failed}" if files.failed else "",
-        f"{tables.in_bytes(files.size)}{unsized} {would}freed",
-    ]
-    lines = [
-        f"{ended}: {plural(result.matched, 'task')} matched = {len(result.deleted)} {would}deleted "
-        f"+ {len(result.kept)} kept + {len(result.failed)} {failed}"
+        f"{tables.in_bytes(files.size)}{unsized}",
     ]
     if files.deleted or files.gone or files.failed or kept:
         lines.append("Files: " + "; ".join(filter(None, parts)))
     if result.models_deleted:
-        lines.append(
-            f"Models that outlived their task and that no task uses any more: {result.models_deleted} {would}deleted"
-        )
+        lines.append(f"Models that had outlived their task and that no task uses: {result.models_deleted} {deleted}")
     return lines
 
 
 def _by_reason(noun: str, verb: str, entries: Sequence[tuple[str, str]]) -> list[str]:
     """Return a line for each reason, the most frequent first, with the first of the entries that it applies to.
 
-    ``entries`` are names, each with the reason. Reasons that differ in ids and addresses alone count together.
+    ``entries`` are names, each with the reason. Reasons that differ in ids, numbers and addresses alone count together.
     """
     alike = [_alike(reason) for _, reason in entries]
     first = dict(zip(reversed(alike), reversed(entries), strict=True))
@@ -137,7 +135,7 @@ def _by_reason(noun: str, verb: str, entries: Sequence[tuple[str, str]]) -> list
 
 
 def _alike(reason: str) -> str:
-    return " ".join("…" if "/" in word else word for word in without_ids(reason).split())
+    return " ".join("…" if "/" in word or word.isdigit() else word for word in without_ids(reason).split())
 
 
 def _kept_files(result: CycleResult) -> list[str]:
@@ -145,15 +143,9 @@ def _kept_files(result: CycleResult) -> list[str]:
     examples = {without_ids(file.why): file for file in reversed(result.kept_files)}
     lines = []
     for reason, many in result.kept_files_by_reason.most_common():
-        line = f"{plural(many, 'file')} kept"
-        if reason in examples:
-            file = examples[reason]
-            owner = "" if file.task in file.address else f" of task {file.task}"
-            line += f"{', such as' if many > 1 else ':'} {one_line(file.address)}{owner}"
-            line += f": {one_line(tables.why_it_stays(file))}"
-        else:
-            line += f": {one_line(reason)}"
-        lines.append(line)
+        file, such_as = examples.get(reason), ", such as" if many > 1 else ":"
+        which = f"{such_as} {one_line(file.address)} (task {file.task})" if file else ""
+        lines.append(f"{plural(many, 'file')} kept{which}: {one_line(file.why if file else reason)}")
     return _bounded(lines)
 
 

@@ -13,9 +13,9 @@ from tqdm import tqdm
 from cleanup.base.errors import CredentialsError, ServerUnreachable
 from cleanup.base.text import plural
 from cleanup.cycle.result import CycleResult
-from cleanup.report.figures import as_json
+from cleanup.report.figures import as_json, verbs
 from cleanup.report.page import Page
-from cleanup.report.render import REAL, dry_run_lines, summary
+from cleanup.report.render import dry_run_lines, summary
 
 
 class Report:
@@ -38,7 +38,7 @@ class Report:
         """A plan of ``count`` tasks is about to be worked off; a cycle may have several, one after the other."""
         self._end_bar()
         if count:
-            _say(f"{'Would delete' if result.dry_run else 'Deleting'} {plural(count, 'task')}")
+            _say(f"{'Looking at' if result.dry_run else 'Deleting'} {plural(count, 'task')}")
         if self._terminal:
             self._bar = tqdm(total=count, unit="task", file=self._terminal, leave=False)
         self._progress(0, count)
@@ -49,17 +49,14 @@ class Report:
             self._bar.update(done - self._bar.n)
         if not self._progress(done, total) or done >= total or self._bar is not None:
             return
-        would, failed = ("would be ", "would fail") if result.dry_run else ("", "failed")
-        _say(
-            f"{done} of {plural(total, 'task')} looked at: {len(result.deleted)} {would}deleted, "
-            f"{len(result.kept)} kept, {len(result.failed)} {failed}"
-        )
+        deleted, failed = verbs(result)
+        counts = f"{len(result.deleted)} {deleted}, {len(result.kept)} kept, {len(result.failed)} {failed}"
+        _say(f"{done} of {plural(total, 'task')} looked at: {counts}")
 
     def finished(self, result: CycleResult) -> None:
         """A cycle has ended with ``result``."""
         self._end_bar()
-        lines = dry_run_lines(result) if result.dry_run else []
-        _say(*lines, *summary(result, self._web), *([REAL] if result.dry_run else []))
+        _say(*dry_run_lines(result), *summary(result, self._web))
         if self._json_to:
             _say(json.dumps(as_json(result), indent=1), to=self._json_to)
         if not result.interrupted:

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 
 from cleanup.base.text import cut, cut_in_the_middle, one_line
 from cleanup.cycle.result import CycleResult, KeptFile, Planned
-from cleanup.report.figures import left_behind, per_project, project_name
+from cleanup.report.figures import left_behind, per_project, project_name, verbs
 
 NAME = 40
 """Columns of a terminal that a name takes at most."""
-
-Rows = Sequence[Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -24,35 +22,31 @@ class Table:
 
     name: str
     header: tuple[str, ...]
-    rows: Rows
+    rows: Sequence[Sequence[str]]
     total: int
     ids: Sequence[str] = ()
 
 
-def of(result: CycleResult, limit: int) -> list[Table]:
+def all_tables(result: CycleResult, limit: int) -> list[Table]:
     """Return the tables of a cycle with at most ``limit`` rows each, what matters most first."""
     first = [failures(result, limit), going(result, limit)]
     if result.dry_run:
         first.reverse()
-    return [*first, kept_tasks(result, limit), kept_files(result, limit), projects(result, limit), storages(result)]
+    rest = (kept_tasks, kept_files, projects, storages)
+    return [*first, *(table(result, limit) for table in rest)]
 
 
 def going(result: CycleResult, limit: int) -> Table:
     """Return the tasks that went, or in a dry run would."""
     entries = sorted(result.deleted, key=lambda entry: entry.task.since)[:limit]
-    rows = [
-        (
-            task_name(entry.task),
-            _project(entry.task, result),
-            _age(entry.task, result),
-            str(entry.files),
-            in_bytes(entry.size, entry.unsized),
-        )
-        for entry in entries
-    ]
-    name = f"{'would be deleted' if result.dry_run else 'deleted'}, oldest first"
+    rows = []
+    for entry in entries:
+        days = (result.started - entry.task.since).total_seconds() / 86_400
+        age = f"{days:.0f}" if days >= 10 else f"{days:.1f}"
+        rows.append((*_named(entry.task, result), age, str(entry.files), in_bytes(entry.size, entry.unsized)))
     ids = [entry.task.id for entry in entries] if result.dry_run else []
-    return Table(name, ("task", "project", "days", "files", "size"), rows, len(result.deleted), ids)
+    header = ("task", "project", "days", "files", "size")
+    return Table(f"{verbs(result)[0]}, oldest first", header, rows, len(result.deleted), ids)
 
 
 def failures(result: CycleResult, limit: int) -> Table:
@@ -60,82 +54,61 @@ def failures(result: CycleResult, limit: int) -> Table:
     gone = {entry.task.id: entry.task for entry in result.deleted}
     rows = [("storage out of reach", "", f"{name}: {why}") for name, why in result.unreachable.items()]
     rows += [("error", "", error) for error in result.errors]
-    ids = ["" for _ in rows]
-    rows += [(task_name(entry.task), _project(entry.task, result), entry.error) for entry in result.failed]
-    ids += [entry.task.id for entry in result.failed]
+    ids = [*("" for _ in rows), *(entry.task.id for entry in result.failed)]
+    rows += [(*_named(entry.task, result), entry.error) for entry in result.failed]
     rows += [
-        (task_name(gone[file.task]), _project(gone[file.task], result), f"left behind: {file.address}: {file.error}")
-        for file in left_behind(result)
+        (*_named(gone[file.task], result), f"left behind: {file.address}: {file.error}") for file in left_behind(result)
     ]
-    name = "would fail" if result.dry_run else "failed"
-    return Table(name, ("task", "project", "error and what to do"), rows[:limit], len(rows), ids[:limit])
+    header = ("task", "project", "error and what to do")
+    return Table(verbs(result)[1], header, rows[:limit], len(rows), ids[:limit])
 
 
 def kept_tasks(result: CycleResult, limit: int) -> Table:
     """Return the tasks that matched and stay."""
     entries = sorted(result.kept, key=lambda entry: entry.reason)[:limit]
-    rows = [(task_name(entry.task), _project(entry.task, result), entry.reason) for entry in entries]
+    rows = [(*_named(entry.task, result), entry.reason) for entry in entries]
     ids = ["" if entry.reason.startswith("already gone") else entry.task.id for entry in entries]
     return Table("kept tasks, by reason", ("task", "project", "why it stays"), rows, len(result.kept), ids)
 
 
 def kept_files(result: CycleResult, limit: int) -> Table:
     """Return the files that stay although their tasks go, and what needs them."""
-    tasks = {entry.task.id: entry.task for entry in result.deleted}
+    names = {entry.task.id: task_name(entry.task) for entry in result.deleted}
     files = sorted(result.kept_files, key=lambda file: file.why)[:limit]
-    rows = [
-        (task_name(tasks[file.task]) if file.task in tasks else file.task, in_its_folder(file), why_it_stays(file))
-        for file in files
-    ]
-    header = ("task", "file", "why it stays")
+    rows = [(names.get(file.task, file.task), _in_its_folder(file), file.why) for file in files]
+    ids = [file.task for file in files] if result.dry_run else []
     total = result.kept_files_by_reason.total()
-    return Table("kept files, by reason", header, rows, total, [file.task for file in files] if result.dry_run else [])
+    return Table("kept files, by reason", ("task", "file", "why it stays"), rows, total, ids)
 
 
 def projects(result: CycleResult, limit: int) -> Table:
     """Return what went, or would, by project."""
     totals = per_project(result)
     rows = [
-        (
-            cut_in_the_middle(one_line(name), NAME),
-            str(row["tasks"]),
-            str(row["files"]),
-            in_bytes(row["known_bytes"], row["files_of_unknown_size"]),
-        )
+        (_short(name), str(row["tasks"]), str(row["files"]), in_bytes(row["known_bytes"], row["files_of_unknown_size"]))
         for name, row in list(totals.items())[:limit]
     ]
     return Table("projects, most files first", ("project", "tasks", "files", "size"), rows, len(totals))
 
 
-def storages(result: CycleResult) -> Table:
+def storages(result: CycleResult, limit: int) -> Table:
     """Return what went, or would, by storage, and what could not be done there."""
     rows = []
     for name, counts in sorted(result.storages.items()):
-        state = [
-            result.unreachable.get(name, ""),
-            f"{counts.failed} {'would fail' if result.dry_run else 'failed'}" if counts.failed else "",
+        states = (
+            result.unreachable.get(name),
+            f"{counts.failed} {verbs(result)[1]}" if counts.failed else "",
             f"{counts.gone} already gone" if counts.gone else "",
             f"cannot be listed: {result.unlisted[name]}" if name in result.unlisted else "",
-        ]
-        said = "; ".join(filter(None, state)) or ("in reach" if result.dry_run else "all deleted")
-        rows.append((cut_in_the_middle(name, NAME), str(counts.deleted), in_bytes(counts.size, counts.unsized), said))
-    return Table("storages", ("storage", "files", "size", "state"), rows, len(rows))
+        )
+        state = "; ".join(filter(None, states)) or ("in reach" if result.dry_run else "all deleted")
+        rows.append((_short(name), str(counts.deleted), in_bytes(counts.size, counts.unsized), state))
+    return Table("storages", ("storage", "files", "size", "state"), rows[:limit], len(rows))
 
 
 def task_name(task: Planned) -> str:
     """Return a task's name as people can read it: on one line, not too long, never empty."""
     return cut(one_line(task.name, 80) or "(no name)", NAME)
-
-
-def in_its_folder(file: KeptFile) -> str:
-    """Return where a file lies in its task's folder, or its address if it lies elsewhere, not too long."""
-    _, _, rest = file.address.partition(f".{file.task}/")
-    return cut_in_the_middle(one_line(rest or file.address, 1000), NAME)
-
-
-def why_it_stays(file: KeptFile) -> str:
-    """Return why a file stays, with the id of what needs it."""
-    return file.why if file.holder in file.why else f"{file.why}: {file.holder}"
 
 
 def in_bytes(size: int, unsized: int = 0) -> str:
@@ -150,10 +123,14 @@ def in_bytes(size: int, unsized: int = 0) -> str:
     return f"{value:.1f} TB"
 
 
-def _project(task: Planned, result: CycleResult) -> str:
-    return cut_in_the_middle(one_line(project_name(task, result)), NAME)
+def _named(task: Planned, result: CycleResult) -> tuple[str, str]:
+    return task_name(task), _short(project_name(task, result))
 
 
-def _age(task: Planned, result: CycleResult) -> str:
-    days = (result.started - task.since).total_seconds() / 86_400
-    return f"{days:.0f}" if days >= 10 else f"{days:.1f}"
+def _in_its_folder(file: KeptFile) -> str:
+    """Return where a file lies in its task's folder, or its address if it lies elsewhere."""
+    return _short(file.address.partition(f".{file.task}/")[2] or file.address)
+
+
+def _short(text: str) -> str:
+    return cut_in_the_middle(one_line(text, 1000), NAME)

@@ -13,6 +13,8 @@ from cleanup.sandbox.values import Entity, values_at
 
 REMEMBERED = 16
 REPLACED_ONE_BY_ONE = 64
+SINCE = "changed since"
+"""Beside the indexes: the name of the question for what changed at a time or after it."""
 
 Test = Callable[[Entity], bool]
 Reader = Callable[[Entity], list[Any]]
@@ -90,6 +92,34 @@ class Listing:
         return self.ids
 
 
+class Timeline:
+    """The ids by a time, brought up to date when it is asked."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.moved: set[str] = set()
+        self._times: dict[str, str] = {}
+        self._line: list[tuple[str, str]] = []
+
+    def since(self, moment: str, collection: Collection) -> list[str]:
+        if len(self.moved) > REPLACED_ONE_BY_ONE:
+            self._times = {item["id"]: item[self.path] for item in collection.all() if self.path in item}
+            self._line = sorted((time, entity_id) for entity_id, time in self._times.items())
+        else:
+            for entity_id in self.moved:
+                self._move(entity_id, (collection.get(entity_id) or {}).get(self.path))
+        self.moved.clear()
+        return [entity_id for _, entity_id in self._line[bisect.bisect_left(self._line, (moment, "")) :]]
+
+    def _move(self, entity_id: str, time: str | None) -> None:
+        before = self._times.pop(entity_id, None)
+        if before is not None:
+            del self._line[bisect.bisect_left(self._line, (before, entity_id))]
+        if time is not None:
+            self._times[entity_id] = time
+            bisect.insort(self._line, (time, entity_id))
+
+
 class Collection:
     def __init__(self, indexes: Iterable[str] = (), id_indexes: Iterable[str] = ()) -> None:
         self._items: dict[str, Entity] = {}
@@ -99,6 +129,8 @@ class Collection:
         self._reads += [(ids_in(path), reader_of_ids(path)) for path in id_indexes]
         self._indexes: dict[str, dict[Any, dict[str, None]]] = {name: {} for name, _ in self._reads}
         self._indexed: dict[str, Entries] = {}
+        self._moved: set[str] = set()
+        self._timeline = Timeline("last_change")
         self._listings: OrderedDict[str, Listing] = OrderedDict()
 
     def __len__(self) -> int:
@@ -127,16 +159,20 @@ class Collection:
         return entity
 
     def changed(self, entity_id: str) -> None:
-        """To be told after every change of an entity: brings indexes and listings along."""
-        entity = self._items.get(entity_id)
-        old, new = self._indexed.get(entity_id, ()), self._entries(entity) if entity is not None else ()
-        if new != old:
-            self._index(entity_id, old, new)
+        """To be told after every change of an entity: what is derived from it follows when it is asked for."""
+        self._moved.add(entity_id)
+        self._timeline.moved.add(entity_id)
         for listing in self._listings.values():
             listing.changed.add(entity_id)
 
-    def _entries(self, entity: Entity) -> Entries:
-        return tuple([(name, value) for name, read in self._reads for value in read(entity)])
+    def _bring_indexes_along(self) -> None:
+        for entity_id in self._moved:
+            entity = self._items.get(entity_id)
+            new = () if entity is None else tuple([(name, item) for name, read in self._reads for item in read(entity)])
+            old = self._indexed.get(entity_id, ())
+            if new != old:
+                self._index(entity_id, old, new)
+        self._moved.clear()
 
     def _index(self, entity_id: str, old: Entries, new: Entries) -> None:
         for name, value in old:
@@ -152,13 +188,16 @@ class Collection:
             self._indexed.pop(entity_id, None)
 
     def indexed(self, name: str) -> bool:
-        return name in self._indexes or name == "id"
+        return name in self._indexes or name in ("id", SINCE)
 
     def find(self, name: str, value: Any) -> list[Entity]:
-        """The entities that hold a value in an indexed field."""
+        """The entities that hold a value in an indexed field, or that changed at a time or after it."""
+        if name == SINCE:
+            return [self._items[entity_id] for entity_id in self._timeline.since(value, self)]
         if name == "id":
             entity = self.get(value)
             return [] if entity is None else [entity]
+        self._bring_indexes_along()
         return [self._items[entity_id] for entity_id in self._indexes[name].get(value, ())]
 
     def key(self, entity_id: str, order: Order) -> tuple[Any, ...]:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from cleanup.sandbox.group import GOES, STAYS, Group
 from cleanup.sandbox.sandbox import Sandbox
 from cleanup.sandbox.values import Entity
-from cleanup.sandbox.world import GOES, STAYS, Group, build
+from cleanup.sandbox.world import build
 
 COMMAND = ("-m", "cleanup_service", "--no-run-as-service", "--force-delete")
 OWN_TASK = "Cleanup Service"
@@ -67,15 +68,17 @@ class Check:
         self.after: dict[str, Any] = {"tasks": sandbox.tasks, "models": sandbox.models}
 
     def path(self, uri: str) -> str:
-        return unquote(uri.removeprefix(self.sandbox.files_url + "/"))
+        """Where a file of the world lies: some addresses are quoted once less than others."""
+        path = uri.removeprefix(self.sandbox.files_url + "/")
+        return unquote(path) if unquote(path) in self.files_before else path
 
     def show(self) -> None:
         rows = [["", "tasks", "before", "after", "files", "before", "after"]]
         for group in self.groups:
             files = {self.path(uri) for uri in group.files}
-            left = sum(task in self.after["tasks"] for task in group.ids)
-            counts = (len(group.ids), left), (len(files), len(files & self.files_after))
-            fates = (group.tasks, group.expected if files else "")
+            left = sum(task in self.after["tasks"] for task in group.tasks)
+            counts = (len(group.tasks), left), (len(files), len(files & self.files_after))
+            fates = (group.fate, group.of_files if files else "")
             cells = [[fate, f"{total}", f"{remaining}"] for fate, (total, remaining) in zip(fates, counts, strict=True)]
             rows.append([group.what, *cells[0], *cells[1]])
         widths = [max(len(row[column]) for row in rows) for column in range(7)]
@@ -90,10 +93,10 @@ class Check:
     def wrong(self) -> list[str]:
         found = []
         for group in self.groups:
-            found += self._fate(group, "tasks", group.ids, group.tasks)
-            found += self._fate(group, "models", group.models, group.expected)
-        staying = {self.path(uri) for group in self.groups if group.expected == STAYS for uri in group.files}
-        going = {self.path(uri) for group in self.groups if group.expected == GOES for uri in group.files} - staying
+            found += self._fate(group, "tasks", group.tasks, group.fate)
+            found += self._fate(group, "models", group.models, group.of_models)
+        staying = {self.path(uri) for group in self.groups if group.of_files == STAYS for uri in group.files}
+        going = {self.path(uri) for group in self.groups if group.of_files == GOES for uri in group.files} - staying
         found += [f"file left behind: {path}" for path in sorted(going & self.files_after)]
         lost = self.files_before - going - self.files_after
         found += [f"file deleted that had to stay: {path}" for path in sorted(lost)]

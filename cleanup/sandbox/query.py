@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from cleanup.sandbox.collection import Collection, Order, Test, ids_in
+from cleanup.sandbox.collection import SINCE, Collection, Order, Test, ids_in
 from cleanup.sandbox.errors import ApiError, bad_value, invalid, unknown_field
 from cleanup.sandbox.kinds import MOMENTS, Kind
 from cleanup.sandbox.patterns import needed_ids
@@ -26,6 +26,8 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 }
 BOUND = re.compile(r"^(>=|<=|>|<)?(.*)$", re.DOTALL)
 OPERATORS = {"__$all": "all", "__$and": "all", "__$any": "any", "__$or": "any"}
+INDEX_ENOUGH = 10_000
+"""So many entities are tested and sorted anew for each page; the listing of more is remembered."""
 NOT, RESET = "__$not", "__$nop"
 ANY_FIELD = {"_any_": any, "_or_": any, "_all_": all, "_and_": all}
 IGNORED_IN_NAME = {"page", "page_size", "start", "size", "scroll_id", "refresh_scroll", "only_fields"}
@@ -105,12 +107,7 @@ def time_test(name: str, data: Any) -> Test | None:
     given = data if isinstance(data, list) else [data]
     if len(given) == 2 and not any(isinstance(value, str) and value[:1] in "<>" for value in given):
         return range_test(name, given)
-    bounds: dict[str, str] = {}
-    pairs = [match.groups("") for value in given if (match := BOUND.match(str(value)))]
-    for sign, value in pairs:
-        moment = read_time(value)
-        if moment is not None:
-            bounds[sign] = moment
+    bounds = read_bounds(given)
     if not bounds:
         return None
     checks = [(COMPARISONS[sign], moment) for sign, moment in bounds.items()]
@@ -120,6 +117,12 @@ def time_test(name: str, data: Any) -> Test | None:
         return held is not None and all(compare(held, moment) for compare, moment in checks)
 
     return test
+
+
+def read_bounds(given: list[Any]) -> dict[str, str]:
+    """By sign the time that follows it."""
+    pairs = [match.groups("") for value in given if (match := BOUND.match(str(value)))]
+    return {sign: moment for sign, value in pairs if (moment := read_time(value)) is not None}
 
 
 def range_test(name: str, data: Any) -> Test:
@@ -167,7 +170,7 @@ def matches_name(name: str, known: Iterable[str]) -> bool:
     return any(name == item or (item.endswith("*") and name.startswith(item[:-1])) for item in known)
 
 
-def tests_of(kind: Kind, body: Body) -> tuple[list[Test], list[tuple[str, list[str]]]]:
+def conditions_of(kind: Kind, body: Body) -> tuple[list[Test], list[tuple[str, list[str]]]]:
     """The conditions of a request, and those of them that an index may answer."""
     tests: list[Test | None] = []
     wanted: list[tuple[str, list[str]]] = []
@@ -185,6 +188,9 @@ def tests_of(kind: Kind, body: Body) -> tuple[list[Test], list[tuple[str, list[s
             tests.append(range_test(name, data))
         elif name in kind.times:
             tests.append(time_test(name, data))
+            bounds = read_bounds(data if isinstance(data, list) else [data])
+            if name == "last_change" and not {">", ">="}.isdisjoint(bounds):
+                wanted.append((SINCE, [max(bounds.get(">", ""), bounds.get(">=", ""))]))
         elif matches_name(name, kind.plain):
             tests.append(value_test(name, data))
         elif name in ANY_FIELD:
@@ -230,7 +236,7 @@ def read_page(body: Body, cap: int) -> tuple[int, int]:
 
 def matching_ids(collection: Collection, kind: Kind, body: Body) -> list[str]:
     order = read_order(kind, body)
-    tests, wanted = tests_of(kind, body)
+    tests, wanted = conditions_of(kind, body)
 
     def test(entity: Entity) -> bool:
         return all(check(entity) for check in tests)
@@ -238,7 +244,8 @@ def matching_ids(collection: Collection, kind: Kind, body: Body) -> list[str]:
     for name, values in wanted:
         if collection.indexed(name):
             found = {entity["id"]: entity for value in values for entity in collection.find(name, value)}
-            return collection.ordered((item for item, entity in found.items() if test(entity)), order)
+            if len(found) <= max(INDEX_ENOUGH, len(collection) // 10):
+                return collection.ordered((item for item, entity in found.items() if test(entity)), order)
     named = {name: value for name, value in body.items() if name not in IGNORED_IN_NAME}
     return collection.listing(json.dumps(named, sort_keys=True), lambda: (test, order))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -72,11 +72,12 @@ class Seeding:
         project = self.store.projects.get(held.get("project")) or {"name": "unknown"}
         return quote(f"{project['name']}/{held['name']}.{task}", safe=KEPT_IN_PATHS)
 
-    def put_file(self, path: str, content: bytes = b"") -> str:
+    def put_file(self, path: str, content: bytes = b"", *, raw: bool = False) -> str:
+        """Its address: quoted once more than the path, or with `raw` not, as the SDK registers some files."""
         target = self.files_root / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
-        return f"{self.files_url}/{quote(path)}"
+        return f"{self.files_url}/{path if raw else quote(path)}"
 
     def add_artifact(
         self, task: str, key: str, content: bytes = b"content", uri: str | None = None, mode: str = "output"
@@ -121,6 +122,11 @@ class Seeding:
         with self.store.lock:
             self._list_model(task, "input", self.store.get(MODEL, model)["name"], model)
 
+    def list_model(self, task: str, model: str) -> None:
+        """Lets a task list a model that another made among its outputs, as pipelines do."""
+        with self.store.lock:
+            self._list_model(task, "output", self.store.get(MODEL, model)["name"], model)
+
     def _list_model(self, task: str, side: str, name: str, model: str) -> None:
         held = self._task(task)
         entries = [*held["models"][side], {"name": name, "model": model}]
@@ -155,6 +161,42 @@ class Seeding:
         named = {"metric": metric, "variant": variant, "iter": iteration}
         self.add_event(task, {"type": "plot", **named, "plot_str": json.dumps(plot)})
         return uri
+
+    def add_pipeline(self, steps: Mapping[str, str], name: str = "pipeline", **fields: Any) -> str:
+        """The controller of a run whose configuration names its steps; those without a parent were made by it."""
+        controller = self.add_task(name, **{"type": "controller", "system_tags": ["pipeline"], **fields})
+        nodes = {step: {"base_task_id": None, "executed": task, "job_id": task} for step, task in steps.items()}
+        self.configure(controller, "Pipeline", nodes)
+        for task in steps.values():
+            if not self.task(task).get("parent"):
+                self.edit_task(task, parent=controller)
+        return controller
+
+    def add_dataset(self, name: str, parents: Sequence[str] = (), **fields: Any) -> str:
+        """A version with a file of its own; its configuration names all that it is built on, near and far."""
+        task = self.add_task(name, **{"type": "data_processing", "system_tags": ["dataset", "hidden"], **fields})
+        structs = [json.loads(self.task(parent)["configuration"]["Dataset Struct"]["value"]) for parent in parents]
+        lineage = dict.fromkeys([*parents, *(node["job_id"] for struct in structs for node in struct.values())])
+        near = [str(number) for number, above in enumerate(lineage, 1) if above in parents]
+        nodes = {"0": {"job_id": task, "parents": near}}
+        nodes |= {str(number): {"job_id": above, "parents": []} for number, above in enumerate(lineage, 1)}
+        self.configure(task, "Dataset Struct", nodes)
+        self.add_artifact(task, "data", b"data of this version")
+        return task
+
+    def add_report(self, name: str, **fields: Any) -> str:
+        """A report with one image in its own folder."""
+        task = self.add_task(name, **{"type": "report", "system_tags": ["hidden", "reports"], **fields})
+        image = self.put_file(f"{self.folder(task)}/report/image.png", b"png")
+        self.edit_task(task, report=f"![an image]({image})", report_assets=[image])
+        return task
+
+    def configure(self, task: str, name: str, value: Any) -> None:
+        """Adds a configuration object."""
+        item = {"name": name, "type": "dictionary", "value": json.dumps(value)}
+        with self.store.lock:
+            held = self._task(task)
+            self.store.edit(TASK, held, {"configuration": {**held["configuration"], name: item}}, touch=False)
 
     def add_event(self, task: str, event: Entity) -> None:
         with self.store.lock:
@@ -193,6 +235,16 @@ class Seeding:
 
     def _task(self, task: str) -> Entity:
         return self.store.get(TASK, task)
+
+    def task(self, task: str) -> Entity:
+        with self.store.lock:
+            held: Entity = copied(self._task(task))
+        return held
+
+    def model(self, model: str) -> Entity:
+        with self.store.lock:
+            held: Entity = copied(self.store.get(MODEL, model))
+        return held
 
     @property
     def tasks(self) -> dict[str, Entity]:

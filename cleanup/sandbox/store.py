@@ -110,6 +110,7 @@ DEFAULTS: dict[str, Callable[[], Entity]] = {
         "execution": {"artifacts": []},
         "output": {},
         "models": {"input": [], "output": []},
+        "script": {"binary": "python", "repository": "", "entry_point": ""},
         "hyperparams": {},
         "configuration": {},
         "runtime": {},

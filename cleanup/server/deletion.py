@@ -1,4 +1,4 @@
-"""Deleting tasks, many in one request, each with what became of it."""
+"""Deleting many in one request, each with what became of it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from clearml.backend_api.session.client import APIClient
 
-from cleanup.base.errors import ServerError
+from cleanup.base.errors import CredentialsError, ServerError, ServerUnreachable
 from cleanup.base.text import without_secrets
 from cleanup.server.session import CleanupSession
 
@@ -47,10 +47,9 @@ def delete(client: APIClient, ids: Sequence[str]) -> Deletion:
     Raises:
         ServerError: no clear answer: each of them may be gone.
     """
-    result = Deletion()
     if at_once() > 1:
-        _sort_out(client.tasks.delete_many(ids=list(ids), **_OPTIONS).data, ids, result)
-        return result
+        return sort_out(client.tasks.delete_many(ids=list(ids), **_OPTIONS).data, ids, MISSING)
+    result = Deletion()
     for task in ids:
         try:
             if client.tasks.delete(task=task, **_OPTIONS).data.get("deleted") is not True:
@@ -59,31 +58,44 @@ def delete(client: APIClient, ids: Sequence[str]) -> Deletion:
         except ServerError as error:
             if [error.code, error.subcode] == MISSING:
                 result.gone.add(task)
-            elif 400 <= error.code < 500:
-                result.refused[task] = str(error)
             else:
-                raise
+                result.refused[task] = refusal(error)
     return result
 
 
-def _sort_out(answer: Mapping[str, Any], asked: Collection[str], result: Deletion) -> None:
-    """Put what ``tasks.delete_many`` says of each id of ``asked`` into ``result``."""
+def refusal(error: ServerError) -> str:
+    """Return what the server said to refuse a request; raise ``error`` again where it is no clear refusal."""
+    if isinstance(error, (ServerUnreachable, CredentialsError)) or not 400 <= error.code < 500:
+        raise error
+    return str(error)
+
+
+def sort_out(answer: Mapping[str, Any], asked: Collection[str], missing: Sequence[int]) -> Deletion:
+    """Return what the answer of a ``delete_many`` says of each id of ``asked``.
+
+    ``missing``: code and subcode of an id that there is not.
+
+    Raises:
+        ServerError: it says nothing about one of them.
+    """
+    result = Deletion()
     for row in _rows(answer.get("succeeded")):
         if row.get("id") in asked and row.get("deleted") is not False:
             result.deleted.add(row["id"])
     for row in _rows(answer.get("failed")):
-        task, error = row.get("id"), row.get("error")
-        if not isinstance(task, str) or task not in asked or task in result.deleted:
+        name, error = row.get("id"), row.get("error")
+        if not isinstance(name, str) or name not in asked or name in result.deleted:
             continue
         error = error if isinstance(error, dict) else {}
         codes = error.get("codes")
-        if isinstance(codes, list) and codes[:2] == MISSING:
-            result.gone.add(task)
+        if isinstance(codes, list) and codes[:2] == missing:
+            result.gone.add(name)
         else:
-            result.refused[task] = without_secrets(f"{error.get('msg') or 'no reason given'} (codes {codes})")
+            result.refused[name] = without_secrets(f"{error.get('msg') or 'no reason given'} (codes {codes})")
     silent = set(asked) - result.deleted - result.gone - result.refused.keys()
     if silent:
-        raise ServerError(f"the answer to tasks.delete_many does not say what became of task {min(silent)}")
+        raise ServerError(f"the answer to delete_many does not say what became of {min(silent)}")
+    return result
 
 
 def _rows(value: object) -> list[dict[str, Any]]:

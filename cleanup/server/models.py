@@ -11,15 +11,16 @@ from clearml.backend_api.session.client import APIClient
 from cleanup.base.chunks import chunks
 from cleanup.base.errors import ServerError
 from cleanup.base.records import Model
-from cleanup.base.text import without_secrets
+from cleanup.server.deletion import at_once, refusal, sort_out
 from cleanup.server.paging import PAGE, pages
 from cleanup.server.rows import is_id, models_of, parse_model
 from cleanup.server.session import CleanupSession
 
-NO_MODEL = 201
-"""Subcode of 400: there is no model with this id."""
+NO_MODEL = [400, 201]
+"""Code and subcode: there is no model with this id."""
 
 _FIELDS = ["id", "uri", "task", "ready"]
+_OPTIONS = {"force": True, "delete_external_artifacts": False, "_allow_extra_fields_": True}
 
 
 class Models:
@@ -98,17 +99,21 @@ class Models:
         """Delete model entries whose files are gone, whoever still names them; return the server's errors by id.
 
         One that is gone already is none.
+
+        Raises:
+            ServerError: no clear answer.
         """
         errors: dict[str, str] = {}
-        for chunk in chunks(ids, 100):
-            answer = self._client.models.delete_many(
-                ids=chunk, force=True, delete_external_artifacts=False, _allow_extra_fields_=True
-            ).data
-            rows = answer.get("failed")
-            for row in rows if isinstance(rows, list) else ():
-                error = row.get("error") or {}
-                if (error.get("codes") or [])[:2] != [400, NO_MODEL]:
-                    errors[str(row.get("id"))] = without_secrets(error.get("msg"))
+        for chunk in chunks(ids, at_once()):
+            if at_once() > 1:
+                answer = self._client.models.delete_many(ids=chunk, **_OPTIONS).data
+                errors |= sort_out(answer, chunk, NO_MODEL).refused
+                continue
+            try:
+                self._client.models.delete(model=chunk[0], **_OPTIONS)
+            except ServerError as error:
+                if [error.code, error.subcode] != NO_MODEL:
+                    errors[chunk[0]] = refusal(error)
         return errors
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-from cleanup.base.errors import ServerError
+from cleanup.base.errors import ServerError, ServerUnreachable
 
 PAGE = 500
 """Rows a page: the server cuts longer pages to this without a word."""
 
 SPLIT = 5
 """Into so many smaller pages goes one that the server fails at: 500 rows, 100, 20, 4, one."""
+
+BEHIND = 10**9
+"""A row that no list has: a server that cannot give out even this one, which is nothing, fails at more than rows."""
 
 PASSES = 10
 """So often a list is read at most, for what was shifted meanwhile: a bound for a server that lists for ever."""
@@ -48,6 +51,9 @@ def complete(
     Paging counts over the live query: what somebody else deletes meanwhile shifts the rows behind it out of sight, if
     there are more than fit on a page. A row that the server fails at must not hide all others: it is left out, with the
     error in ``unreadable``.
+
+    Raises:
+        ServerError: the server fails at more than single rows.
     """
     seen: set[str] = set()
     for number in range(PASSES):
@@ -72,21 +78,18 @@ class _Reading:
 
     def __init__(self, fetch: Fetch) -> None:
         self._fetch = fetch
-        self._answered = False
         self.errors: list[str] = []
 
     def read(self, page: int, size: int) -> list[Mapping[str, Any]]:
         try:
-            found = rows(self._fetch(page, size))
-            self._answered = True
-            return found
+            return rows(self._fetch(page, size))
         except ServerError as error:
-            if error.code < 500:
+            if error.code < 500 or isinstance(error, ServerUnreachable):
                 raise
             if size == 1:
+                # Is it this row, or the server? That raises here.
+                self._fetch(BEHIND, 1)
                 self.errors.append(str(error))
-                if len(self.errors) >= SPLIT - 1 and not self._answered:
-                    raise
                 return []
         smaller = max(1, size // SPLIT)
         parts = size // smaller

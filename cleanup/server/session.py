@@ -107,7 +107,8 @@ class CleanupSession(StrictSession):
                 raise ServerUnreachable(f"There is no session: {cause}", cause.code, cause.subcode) from None
             raise CredentialsError(
                 f"{self.where} gives no session: {one_line(without_secrets(cause))}. Check api.api_server and "
-                "api.credentials in clearml.conf, or CLEARML_API_HOST, CLEARML_API_ACCESS_KEY and CLEARML_API_SECRET_KEY"
+                "api.credentials in clearml.conf, or CLEARML_API_HOST, CLEARML_API_ACCESS_KEY and "
+                "CLEARML_API_SECRET_KEY"
             ) from None
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -20,7 +20,7 @@ _TASK_ID = re.compile(r"[0-9a-f]{32}")
 
 @dataclass(frozen=True, slots=True)
 class References:
-    """The addresses that a task refers to: its artifacts, and where it uploads to."""
+    """The addresses that a task refers to: its artifacts, the images of a report, and the folder that it uploads to."""
 
     id: str
     addresses: tuple[object, ...]
@@ -45,7 +45,7 @@ class Survey:
 
     def references(self, since: datetime | None = None) -> Iterator[References]:
         """Yield what each task refers to. The server gives artifacts whole, previews included, or not at all."""
-        fields = ["id", "execution.artifacts", "output.destination"]
+        fields = ["id", "execution.artifacts", "output.destination", "report_assets"]
         return complete(self._fetch(fields, since), _references, self.unreadable)
 
     def claims(self, since: datetime | None = None) -> Iterator[Claim]:
@@ -82,8 +82,11 @@ def _references(row: Mapping[str, Any]) -> References | None:
     task = parse_task(row)
     if task is None:
         return None
-    addresses: Iterable[object] = [artifact.uri for artifact in task.artifacts if artifact.uri]
-    return References(task.id, tuple(addresses) + ((task.destination,) if task.destination else ()))
+    addresses: list[object] = [artifact.uri for artifact in task.artifacts if artifact.uri]
+    addresses += task.report_assets
+    if task.destination:
+        addresses.append(f"{task.destination}/.{task.id}")
+    return References(task.id, tuple(addresses))
 
 
 def _claim(row: Mapping[str, Any], why: str, section: str = "") -> Claim | None:

@@ -22,7 +22,7 @@ from cleanup.storage.base import (
 )
 from cleanup.storage.bulk import Turn, carry_out
 from cleanup.storage.fileserver import FileServer
-from cleanup.storage.local import LocalFiles
+from cleanup.storage.local import LocalFiles, empty_folder_removals
 from cleanup.storage.request import Request, Storage
 from cleanup.storage.sdk import SdkConfig, known_file_servers
 from cleanup.storage.sdk import load as load_sdk_config
@@ -40,8 +40,8 @@ class Storages:
     """All storages behind one door, for one caller or several threads.
 
     ``file_servers``: base URLs that answer as the ClearML file server, the configured one first; an http(s) address
-    elsewhere gets no request and no token. ``token(refresh)`` returns the API session's token, a new one if
-    ``refresh``. ``bound``: most requests open at once, over all storages together. ``stop``: looked at between any
+    elsewhere gets no request and no token. ``token(refused)`` returns the API session's token, another one than
+    ``refused``. ``bound``: most requests open at once, over all storages together. ``stop``: looked at between any
     two requests and while one is under way. ``timeout``: seconds that a storage may stay silent. ``sdk``: what
     clearml.conf says; the SDK's own configuration if left out.
     """
@@ -99,22 +99,27 @@ class Storages:
         No folder goes, unless one is named as the SDK names its files and lies where those lie on a file server.
         Raises nothing but DeletionStopped, with what is known by then.
         """
-        return self._carry_out(locations, lambda _, storage, paths: storage.deletions(paths))
+        return self._carry_out(locations, lambda storage, paths: storage.deletions(paths))
 
-    def remove_folders(
-        self, folders: Iterable[Location], sdk_paths: Mapping[Location, str] | None = None
-    ) -> dict[Location, Answer]:
-        """Remove emptied task folders, see :meth:`Location.folder_of`. Raises nothing but DeletionStopped.
+    def remove_folders(self, folders: Iterable[Location]) -> dict[Location, Answer]:
+        """Remove task folders on file servers, which cannot list them, with all that is left in them.
 
-        File servers delete them with all that is left inside: the caller promises that nothing in them is to be kept.
-        On disks the folders go that are empty: inside, itself, and above it those of its project, which ``sdk_paths``
-        tells (:func:`sdk_path` for each folder; without it only the next one above), once the task itself is gone.
-        Object stores have no folders: GONE. FAILED here is no reason to keep a task.
+        The caller promises that nothing in them is to be kept. Elsewhere nothing is done: GONE. FAILED is no reason to
+        keep a task. Raises nothing but DeletionStopped.
         """
-        made = sdk_paths or {}
+        return self._carry_out(folders, lambda storage, paths: storage.removals(paths))
+
+    def remove_empty_folders(self, folders: Mapping[Location, str]) -> dict[Location, Answer]:
+        """Remove the folders that tasks left empty on disks: in theirs, itself, and above it those of the project.
+
+        To be called when the task is gone: with its project's folder away, a file that is not there looks as if its
+        disk were not mounted. ``folders``: with each what :func:`sdk_path` says, which tells how many folders the
+        project made; where that is not how the path ends, only the next one goes. Raises nothing but DeletionStopped.
+        """
+        own = {folder.path: path for folder, path in folders.items() if folder.root == LOCAL}
         return self._carry_out(
-            folders,
-            lambda root, storage, paths: storage.removals({path: made.get(Location(root, path), "") for path in paths}),
+            (Location(LOCAL, path) for path in own),
+            lambda _, paths: empty_folder_removals({path: own[path] for path in paths}),
         )
 
     def check(self, roots: Iterable[str]) -> dict[str, str]:
@@ -163,8 +168,11 @@ class Storages:
                 f"{root} is not a ClearML file server that this service knows: set api.files_server, or name it in "
                 "sdk.storage.http.legacy_fileservers or sdk.storage.path_substitution"
             )
-        bound = self._workers.bound
-        return FileServer(Wire(root, self._token, verify=self._sdk.verify, timeout=self._timeout, connections=bound))
+        workers, verify = self._workers, self._sdk.verify
+        wire = Wire(
+            root, self._token, verify=verify, timeout=self._timeout, connections=workers.bound, stop=workers.stop
+        )
+        return FileServer(wire)
 
     def _storage(self, root: str) -> Storage | str:
         """Return the opened storage, or why it cannot be opened."""
@@ -188,7 +196,7 @@ class Storages:
             return failed(f"{type(error).__name__}: {error}").error
 
     def _carry_out(
-        self, locations: Iterable[Location], requests: Callable[[str, Storage, Sequence[str]], list[Request]]
+        self, locations: Iterable[Location], requests: Callable[[Storage, Sequence[str]], list[Request]]
     ) -> dict[Location, Answer]:
         """Let every storage act on its own locations, side by side."""
         groups: dict[str, dict[str, None]] = {}
@@ -200,12 +208,12 @@ class Storages:
             if isinstance(storage, str):
                 turns[root] = Turn((), dict.fromkeys(paths, failed(storage)))
             else:
-                turns[root] = Turn(requests(root, storage, [*paths]))
+                turns[root] = Turn(requests(storage, [*paths]))
         try:
             carry_out([*turns.values()], self._workers)
         except Stopped:
-            raise DeletionStopped(_answers(turns)) from None
-        return _answers(turns)
+            raise DeletionStopped(_answers(groups, turns)) from None
+        return _answers(groups, turns)
 
     # Last, since its name hides the type that the annotations above mean.
     def list(self, folder: Location) -> Iterator[Listed]:
@@ -221,5 +229,11 @@ class Storages:
             yield from page
 
 
-def _answers(turns: Mapping[str, Turn]) -> dict[Location, Answer]:
-    return {Location(root, path): answer for root, turn in turns.items() for path, answer in turn.answers.items()}
+def _answers(groups: Mapping[str, Iterable[str]], turns: Mapping[str, Turn]) -> dict[Location, Answer]:
+    """Return the answers that there are, in the order in which they were asked for."""
+    return {
+        Location(root, path): turns[root].answers[path]
+        for root, paths in groups.items()
+        for path in paths
+        if path in turns[root].answers
+    }

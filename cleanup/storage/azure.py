@@ -1,18 +1,19 @@
-"""Azure Blob Storage: batches of 256 deletions, listings of 5,000."""
+"""Azure Blob Storage: batches of 256 deletions, listings of 1,000."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from email.parser import BytesParser
 from typing import Any
 
 from cleanup.base.chunks import chunks
 from cleanup.storage.base import DELETED, GONE, Answer, Listed, Location, StorageUnavailable, Unlistable, failed
-from cleanup.storage.request import Failure, Reply, Request, Then, no_folders
+from cleanup.storage.request import Failure, Reply, Request, Then, no_removals
 from cleanup.storage.sdk import SdkConfig
 
 _MOST_BLOBS = 256
+_PAGE = 1000
 _BUSY = frozenset({408, 429, 500, 502, 503, 504})
 _STATUS = re.compile(rb"HTTP/\S+ (\d{3})([^\r\n]*)")
 _CODE = re.compile(rb"(?im)^x-ms-error-code:\s*(\S+)")
@@ -33,13 +34,14 @@ class Container:
     def deletions(self, paths: Sequence[str]) -> list[Request]:
         return [Request(part, self._delete) for part in chunks(paths, _MOST_BLOBS)]
 
-    def removals(self, folders: Mapping[str, str]) -> list[Request]:
-        return no_folders(folders)
+    def removals(self, folders: Sequence[str]) -> list[Request]:
+        return no_removals(folders)
 
     def pages(self, folder: str) -> Iterator[Sequence[Listed]]:
         """List the blobs below ``folder``, without the folders that accounts with a hierarchy list among them."""
         try:
-            for page in self._client.list_blobs(name_starts_with=f"{folder}/", include=["metadata"]).by_page():
+            found = self._client.list_blobs(name_starts_with=f"{folder}/", include=["metadata"], results_per_page=_PAGE)
+            for page in found.by_page():
                 yield [
                     Listed(Location(self._root, blob.name), blob.size, blob.last_modified)
                     for blob in page

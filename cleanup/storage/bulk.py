@@ -118,11 +118,16 @@ def _collect(running: dict[Future[Reply], tuple[Turn, Request]], done: Iterable[
     for future in done:
         turn, request = running.pop(future)
         turn.under_way -= 1
-        turn.take(request, future.result())
+        try:
+            turn.take(request, future.result())
+        except Stopped:
+            turn.todo.append(request)
 
 
 def _send(request: Request) -> Reply:
     try:
         return request.send(request.paths)
+    except Stopped:
+        raise
     except Exception as error:
         return dict.fromkeys(request.paths, failed(f"{type(error).__name__}: {error}"))

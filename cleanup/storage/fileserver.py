@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -49,7 +49,7 @@ class FileServer:
             Request([path], self._delete_one) for path in paths if path in alone
         ]
 
-    def removals(self, folders: Mapping[str, str]) -> list[Request]:
+    def removals(self, folders: Sequence[str]) -> list[Request]:
         """Delete task folders with all that is in them. Where ``delete_many`` is off, nothing can be done: FAILED.
 
         The caller promises that nothing in them is to be kept. A path that is not named like a task's folder (a dot

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
 from cleanup.base.chunks import chunks
 from cleanup.storage.base import DELETED, GONE, Answer, Listed, Location, StorageUnavailable, Unlistable, failed
-from cleanup.storage.request import Failure, Reply, Request, Then, no_folders
+from cleanup.storage.request import Failure, Reply, Request, Then, no_removals
 from cleanup.storage.sdk import SdkConfig
 
 _MOST_OBJECTS = 100
@@ -18,6 +19,9 @@ _BUSY = frozenset({408, 429, 500, 502, 503, 504})
 _BROKEN = frozenset({"ConnectionError", "ChunkedEncodingError"})
 _NEEDED = ["storage.objects.delete"]
 _FIELDS = "items(name,size,updated),nextPageToken"
+_ASKED = re.compile(r"\A[A-Z]+ \S+: ")
+"""What the library puts before Google's reason: the request that was made."""
+
 _WHERE = "see sdk.google.storage in clearml.conf"
 
 
@@ -50,8 +54,8 @@ class GoogleBucket:
             requests += [Request(part, send) for part in chunks(names, _MOST_OBJECTS)]
         return requests
 
-    def removals(self, folders: Mapping[str, str]) -> list[Request]:
-        return no_folders(folders)
+    def removals(self, folders: Sequence[str]) -> list[Request]:
+        return no_removals(folders)
 
     def pages(self, folder: str) -> Iterator[Sequence[Listed]]:
         """List the objects below ``folder``. The client library repeats what fails for the moment."""
@@ -164,6 +168,6 @@ def _answer(part: Any) -> Answer | Failure:
 
 
 def _reason(error: Exception) -> str:
-    text = str(getattr(error, "message", "") or error)
+    text = _ASKED.sub("", str(getattr(error, "message", "") or error))
     hint = f"; {_WHERE}" if getattr(error, "code", None) in {401, 403, 404} else ""
     return f"{type(error).__name__}: {text[:200]}{hint}"

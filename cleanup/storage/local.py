@@ -13,7 +13,7 @@ from pathlib import Path
 from cleanup.base.chunks import chunks
 from cleanup.storage.address import LOCAL, is_task_folder, task_depth
 from cleanup.storage.base import DELETED, GONE, Answer, Listed, Location, Unlistable, failed
-from cleanup.storage.request import Request
+from cleanup.storage.request import Request, no_removals
 
 # Missing on Windows, where opening a folder fails and so does every deletion: FAILED, not a broken import.
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
@@ -38,17 +38,8 @@ class LocalFiles:
     def deletions(self, paths: Sequence[str]) -> list[Request]:
         return [Request(part, lambda asked: {path: _delete(path) for path in asked}) for part in chunks(paths, _PIECE)]
 
-    def removals(self, folders: Mapping[str, str]) -> list[Request]:
-        """Remove task folders with the empty folders in them, and the empty folders above that their project made.
-
-        Those above are known by the end of the path that the SDK made; without it only the next one is taken for a
-        project's. What still holds a file stays: FAILED if that is the task's folder. To be called when the task is
-        gone: with the project's folder away, a file that is missing looks like one of a storage not mounted.
-        """
-        return [
-            Request(part, lambda asked: {path: _remove(path, _levels(path, folders[path])) for path in asked})
-            for part in chunks(folders, _PIECE)
-        ]
+    def removals(self, folders: Sequence[str]) -> list[Request]:
+        return no_removals(folders)
 
     def pages(self, folder: str) -> Iterator[Sequence[Listed]]:
         """List files and links below ``folder``; no link is followed."""
@@ -60,6 +51,18 @@ class LocalFiles:
     def check(self) -> str:
         """Return "": whether a path is mounted here shows only with the path."""
         return ""
+
+
+def empty_folder_removals(folders: Mapping[str, str]) -> list[Request]:
+    """Return what removes task folders, the empty folders in them, and those above them that their project made.
+
+    Those above are known by the end of the path, as the SDK made it; where that is "", only the next one is taken for
+    the project's. What still holds a file stays: FAILED if that is the task's folder.
+    """
+    return [
+        Request(part, lambda asked: {path: _remove(path, _levels(path, folders[path])) for path in asked})
+        for part in chunks(folders, _PIECE)
+    ]
 
 
 def _delete(path: str) -> Answer:

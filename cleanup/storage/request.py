@@ -50,8 +50,8 @@ class Storage(Protocol):
         """Return the requests that delete these files, never a folder."""
         ...
 
-    def removals(self, folders: Mapping[str, str]) -> list[Request]:
-        """Return the requests that remove task folders; each with the end of its path that the SDK made, or ""."""
+    def removals(self, folders: Sequence[str]) -> list[Request]:
+        """Return the requests that remove task folders with all that is in them, where nothing can be listed."""
         ...
 
     def pages(self, folder: str) -> Iterator[Sequence[Listed]]:
@@ -67,6 +67,6 @@ class Storage(Protocol):
         ...
 
 
-def no_folders(folders: Mapping[str, str]) -> list[Request]:
-    """Answer GONE for every folder, as storages that have none do."""
-    return [Request(list(folders), lambda paths: dict.fromkeys(paths, GONE))]
+def no_removals(folders: Sequence[str]) -> list[Request]:
+    """Answer GONE for every folder: what is in it can be listed, and deleted by name."""
+    return [Request(folders, lambda paths: dict.fromkeys(paths, GONE))]

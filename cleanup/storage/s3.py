@@ -10,7 +10,7 @@ from typing import Any
 
 from cleanup.base.chunks import chunks
 from cleanup.storage.base import DELETED, GONE, Answer, Listed, Location, StorageUnavailable, Unlistable, failed
-from cleanup.storage.request import Failure, Reply, Request, Then, no_folders
+from cleanup.storage.request import Failure, Reply, Request, Then, no_removals
 from cleanup.storage.sdk import SdkConfig
 
 _MOST_KEYS = 1000
@@ -35,8 +35,8 @@ class Bucket:
     def deletions(self, paths: Sequence[str]) -> list[Request]:
         return [Request(part, self._delete) for part in chunks(paths, _MOST_KEYS)]
 
-    def removals(self, folders: Mapping[str, str]) -> list[Request]:
-        return no_folders(folders)
+    def removals(self, folders: Sequence[str]) -> list[Request]:
+        return no_removals(folders)
 
     def pages(self, folder: str) -> Iterator[Sequence[Listed]]:
         """List the keys below ``folder``; markers of folders (keys that end in "/") are among them."""
@@ -50,7 +50,7 @@ class Bucket:
                 Listed(Location(self._root, entry["Key"]), entry.get("Size"), entry.get("LastModified"))
                 for entry in page.get("Contents", ())
             ]
-            if not page.get("NextContinuationToken"):
+            if not (page.get("IsTruncated") and page.get("NextContinuationToken")):
                 return
             more = {"ContinuationToken": page["NextContinuationToken"]}
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from cleanup.cycle.result import CycleResult
+from cleanup.sandbox import Fault
 from tests.cycle.world import World, errors, ids, reasons
 
 CHANGING = (
@@ -56,7 +57,8 @@ def told(result: CycleResult) -> dict[str, Any]:
         "failed": errors(result),
         "force_would_add": result.force_would_add,
         "files": result.files,
-        "kept_files": result.kept_files,
+        "kept_files": Counter(result.kept_files),
+        "models": result.models_deleted,
         "storages": result.storages,
         "projects": result.projects,
     }
@@ -66,15 +68,12 @@ def told(result: CycleResult) -> dict[str, Any]:
     "settings",
     [
         {}, {"force_delete": False}, {"keep_tags": "keep"}, {"max_tasks_per_cycle": 3}, {"projects": "team"},
-        {"delete_linked_files": True}, {"archive_grace_days": 90}, {"delete_threshold_days": 3650},
+        {"check_links": False}, {"archive_grace_days": 90}, {"delete_threshold_days": 3650},
     ],
     ids=str,
 )  # fmt: skip
 def test_a_dry_run_tells_what_the_cycle_after_it_does(world: World, settings: dict[str, Any]) -> None:
     crowd(world)
-    if "delete_linked_files" in settings:
-        for task in [task for task in world.sandbox.tasks.values() if task["name"] == "plain"]:
-            world.sandbox.edit_task(task["id"], **{"execution.artifacts": task["execution"]["artifacts"][:2]})
     planned = world.clean(dry_run=True, **settings)
     done = world.clean(**settings)
 
@@ -100,14 +99,25 @@ def test_a_dry_run_sends_no_request_that_could_change_anything(world: World) -> 
     assert not [name for name in world.sandbox.requests if any(verb in name.split(".")[1] for verb in CHANGING)]
 
 
-def test_a_dry_run_says_which_storage_it_could_not_reach(world: World) -> None:
-    task = world.add_full()
-    world.sandbox.add_artifact(task, "elsewhere", uri=f"https://nowhere.test/team/old.{task}/artifacts/x/x.bin")
-    result = world.clean(dry_run=True)
+def test_a_task_in_a_storage_out_of_reach_would_fail(world: World) -> None:
+    good, stuck = world.add_full(), world.add_full("stuck")
+    elsewhere = f"https://nowhere.test/team/old.{stuck}/artifacts/x/x.bin"
+    world.sandbox.add_artifact(stuck, "elsewhere", uri=elsewhere)
+    planned = world.clean(dry_run=True)
+    done = world.clean()
 
-    assert set(result.unreachable) == {"https://nowhere.test"}
-    assert "api.files_server" in result.unreachable["https://nowhere.test"]
-    assert result.storages["https://nowhere.test"].deleted == 1
-    assert result.storages[world.sandbox.files_url].deleted == 6
-    assert ids(result.deleted) == {task}
-    assert not result.ok
+    assert ids(planned.deleted) == ids(done.deleted) == {good}
+    assert set(errors(planned)) == set(errors(done)) == {stuck}
+    assert elsewhere in errors(planned)[stuck]
+    assert [file.address for file in planned.failed_files] == [elsewhere]
+
+
+def test_a_file_server_that_does_not_answer_fails_its_tasks_in_the_plan(world: World) -> None:
+    full, bare = world.add_full(), world.add("bare")
+    world.sandbox.inject(Fault("files.*", status=403, times=None))
+    planned = world.clean(dry_run=True)
+
+    assert ids(planned.deleted) == {bare}
+    assert set(errors(planned)) == {full}
+    assert set(planned.unreachable) == {world.sandbox.files_url}
+    assert not planned.ok

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from cleanup.sandbox import Fault
 from tests.cycle.world import World
+
+Edges = Callable[[int], list[tuple[int, int]]]
+"""Which tasks' models which others use, by number: (maker, user)."""
 
 
 @pytest.mark.parametrize("bound", [1, 3])
@@ -21,16 +26,41 @@ def test_never_more_requests_are_open_than_parallel_requests(world: World, bound
     assert world.sandbox.peak_concurrency <= bound
 
 
-def test_tasks_without_samples_cost_less_than_a_tenth_of_a_request_each(world: World) -> None:
-    for number in range(300):
-        task = world.add(f"t {number}")
+def cost(world: World, count: int, link: Callable[[list[str], list[str]], None] = lambda *_: None) -> float:
+    """Return the API requests a task of a cycle over ``count`` tasks with a model each, linked as ``link`` does."""
+    world.empty()
+    tasks = [world.add(f"t {number}", age_days=100 - number / 10) for number in range(count)]
+    models = [world.sandbox.add_model(task, "weights") for task in tasks]
+    for task in tasks:
         world.sandbox.add_artifact(task, "data")
-        world.sandbox.add_model(task, "weights")
+    link(tasks, models)
     world.sandbox.reset_requests()
+    assert len(world.clean().deleted) == count
+    assert (world.sandbox.models, world.sandbox.files()) == ({}, set())
+    return world.sandbox.api_requests / count
 
-    assert len(world.clean().deleted) == 300
-    assert world.sandbox.api_requests <= 30
-    assert world.sandbox.file_requests <= 30
+
+def test_tasks_without_samples_cost_less_than_a_fifth_of_a_request_each(world: World) -> None:
+    assert cost(world, 300) <= 0.18
+    assert world.sandbox.file_requests <= 6
+
+
+@pytest.mark.parametrize(
+    ("count", "edges"),
+    [
+        pytest.param(200, lambda n: [(i, i + 1) for i in range(n - 1)], id="a chain"),
+        pytest.param(400, lambda n: [(i, i + 1) for i in range(n - 1)], id="a chain across batches"),
+        pytest.param(10, lambda n: [(i, (i + 1) % n) for i in range(n)], id="a ring"),
+        pytest.param(8, lambda n: [e for i in (0, 4) for e in ((i, i + 1), (i, i + 2), (i + 1, i + 3), (i + 2, i + 3))],
+                     id="diamonds"),
+    ],
+)  # fmt: skip
+def test_tasks_that_use_each_others_models_cost_no_more(world: World, count: int, edges: Edges) -> None:
+    def link(tasks: list[str], models: list[str]) -> None:
+        for maker, user in edges(count):
+            world.sandbox.use_model(tasks[user], models[maker])
+
+    assert cost(world, count, link) <= cost(world, count) + 0.2
 
 
 def test_a_server_that_is_busy_for_a_while_gets_all_its_requests_later(world: World) -> None:

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from cleanup.cycle import run_once
 from cleanup.cycle.result import CycleResult
-from cleanup.sandbox import Sandbox
+from cleanup.sandbox import Fault, Sandbox
 from cleanup.sandbox.kinds import MODEL, PROJECT, QUEUE, TASK
 from cleanup.server import Network, Server
 from cleanup.service import ending_of
@@ -104,6 +104,12 @@ class World:
     @property
     def state(self) -> State:
         return State(self.sandbox.tasks, self.sandbox.models, frozenset(self.sandbox.files()))
+
+    def block(self, folder: str) -> None:
+        """Make a folder on the file server's disk one out of which nothing can be deleted, not even by root."""
+        self.sandbox.inject(
+            Fault("files.*", status=500, times=None, match=lambda body: any(folder in f for f in body.get("files", ())))
+        )
 
     def files_of(self, *tasks: str) -> set[str]:
         """Return the files on disk in the folders of ``tasks``."""

@@ -11,15 +11,13 @@ import clearml
 import clearml_agent
 from pyhocon import ConfigFactory
 
-SDK = Path(clearml.__file__).parent
-AGENT = Path(clearml_agent.__file__).parent
+SDK, AGENT = (Path(package.__file__).parent for package in (clearml, clearml_agent))
 DEFAULTS = {"sdk": SDK / "config/default/sdk.conf", "api": SDK / "backend_api/config/default/api.conf"}
 AGENT_CONF = AGENT / "backend_api/config/default/agent.conf"
 
 NOT_IN_DEFAULTS = {
-    "sdk.storage.path_substitution": SDK / "storage/helper.py",
-    "sdk.storage.path_substitution[].registered_prefix": SDK / "storage/helper.py",
-    "sdk.storage.path_substitution[].local_prefix": SDK / "storage/helper.py",
+    f"sdk.storage.path_substitution{key}": SDK / "storage/helper.py"
+    for key in ("", "[].registered_prefix", "[].local_prefix")
 }
 """Keys that the SDK reads although its default configuration has none of them, and the file that reads them."""
 
@@ -29,14 +27,10 @@ _CODE = re.compile(r'[\[\]{}],?$|\{.*\},?$|[a-z_][a-zA-Z0-9_.]*\s*([:=]\s*("[^"]
 def uncommented(text: str) -> str:
     """The text with every commented line that is configuration and no prose."""
     lines = []
-    for line in text.splitlines():
-        code = line.strip()
-        if code.startswith("#"):
-            code = code.lstrip("# ")
-            if not _CODE.match(code):
-                continue
-            code += ' ""' if code.endswith(":") else ""
-        lines.append(code)
+    for line in map(str.strip, text.splitlines()):
+        code = line.lstrip("# ") if line.startswith("#") else line
+        if code == line or _CODE.match(code):
+            lines.append(code + (' ""' if code != line and code.endswith(":") else ""))
     return "\n".join(lines) + "\n"
 
 
@@ -58,8 +52,8 @@ def keys(tree: Any, prefix: str = "") -> Iterator[str]:
 
 def known_keys() -> set[str]:
     """The keys of the SDK's default configuration, its commented examples included, and those it reads besides."""
-    found = set(NOT_IN_DEFAULTS)
+    found = set(NOT_IN_DEFAULTS) | set(DEFAULTS)
     for section, path in DEFAULTS.items():
         for text in (path.read_text(), uncommented(path.read_text())):
             found |= {f"{section}.{key}" for key in keys(parsed(text))}
-    return found | set(DEFAULTS)
+    return found

@@ -41,11 +41,11 @@ def commands() -> list[str]:
 
 def flags() -> dict[str, str]:
     """Every `--flag` with the command or text that it stands in."""
-    found = {}
+    found: dict[str, str] = {}
     for place in [*commands(), *SPANS]:
         for word in _words(place):
             if re.fullmatch(r"--[a-z][a-z-]+(=.*)?", word):
-                found[word.partition("=")[0]] = place
+                found.setdefault(word.partition("=")[0], place)
     return found
 
 

@@ -18,6 +18,7 @@ class Recorder:
         self.properties: dict[str, object] = {}
         self.progress: list[int] = []
         self.artifacts: dict[str, Any] = {}
+        self.set_progress = self.progress.append
 
     def page(self) -> Page:
         return Page(self, self)  # type: ignore[arg-type]
@@ -25,24 +26,15 @@ class Recorder:
     def get_logger(self) -> Recorder:
         return self
 
-    def set_progress(self, percent: int) -> None:
-        self.progress.append(percent)
-
     def report_scalar(self, title: str, series: str, value: float, iteration: int) -> None:
         self.scalars.setdefault((title, series), []).append((iteration, value))
 
     def report_table(
-        self,
-        title: str,
-        series: str,
-        iteration: int,
-        table_plot: Sequence[Sequence[str]],
-        extra_layout: Mapping[str, int],
-        extra_data: Mapping[str, Any],
+        self, title: str, series: str, iteration: int, table_plot: Sequence[Sequence[str]], **extra: Mapping[str, Any]
     ) -> None:
         assert (title, iteration) == ("last cycle", 0)
         self.tables[series] = [list(row) for row in table_plot]
-        self.layout[series] = (extra_data["columnwidth"], extra_layout["height"])
+        self.layout[series] = (extra["extra_data"]["columnwidth"], extra["extra_layout"]["height"])
 
     def set_properties(self, values: Mapping[str, object]) -> bool:
         self.properties.update(values)
@@ -53,12 +45,12 @@ class Recorder:
         return wait_on_upload
 
     def text(self) -> str:
-        """All of it, a line for each point, row and property."""
+        """All of it, a line for each point, row and property; of long tables the first rows and the last."""
         lines = [f"progress {self.progress}", "", "SCALARS"]
         lines += [f"{title} / {series}: {points}" for (title, series), points in self.scalars.items()]
-        for name, (header, *rows) in self.tables.items():
+        for name, rows in self.tables.items():
+            shown = rows if len(rows) < 20 else [*rows[:4], [f"({len(rows) - 5} rows)"], rows[-1]]
             lines += ["", f"PLOT {name}: widths {self.layout[name][0]}, height {self.layout[name][1]}"]
-            lines.append(" ¦ ".join(header))
-            lines += [" ¦ ".join(row) for row in rows]
+            lines += [" ¦ ".join(row) for row in shown]
         lines += ["", "PROPERTIES", *(f"{name} = {value}" for name, value in self.properties.items())]
         return "\n".join([*lines, "", f"ARTIFACTS {sorted(self.artifacts)}", ""])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
 import subprocess
 import sys
-import threading
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,10 @@ from cleanup.sandbox import Sandbox
 SCRIPT = Path(__file__).parents[2] / "cleanup_service.py"
 FOREIGN = "http://127.0.0.1:9"
 """Says that it is a file server, and is none that the service knows."""
-ODD = "<b>odd</b> & names/訓練"
-NAME = "<img src=x onerror=alert(1)>\nÜ 訓練 \x1b[31m"
 
 
-def fill(sandbox: Sandbox) -> dict[str, str]:
-    """Make tasks of every fate; return the ids of some by what they are."""
+def fill(sandbox: Sandbox) -> str:
+    """Make tasks of every fate; return the id of the one with a file on a lost file server."""
     old: dict[str, Any] = {"archived": True, "age_days": 60}
     for number in range(6):
         task = sandbox.add_task(f"experiment {number}", f"good/{number % 2}", "completed", **old)
@@ -31,16 +30,16 @@ def fill(sandbox: Sandbox) -> dict[str, str]:
         sandbox.add_model(task, "weights")
     for number in range(3):
         sandbox.add_task(f"draft {number}", "good/drafts", **old)
-    odd = sandbox.add_task(NAME, ODD, "failed", **old)
+    odd = sandbox.add_task("<img src=x onerror=alert(1)>\nÜ 訓練 \x1b[31m", "<b>odd</b> & names/訓練", "failed", **old)
     sandbox.add_artifact(odd, "dataset", uri="s3://elsewhere/data.tar")
-    foreign = sandbox.add_task("on a lost file server", "bad", "completed", **old)
-    sandbox.add_artifact(foreign, "data", uri=f"{FOREIGN}/{sandbox.folder(foreign)}/artifacts/data/data.bin")
+    lost = sandbox.add_task("on a lost file server", "bad", "completed", **old)
+    sandbox.add_artifact(lost, "data", uri=f"{FOREIGN}/{sandbox.folder(lost)}/artifacts/data/data.bin")
     alive = sandbox.add_task("alive", "good/0", "in_progress", **old)
     sandbox.edit_task(alive, last_update=sandbox.store.now())
     for number in range(2):
         sandbox.add_task(f"tagged {number}", "good/1", "completed", tags=["keep"], **old)
     sandbox.add_task("not archived", "good/1", "completed", age_days=60)
-    return {"odd": odd, "foreign": foreign, "alive": alive}
+    return lost
 
 
 @dataclass
@@ -50,36 +49,32 @@ class Run:
     code: int
     out: str
     err: str
-    screen: str = ""
-    """What a terminal showed."""
     task: dict[str, Any] = field(default_factory=dict)
     events: list[dict[str, Any]] = field(default_factory=list)
     artifacts: dict[str, Any] = field(default_factory=dict)
 
-    def of(self, kind: str) -> list[dict[str, Any]]:
-        """The events of one type."""
-        return [event for event in self.events if event["type"] == kind]
-
     @property
     def log(self) -> list[str]:
         """The lines on the task's console page."""
-        return [line for event in self.of("log") for line in event["msg"].splitlines()]
+        return [line for event in self.events if event["type"] == "log" for line in event["msg"].splitlines()]
 
     @property
-    def scalars(self) -> dict[tuple[str, str], list[tuple[int, float]]]:
-        points: dict[tuple[str, str], list[tuple[int, float]]] = {}
-        for event in self.of("training_stats_scalar"):
-            points.setdefault((event["metric"], event["variant"]), []).append((event["iter"], event["value"]))
-        return points
+    def scalars(self) -> dict[tuple[str, str], tuple[int, float]]:
+        """The one point of each line."""
+        points = [event for event in self.events if event["type"] == "training_stats_scalar"]
+        found = {(point["metric"], point["variant"]): (point["iter"], point["value"]) for point in points}
+        assert len(found) == len(points)
+        return found
 
     @property
-    def tables(self) -> dict[str, dict[str, list[str]]]:
-        """For each table on the page its columns by header."""
+    def tables(self) -> dict[str, list[tuple[str, ...]]]:
+        """The rows of each table on the page, by its name without its place."""
         found = {}
-        for event in self.of("plot"):
-            (data,) = json.loads(event["plot_str"])["data"]
-            assert (event["metric"], event["iter"], data["type"]) == ("last cycle", 0, "table")
-            found[event["variant"]] = dict(zip(data["header"]["values"], data["cells"]["values"], strict=True))
+        for event in self.events:
+            if event["type"] == "plot":
+                (data,) = json.loads(event["plot_str"])["data"]
+                assert (event["metric"], event["iter"], data["type"]) == ("last cycle", 0, "table")
+                found[event["variant"].partition(" ")[2]] = list(zip(*data["cells"]["values"], strict=True))
         return found
 
     @property
@@ -97,9 +92,8 @@ def run(sandbox: Sandbox, *arguments: str, on_terminal: bool = False, script: Pa
     else:
         finished = subprocess.run(command, env=settings, capture_output=True, text=True, timeout=300, check=False)
         done = Run(finished.returncode, finished.stdout, finished.stderr)
-    own = [task for task in sandbox.tasks.values() if task["id"] not in before]
-    assert len(own) <= 1
-    for task in own:
+    for task in [task for task in sandbox.tasks.values() if task["id"] not in before]:
+        assert not done.task, "one run, one task"
         done.task, done.events = task, sandbox.events(task["id"])
         for artifact in task["execution"].get("artifacts", ()):
             (path,) = [path for path in sandbox.files() if path.endswith(f".{task['id']}/artifacts/plan/plan.json")]
@@ -109,23 +103,15 @@ def run(sandbox: Sandbox, *arguments: str, on_terminal: bool = False, script: Pa
 
 def _on_terminal(command: list[str], environment: dict[str, str]) -> Run:
     seen, terminal = pty.openpty()
-    shown = bytearray()
-
-    def watch() -> None:
-        try:
-            while part := os.read(seen, 65_536):
-                shown.extend(part)
-        except OSError:
-            """The last process on the terminal has ended."""
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        done = subprocess.run(
-            command, env=environment, stdout=subprocess.PIPE, stderr=terminal, text=True, timeout=300, check=False
-        )
-    finally:
+    shown = b""
+    with tempfile.TemporaryFile("w+") as out:
+        process = subprocess.Popen(command, env=environment, stdout=out, stderr=terminal)
         os.close(terminal)
-        watcher.join(30)
+        # It is an error to read on once the last process on the terminal has ended.
+        with contextlib.suppress(OSError):
+            while part := os.read(seen, 65_536):
+                shown += part
+        code = process.wait(300)
         os.close(seen)
-    return Run(done.returncode, done.stdout, "", shown.decode())
+        out.seek(0)
+        return Run(code, out.read(), shown.decode())

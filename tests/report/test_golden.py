@@ -5,52 +5,49 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cleanup.report.report import Report
+from cleanup.report import Report
 from tests.report.recorder import Recorder
 from tests.report.results import CASES, WEB
 
 FOLDER = Path(__file__).with_name("golden")
 
 
-def tell(name: str, **parts: Any) -> str:
-    """Let a report tell of a whole cycle; return what it prints."""
+def console(name: str, **parts: Any) -> str:
+    """What a report prints that tells of a whole cycle."""
     result = CASES[name]
+    planned = len(result.deleted) + len(result.failed)
     said = io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(io.StringIO()):
-        report = Report(**parts)
+        report = Report(**parts or {"web": WEB})
         report.starting()
-        planned = result.matched - len(result.kept)
-        if planned:
-            report.planned(result, planned)
-            report.batch_done(result, planned, planned)
+        report.planned(result, planned)
+        for done in range(0, planned, 200):
+            report.batch_done(result, min(done + 200, planned), planned)
         report.finished(result)
     return said.getvalue()
 
 
-def console(name: str) -> str:
-    return tell(name, web=WEB)
-
-
 def as_json(name: str) -> str:
     document = io.StringIO()
-    tell(name, json_to=document)
+    console(name, json_to=document)
     return document.getvalue()
 
 
 def page(name: str) -> str:
     recorder = Recorder()
-    tell(name, page=recorder.page(WEB))
+    console(name, page=recorder.page())
     return recorder.text()
 
 
-GOLDEN = {f"{name}.txt": (console, name) for name in CASES}
-GOLDEN |= {f"{name}_json.txt": (as_json, name) for name in ("dry_run", "real", "interrupted", "nothing")}
-GOLDEN |= {f"{name}_page.txt": (page, name) for name in ("dry_run", "real", "interrupted", "nothing")}
+GOLDEN: dict[str, tuple[Callable[[str], str], str]] = {f"{name}.txt": (console, name) for name in CASES}
+GOLDEN |= {f"{name}_page.txt": (page, name) for name in ("dry_run", "real", "large", "nothing")}
+GOLDEN |= {f"{name}_json.txt": (as_json, name) for name in ("dry_run", "real")}
 
 
 @pytest.mark.parametrize("file", GOLDEN)
@@ -64,10 +61,17 @@ def test_every_golden_file_is_compared() -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_json_is_one_document_of_ascii(name: str) -> None:
-    text = as_json(name)
-    assert text.isascii()
-    assert json.loads(text)["numbers"]["matched"] == CASES[name].matched
+def test_the_json_is_one_document_of_ascii_whose_numbers_add_up(name: str) -> None:
+    assert as_json(name).isascii()
+    document = json.loads(as_json(name))
+    count, projects = document["numbers"], document["projects"].values()
+    fates = ("deleted", "kept", "failed")
+    assert count["matched"] == CASES[name].matched == sum(count[fate] for fate in fates)
+    assert [len(document[f"tasks_{fate}"]) for fate in fates] == [count[fate] for fate in fates]
+    assert sum(document["kept_by_reason"].values()) == count["kept"]
+    assert sum(document["files_kept_by_reason"].values()) == count["files_kept"] >= len(document["files_kept"])
+    for total, part in (("deleted", "tasks"), ("bytes_freed", "known_bytes"), ("files_of_unknown_size",) * 2):
+        assert sum(row[part] for row in projects) == count[total]
 
 
 if __name__ == "__main__":

@@ -23,15 +23,13 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Built from a copy: building leaves folders behind."""
-    source = tmp_path_factory.mktemp("source")
+    source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
     for part in ("cleanup_service.py", "pyproject.toml", "README.md"):
         shutil.copy(ROOT / part, source)
     for part in ("cleanup", "tests"):
         shutil.copytree(ROOT / part, source / part, ignore=shutil.ignore_patterns("__pycache__"))
-    target = tmp_path_factory.mktemp("wheel")
-    subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--wheel-dir", str(target), str(source)], check=True
-    )
+    build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--wheel-dir", str(target), str(source)]
+    subprocess.run(build, check=True)
     (built,) = target.iterdir()
     return built
 
@@ -48,47 +46,30 @@ def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return python
 
 
-def test_the_wheel_carries_the_script_every_module_and_nothing_else(wheel: Path) -> None:
-    carried = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+def test_the_wheel_carries_the_script_every_module_the_extras_and_nothing_else(wheel: Path) -> None:
+    archive = zipfile.ZipFile(wheel)
+    carried = {name for name in archive.namelist() if ".dist-info/" not in name}
     modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "cleanup").rglob("*.py")}
     assert carried == modules | {"cleanup_service.py"}
-
-
-def test_the_extras_of_the_readme_are_in_it(wheel: Path) -> None:
-    with zipfile.ZipFile(wheel) as archive:
-        (name,) = [name for name in archive.namelist() if name.endswith("/METADATA")]
-        metadata = archive.read(name).decode()
+    (name,) = [name for name in archive.namelist() if name.endswith("/METADATA")]
     for extra in ("s3", "gs", "azure", "sandbox"):
-        assert f"Provides-Extra: {extra}\n" in metadata
+        assert f"Provides-Extra: {extra}\n" in archive.read(name).decode()
 
 
-def run(python: Path, tmp_path: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [str(python), "-m", "cleanup_service", *arguments],
-        cwd=tmp_path,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+def test_it_is_the_installed_code_that_explains_itself_and_cleans(python: Path, tmp_path: Path) -> None:
+    def run(*arguments: str, **environment: str) -> str:
+        settings = {**os.environ, **environment}
+        command = [str(python), *arguments]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=settings, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
-
-def test_it_says_what_it_can(python: Path, tmp_path: Path) -> None:
-    done = run(python, tmp_path, "--help")
-    assert done.returncode == 0, done.stderr
-    assert "--delete-threshold-days" in done.stdout
-
-
-def test_it_is_the_installed_code_that_runs(python: Path, tmp_path: Path) -> None:
-    code = "import cleanup, cleanup_service; print(cleanup.__file__, cleanup_service.__file__)"
-    done = subprocess.run([str(python), "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert [str(python.parents[1]) in path for path in done.stdout.split()] == [True, True]
-
-
-def test_it_cleans_from_there(python: Path, tmp_path: Path) -> None:
+    where = run("-c", "import cleanup, cleanup_service; print(cleanup.__file__, cleanup_service.__file__)")
+    assert [str(python.parents[1]) in path for path in where.split()] == [True, True]
+    assert "--delete-threshold-days" in run("-m", "cleanup_service", "--help")
     with Sandbox() as sandbox:
         draft = sandbox.add_task("draft", "p", archived=True, age_days=60)
-        done = run(python, tmp_path, "--no-run-as-service", **sandbox.environment())
-        assert done.returncode == 0, done.stdout + done.stderr
+        run("-m", "cleanup_service", "--no-run-as-service", **sandbox.environment())
         assert draft not in sandbox.tasks

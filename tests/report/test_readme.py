@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import os
 import re
@@ -11,12 +12,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from dataclasses import dataclass
 
 import pytest
 
 from cleanup.base import errors
-from cleanup.launch import command_line, remote
+from cleanup.launch import command_line
 from cleanup.sandbox import Sandbox
 from cleanup.settings import defaults, descriptions
 from tests.agent.repository import Checkout, published
@@ -24,14 +25,14 @@ from tests.report import readme
 from tests.report.hocon import AGENT, AGENT_CONF, SDK, known_keys
 from tests.report.readme import ROOT
 
-NOT_THE_SDKS = {
-    "fileserver.delete.allow_batch": "of the ClearML file server's own configuration; cleanup/sandbox/fileserver.py",
-}
-"""Keys that the README names and that are no keys of clearml.conf."""
-
+NOT_THE_SDKS = {"fileserver.delete.allow_batch"}
+"""Keys that the README names and that are no keys of clearml.conf but of the ClearML file server's configuration."""
 
 OF_THE_COMPOSE_FILE = {"CLEARML_HOST_IP"}
 """Variables that only ClearML's docker-compose.yml reads."""
+
+OF_THE_API = {"status_changed", "delete_external_artifacts", "delete_many", "last_change"}
+"""Names that look like settings and are the API's."""
 
 
 def test_the_table_of_settings_is_that_of_the_code() -> None:
@@ -48,14 +49,10 @@ def subclasses(kind: type[errors.CleanupError]) -> Iterator[type[errors.CleanupE
 
 def test_the_table_of_exit_codes_is_that_of_the_code() -> None:
     rows = dict(readme.table("exit code", "meaning"))
-    assert issubclass(remote.NotForAgents, errors.CleanupError)
     assert set(rows) == {"0", *(str(kind.exit_code) for kind in subclasses(errors.CleanupError))}
     (said,) = re.findall(r"Exit codes: (.+)\.", " ".join(help_text().split()))
-    for part in said.split(", "):
-        code, _, meaning = part.partition(" ")
-        words = " ".join(meaning.split()[:2])
-        assert rows[code].startswith(words), (rows[code], words)
-    assert len(said.split(", ")) == len(rows)
+    meant = dict(re.findall(r"(\d) (\w+ \w+)", said))
+    assert {code: " ".join(row.split()[:2]).strip(",;") for code, row in rows.items()} == meant
 
 
 def help_text() -> str:
@@ -65,32 +62,34 @@ def help_text() -> str:
     return said.getvalue()
 
 
-OTHER_TOOLS = {"clearml-agent": ("daemon", "--help"), "docker": (), "pip": ("install", "--help")}
-"""Whose flags the README names besides; those with a command here are asked for them."""
+HELP = {
+    r"tests\.faults": ["tests.faults"],
+    r"tests\.bench\.(\w+)": ["tests.bench.{0}"],
+    r"tests\.bench\b": ["tests.bench.cycle"],
+    r"clearml-agent": ["clearml_agent", "daemon"],
+    r"pip": ["pip", "install"],
+}
+"""Who is asked whether a flag exists, by where it stands; else it is a flag of the script."""
+
+
+@functools.cache
+def help_of(*module: str) -> str:
+    command = [sys.executable, "-m", *module, "--help"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True).stdout
 
 
 @pytest.mark.parametrize("flag", readme.flags())
 def test_every_flag_exists(flag: str) -> None:
     place = readme.flags()[flag]
-    if "tests.faults" in place:
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.faults", "--help"], capture_output=True, text=True, check=True, cwd=ROOT
-        )
-        assert flag in done.stdout
+    if re.search(r"\bdocker\b", place) and "clearml-agent" not in place:
         return
-    bench = re.search(r"tests\.bench(\.\w+)?", place)
-    if bench:
-        module = [sys.executable, "-m", bench[0] if bench[1] else "tests.bench.cycle", "--help"]
-        done = subprocess.run(module, capture_output=True, text=True, timeout=60, check=True, cwd=ROOT)
-        assert flag in done.stdout
-        return
-    tool = next((tool for tool in OTHER_TOOLS if re.search(rf"\b{tool}\b", place)), None)
-    if tool is None:
-        assert re.search(rf"(?<![\w-]){flag}(?![\w-])", help_text()), f"in {place}"
-    elif OTHER_TOOLS[tool]:
-        module = [sys.executable, "-m", tool.replace("-", "_"), *OTHER_TOOLS[tool]]
-        done = subprocess.run(module, capture_output=True, text=True, timeout=60, check=True)
-        assert flag in done.stdout
+    said = help_text()
+    for pattern, words in HELP.items():
+        found = re.search(rf"\b{pattern}", place)
+        if found:
+            said = help_of(*(word.format(*found.groups()) for word in words))
+            break
+    assert re.search(rf"(?<![\w-]){flag}(?![\w-])", said), f"in {place}"
 
 
 @pytest.mark.parametrize("link", readme.links())
@@ -101,54 +100,50 @@ def test_every_link_leads_somewhere(link: str) -> None:
         assert (ROOT / link).exists()
 
 
-@pytest.mark.parametrize("key", readme.configuration_keys())
-def test_every_key_of_the_configuration_exists(key: str) -> None:
-    if key.startswith("agent."):
-        assert re.search(rf"^\s*(#\s*)?{key.removeprefix('agent.')}\s*[:=]", AGENT_CONF.read_text(), re.MULTILINE)
-    else:
-        assert key in known_keys() or key in NOT_THE_SDKS
+def test_every_key_of_the_configuration_exists() -> None:
+    agents, known = AGENT_CONF.read_text(), known_keys() | NOT_THE_SDKS
+    for key in readme.configuration_keys():
+        if key.startswith("agent."):
+            assert re.search(rf"^\s*(#\s*)?{key.removeprefix('agent.')}\s*[:=]", agents, re.MULTILINE), key
+        else:
+            assert key in known
+    assert set(readme.configuration_keys()) >= NOT_THE_SDKS
 
 
-def test_no_exception_is_listed_in_vain() -> None:
-    assert set(NOT_THE_SDKS) <= set(readme.configuration_keys())
-
-
-@pytest.mark.parametrize("name", readme.environment_names())
-def test_every_variable_of_the_environment_is_one_that_is_read(name: str) -> None:
-    if name in OF_THE_COMPOSE_FILE:
-        return
+def test_every_variable_of_the_environment_is_one_that_is_read() -> None:
     sources = [path.read_text(errors="replace") for folder in (SDK, AGENT) for path in folder.rglob("*.py")]
-    assert any(re.search(rf"[\"']{name}[\"']", source) for source in sources)
+    read = set(re.findall(r"[\"']([A-Z_]{4,})[\"']", "\n".join(sources)))
+    assert set(readme.environment_names()) - read == OF_THE_COMPOSE_FILE
 
 
-def test_the_settings_that_are_named_exist() -> None:
+def test_the_settings_and_files_that_are_named_exist() -> None:
     named = {span for span in readme.SPANS if re.fullmatch(r"[a-z]+(_[a-z]+)+", span)}
-    named = {name for name in named if not name.startswith("last_") or name in {"last_change"}}
-    not_settings = {"services_queue", "status_changed", "delete_external_artifacts", "delete_many", "last_change"}
-    assert {name for name in named if name not in defaults()} - not_settings == set()
+    settings = {name for name in named if not re.match("last_(?!change)|failing_", name)}
+    assert settings - set(defaults()) - OF_THE_API == set()
+    files = {span for span in readme.SPANS if re.fullmatch(r"(cleanup|tests|contract)/[\w/.]+", span)}
+    assert {name for name in files if not (ROOT / name).exists()} == set()
 
 
 # Commands: each is run, or it is said how else it is known to work.
 
 
+@dataclass(frozen=True)
 class Place:
     """Where commands of the README are run: a clone with a remote, beside a sandbox with a queue."""
 
-    def __init__(self, sandbox: Sandbox, checkout: Checkout) -> None:
-        self.sandbox, self.checkout = sandbox, checkout
+    sandbox: Sandbox
+    checkout: Checkout
 
     def run(self, command: str) -> subprocess.CompletedProcess[str]:
         here = re.sub(r"^(\.venv/bin/)?python3?(?= )", shlex.quote(sys.executable), command)
-        environment = {**os.environ, **self.sandbox.environment()}
-        return subprocess.run(
-            ["bash", "-c", here],
-            cwd=self.checkout.folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
+        environment, folder = {**os.environ, **self.sandbox.environment()}, self.checkout.folder
+        shell = ["bash", "-c", here]
+        done = subprocess.run(
+            shell, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
         )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return done
 
 
 @pytest.fixture(scope="module")
@@ -167,16 +162,12 @@ def run_the_script(command: str, place: Place) -> None:
         if name:
             place.sandbox.add_task("draft", name.strip(), archived=True, age_days=60)
     place.sandbox.add_queue(str(asked.settings.get("services_queue", "services")))
-    done = place.run(command)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
+    place.run(command)
 
 
 def run_the_sandbox(command: str, place: Place) -> None:
     if " serve" not in command:
-        done = place.run(command)
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert "nothing else was touched" in done.stdout
+        assert "nothing else was touched" in place.run(command).stdout
         return
     here = shlex.split(command.replace(".venv/bin/python", shlex.quote(sys.executable), 1))
     with subprocess.Popen(here, cwd=place.checkout.folder, stdout=subprocess.PIPE, text=True) as process:
@@ -186,9 +177,9 @@ def run_the_sandbox(command: str, place: Place) -> None:
         assert process.wait(30) == 0
 
 
-def same_as_in_ci(command: str, place: Place) -> None:
-    """The tests cannot run themselves: CI runs them by this command."""
-    assert (ROOT / ".ci/run").read_text().rstrip().splitlines()[-1] == command
+def is_a_line_of_ci(command: str, place: Place) -> None:
+    """CI makes its environment and runs the tests by these commands; the tests cannot run themselves."""
+    assert command in (ROOT / ".ci/run").read_text().splitlines()
 
 
 def attack_a_little(command: str, place: Place) -> None:
@@ -201,39 +192,30 @@ def attack_a_little(command: str, place: Place) -> None:
 
 def set_a_variable(command: str, place: Place) -> None:
     """Whether the SDK reads it is another test."""
-    done = place.run(f"set -eu; {command}")
-    assert done.returncode == 0, done.stderr
-
-
-def make_an_environment(command: str, place: Place) -> None:
-    """CI makes its own by this command, and test_install.py one from the wheel."""
-    assert command in (ROOT / ".ci/run").read_text().splitlines()
+    place.run(f"set -eu; {command}")
 
 
 def install_extras(command: str, place: Place) -> None:
     """CI installs the tests' extra, which holds the others; here: that each one exists."""
+    project = (ROOT / "pyproject.toml").read_text()
     if command == "pip install clearml-agent":
-        assert "clearml-agent>=3" in (ROOT / "pyproject.toml").read_text()
+        assert "clearml-agent>=3" in project
         return
-    wanted = re.findall(r"\[([a-z0-9,]+)\]", command)
-    extras = re.findall(r"^([a-z0-9]+) = \[", (ROOT / "pyproject.toml").read_text(), flags=re.MULTILINE)
-    assert wanted, command
-    assert set(",".join(wanted).split(",")) <= set(extras)
+    wanted = set(",".join(re.findall(r"\[([a-z0-9,]+)\]", command)).split(","))
+    assert set() < wanted <= set(re.findall(r"^([a-z0-9]+) = \[", project, flags=re.MULTILINE)), command
 
 
 def ask_the_agent(command: str, place: Place) -> None:
     """Tests of a real agent are in tests/agent; here: that it knows the subcommand."""
-    done = place.run(f"python -m clearml_agent {shlex.split(command)[1]} --help")
-    assert done.returncode == 0, done.stderr
+    place.run(f"python -m clearml_agent {shlex.split(command)[1]} --help")
 
 
 RUNNERS: dict[str, Callable[[str, Place], None]] = {
     r"(\.venv/bin/)?python3? cleanup_service\.py\b": run_the_script,
     r"\.venv/bin/python -m cleanup\.sandbox\b": run_the_sandbox,
-    r"\.venv/bin/python -m pytest$": same_as_in_ci,
+    r"\.venv/bin/python -m pytest$|python3 -m venv \.venv$": is_a_line_of_ci,
     r"\.venv/bin/python -m tests\.faults\b": attack_a_little,
     r"export [A-Z_]+=": set_a_variable,
-    r"python3 -m venv \.venv$": make_an_environment,
     r"(\.venv/bin/)?pip install ": install_extras,
     r"clearml-agent ": ask_the_agent,
 }
@@ -256,11 +238,4 @@ def test_every_command_works(command: str, place: Place) -> None:
 
 
 def test_the_first_screen_has_the_demo_and_the_tests() -> None:
-    first = readme.commands()[:6]
-    assert [command for command in first if runner_of(command) is run_the_sandbox]
-    assert [command for command in first if runner_of(command) is same_as_in_ci]
-
-
-def test_a_console_session_in_the_text_names_only_files_that_are_there() -> None:
-    named = {span for span in readme.SPANS if re.fullmatch(r"(cleanup|tests|contract)/[\w/.]+", span)}
-    assert {name for name in named if not Path(ROOT / name).exists()} == set()
+    assert {run_the_sandbox, is_a_line_of_ci} <= {runner_of(command) for command in readme.commands()[:6]}

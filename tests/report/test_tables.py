@@ -1,131 +1,101 @@
-"""Tables keep their columns, and the console its bounds, whatever is in the names."""
+"""The console keeps its columns and its bounds, whatever is in the names; sizes and ids say what they are."""
 
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cleanup.report.figures import numbers, per_project
-from cleanup.report.render import dry_run_lines, summary
-from cleanup.report.tables import (
-    Table,
-    as_text,
-    columns,
-    failures,
-    going,
-    in_bytes,
-    projects,
-    staying,
-    storages,
-    task_url,
-)
-from tests.report.results import CASES, NAMES, WEB, many, real, task
+from cleanup.base.text import columns, cut, cut_in_the_middle
+from cleanup.cycle.result import CycleResult, Failed, Kept
+from cleanup.report import tables
+from cleanup.report.render import LINES, ROWS, as_text, dry_run_lines, summary
+from cleanup.report.tables import Table, in_bytes
+from tests.report.results import CASES, NAMES, NOW, WEB, large, task
 
 CELLS = st.text(st.characters(exclude_categories=()), max_size=120) | st.sampled_from(NAMES)
 
 
 @given(st.lists(st.tuples(CELLS, CELLS, CELLS), min_size=1, max_size=5))
 def test_columns_stand_under_their_header_whatever_the_cells(rows: list[tuple[str, str, str]]) -> None:
-    table = Table("t", ("task", "files", "why"), [list(row) for row in rows])
-    header, ruler, *lines = as_text(table)
-    widths = [len(part) for part in ruler.split("  ")]
-    assert header.startswith("task")
-    assert len(lines) == len(rows)
+    title, header, ruler, *lines = as_text(Table("t", ("task", "files", "why"), rows, len(rows)))
+    assert (title, header[:4], len(lines)) == ("= t =", "task", len(rows))
     for line in lines:
-        assert columns(line) <= sum(widths) + 4
+        assert columns(line) <= len(ruler)
         assert not [char for char in line if unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"}]
-        assert not [char for char in line if char in "\n\r\x0b\x0c\x85"]
 
 
-def test_the_second_column_begins_at_one_place_on_the_screen() -> None:
-    rows = [[name, f"id{number}"] for number, name in enumerate(NAMES)]
-    _, _, *lines = as_text(Table("t", ("task", "id"), rows))
-    starts = {columns(line[: line.rindex(f"id{number}")]) for number, line in enumerate(lines)}
-    assert starts == {42}
+def test_columns_begin_at_one_place_on_the_screen_and_numbers_end_at_one() -> None:
+    rows = [(tables.task_name(task(number, name)), str(10**number), "why") for number, name in enumerate(NAMES)]
+    lines = as_text(Table("t", ("task", "files", "why"), rows, len(rows)))[3:]
+    assert {columns(line[: line.rindex("  why")]) for line in lines} == {40 + 2 + 8}
+    assert all(line.endswith(f" {10**number}  why") for number, line in enumerate(lines))
+
+
+def test_width_is_that_on_the_screen() -> None:
+    assert [columns(text) for text in ("abc", "日本", "e\u0301", "🚀", "\uff57", "", "Ü")] == [3, 4, 1, 2, 2, 0, 1]
+
+
+@given(CELLS, st.integers(3, 60))
+def test_what_is_cut_is_as_wide_as_it_may_be_and_says_so(text: str, limit: int) -> None:
+    for short in (cut(text, limit), cut_in_the_middle(text, limit)):
+        assert columns(short) <= limit
+        assert (short == text) is (columns(text) <= limit)
+
+
+def test_an_address_is_cut_where_it_tells_the_least() -> None:
+    assert cut("s3://bucket/a/b/c/last.pt", 15) == "s3://bucket/a/…"
+    assert cut_in_the_middle("s3://bucket/a/b/c/last.pt", 15) == "s3://bu…last.pt"
 
 
 @pytest.mark.parametrize(
-    ("text", "width"), [("abc", 3), ("日本", 4), ("e\u0301", 1), ("🚀", 2), ("\uff57", 2), ("", 0), ("Ü", 1)]
-)
-def test_width_is_that_on_the_screen(text: str, width: int) -> None:
-    assert columns(text) == width
-
-
-@pytest.mark.parametrize(
-    ("size", "text"),
-    [(0, "0 bytes"), (999, "999 bytes"), (1_000, "1.0 KB"), (1_500_000, "1.5 MB"), (2 * 10**9, "2.0 GB"),
-     (10**15, "1000.0 TB")],
+    ("size", "unsized", "text"),
+    [(0, 0, "0 bytes"), (999, 0, "999 bytes"), (1_000, 0, "1.0 KB"), (1_500_000, 0, "1.5 MB"), (2 * 10**9, 0, "2.0 GB"),
+     (10**15, 0, "1000.0 TB"), (0, 3, "unknown"), (1_500_000, 3, "≥1.5 MB")],
 )  # fmt: skip
-def test_sizes_read_as_people_write_them(size: int, text: str) -> None:
-    assert in_bytes(size) == text
-
-
-def test_numbers_stand_to_the_right() -> None:
-    lines = as_text(Table("t", ("files", "why"), [["7", "a"], ["1234567", "b"]]))
-    assert lines == ["  files  why", "-------  ---", "      7  a", "1234567  b"]
+def test_sizes_read_as_people_write_them_and_say_what_is_not_known(size: int, unsized: int, text: str) -> None:
+    assert in_bytes(size, unsized) == text
 
 
 @pytest.mark.parametrize("dry_run", [True, False])
 def test_the_console_is_bounded_however_much_there_is(dry_run: bool) -> None:
-    """A fifth of this many tasks or a hundred times as many: the same lines."""
-    small, large = many(dry_run=dry_run), many(dry_run=dry_run)
-    large.deleted *= 20
-    large.failed *= 20
-    large.kept *= 20
-    large.errors *= 20
-    large.failed_files *= 20
-
-    def lines(result: object) -> int:
-        return len(dry_run_lines(result)) + len(summary(result, WEB))  # type: ignore[arg-type]
-
-    assert lines(large) == lines(small) < 320
-    longest = max(len(line) for line in [*dry_run_lines(large), *summary(large, WEB)])
-    assert longest < 3_000
+    """Twenty times as many tasks: as many lines."""
+    shown = []
+    for times in (1, 20):
+        result = large(dry_run=dry_run)
+        for field in ("deleted", "failed", "kept", "errors", "failed_files"):
+            setattr(result, field, getattr(result, field) * times)
+        shown.append([*dry_run_lines(result), *summary(result, WEB)])
+    small, huge = shown
+    assert len(huge) == len(small) < (3 * (ROWS + 3) if dry_run else 0) + 7 * (LINES + 1)
+    assert max(map(len, huge)) < 1_000
 
 
-def test_what_is_left_out_of_a_table_is_counted() -> None:
-    result = many()
-    for table, total in (
-        (going(result, 7), len(result.deleted)),
-        (staying(result, 7), len(result.kept)),
-        (projects(result, 7), len(per_project(result))),
-        (storages(result, 7), len(result.storages)),
-        (failures(result, 7), len(result.failed) + 30 + 30 + 30),
-    ):
-        assert (len(table.rows), table.left_out) == (7, total - 7), table.name
+def test_a_table_has_as_many_rows_as_asked_for_and_knows_how_many_there_are() -> None:
+    shown = tables.all_tables(large(), 7)
+    assert {len(table.rows) for table in shown} == {7}
+    assert [table.total for table in shown] == [30 + 600 + 30, 600, 90, 1_100, 60, 30]
 
 
-def test_every_kind_of_failure_is_in_the_table_of_failures() -> None:
-    result = real()
-    result.unreachable = {"s3://x": "no credentials"}
-    told = " ".join(cell for row in failures(result, 50).rows for cell in row)
-    for text in (
-        *(entry.task.id for entry in result.failed),
-        *(entry.error for entry in result.failed),
-        result.failed_files[0].address,
-        "s3://x: no credentials",
-        *result.errors,
-    ):
-        assert text in told
+def test_reasons_that_differ_in_ids_numbers_and_addresses_count_together() -> None:
+    used, denied = "model {0:032x} is in use by task {0:032x}", "{0} files could not be deleted: s3://b/{0}: denied"
+    result = CycleResult(
+        started=NOW,
+        kept=[Kept(task(number), used.format(number)) for number in range(3)],
+        failed=[Failed(task(number), denied.format(number)) for number in range(10, 14)],
+    )
+    _, kept, failed, _ = summary(result)
+    assert kept == f"3 tasks kept, such as experiment 0 ({0:032x}): {used.format(0)}"
+    assert failed == f"4 tasks failed, such as experiment 10 ({10:032x}): {denied.format(10)}"
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_totals_are_the_sums_of_their_rows(name: str) -> None:
+def test_only_tasks_that_are_still_there_have_an_id_to_look_them_up_by(name: str) -> None:
     result = CASES[name]
-    totals = per_project(result)
-    assert sum(row["tasks"] for row in totals.values()) == numbers(result)["deleted"]
-    assert sum(row["files"] for row in totals.values()) == sum(entry.files for entry in result.deleted)
-    assert sum(row["known_bytes"] for row in totals.values()) == numbers(result)["bytes_freed"]
-
-
-def test_a_link_leads_to_the_task_and_nowhere_else() -> None:
-    plain = task(1)
-    assert task_url(WEB, plain) == f"{WEB}/projects/{'a' * 32}/experiments/{plain.id}/output/log"
-    assert task_url(WEB, replace(plain, project="")) == f"{WEB}/projects/*/experiments/{plain.id}/output/log"
-    assert task_url("", plain) == ""
-    odd = replace(plain, id="\"><script>'", project="../../x y")
-    assert not set(task_url(WEB, odd).removeprefix(WEB)) & set("\"'<> ")
+    gone = set() if result.dry_run else {entry.task.id for entry in result.deleted}
+    gone |= {entry.task.id for entry in result.kept if entry.reason.startswith("already gone")}
+    shown = {task for table in tables.all_tables(result, 1_000) for task in table.ids if task}
+    assert not shown & gone
+    assert shown >= {entry.task.id for entry in (*result.kept, *result.failed)} - gone

@@ -24,7 +24,8 @@ class Client:
         self.session.headers["Authorization"] = f"Bearer {answer.json()['data']['token']}"
 
     def ask(self, endpoint: str, **body: Any) -> requests.Response:
-        return self.session.post(f"{self.sandbox.api_url}/v2.23/{endpoint}", json=body, timeout=10)
+        url = f"{self.sandbox.api_url}/v2.23/{endpoint}"
+        return self.session.post(url, json=body, timeout=10, allow_redirects=False)
 
     def call(self, endpoint: str, **body: Any) -> dict[str, Any]:
         answer = self.ask(endpoint, **body)

@@ -1,11 +1,19 @@
-"""What deleting tasks does beyond the recorded scenarios."""
+"""What changes tasks and models beyond the recorded scenarios, as the server's source has it."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 
 from cleanup.sandbox import Sandbox
 from tests.sandbox.conftest import Client
+
+MODEL: dict[str, Any] = {"name": "m", "type": "output", "model": "0" * 32}
+
+
+def changed(before: dict[str, Any], after: dict[str, Any]) -> set[str]:
+    return {name for name in {*before, *after} if before.get(name) != after.get(name)}
 
 
 def test_public_tasks_cannot_be_deleted(sandbox: Sandbox, client: Client) -> None:
@@ -13,76 +21,79 @@ def test_public_tasks_cannot_be_deleted(sandbox: Sandbox, client: Client) -> Non
     assert client.codes("tasks.delete", task=task, force=True) == (403, 21)
     (failed,) = client.call("tasks.delete_many", ids=[task], force=True)["failed"]
     assert failed["error"]["codes"] == [403, 21]
-    assert task in sandbox.tasks
 
 
-def test_a_task_can_be_made_to_fail(sandbox: Sandbox, client: Client) -> None:
-    good, bad = sandbox.add_task("good"), sandbox.add_task("bad")
-    sandbox.task_failures[bad] = (400, 123, "will not go")
-    answer = client.call("tasks.delete_many", ids=[good, bad])
-    assert [item["id"] for item in answer["succeeded"]] == [good]
-    assert [(item["id"], item["error"]["codes"]) for item in answer["failed"]] == [(bad, [400, 123])]
-    assert client.codes("tasks.delete", task=bad) == (400, 123)
-
-
-def test_an_unexpected_error_breaks_delete_many_off_in_the_middle(sandbox: Sandbox, client: Client) -> None:
-    ids = [sandbox.add_task(f"t{n}") for n in range(3)]
-    sandbox.task_failures[ids[1]] = (500, 0, "out of luck")
-    assert client.codes("tasks.delete_many", ids=ids) == (500, 0)
-    assert set(sandbox.tasks) == set(ids[1:])
-
-
-def test_delete_many_does_not_exist_before_api_2_13() -> None:
-    with Sandbox(api_version="2.12") as sandbox:
-        client = Client(sandbox)
-        task = sandbox.add_task("t", archived=True)
-        assert client.codes("tasks.delete_many", ids=[task]) == (404, 0)
-        assert client.codes("tasks.delete", task=task) == (200, 0)
-
-
-def test_a_queued_task_leaves_its_queue(sandbox: Sandbox, client: Client) -> None:
-    queue, task = sandbox.add_queue("services"), sandbox.add_task("t")
-    client.call("tasks.enqueue", task=task, queue=queue)
-    client.call("tasks.delete", task=task, force=True)
-    assert sandbox.queues[queue]["entries"] == []
-
-
-@pytest.mark.parametrize("users_first", [False, True])
-def test_the_order_of_the_ids_decides_about_a_model_between_them(
-    sandbox: Sandbox, client: Client, users_first: bool
+def test_tasks_can_be_made_to_fail_and_an_unexpected_error_breaks_off_in_the_middle(
+    sandbox: Sandbox, client: Client
 ) -> None:
-    maker, user = sandbox.add_task("maker"), sandbox.add_task("user")
-    model = sandbox.add_model(maker, "m")
-    sandbox.use_model(user, model)
-    client.call("tasks.delete_many", ids=[user, maker] if users_first else [maker, user])
-    assert (model in sandbox.models) is not users_first
+    one, two, three = (sandbox.add_task(f"t{n}") for n in range(3))
+    sandbox.task_failures[two] = (400, 123, "will not go")
+    answer = client.call("tasks.delete_many", ids=[one, two])
+    assert [item["id"] for item in answer["succeeded"]] == [one]
+    assert [(item["id"], item["error"]["codes"]) for item in answer["failed"]] == [(two, [400, 123])]
+    sandbox.task_failures[three] = (500, 0, "out of luck")
+    assert client.codes("tasks.delete_many", ids=[sandbox.add_task("gone"), three, two]) == (500, 0)
+    assert set(sandbox.tasks) == {two, three}
 
 
-def test_seeded_files_lie_where_the_sdk_would_put_them(sandbox: Sandbox) -> None:
-    task = sandbox.add_task("a b", "team/vision")
-    uri = sandbox.add_artifact(task, "data", b"12345")
-    model = sandbox.add_model(task, "weights")
-    (sample,) = sandbox.add_debug_samples(task, 1)
-    plot = sandbox.add_plot_image(task)
-    folder = f"{sandbox.files_url}/team/vision/a%20b.{task}"
-    assert uri == f"{folder}/artifacts/data/data.bin"
-    assert sandbox.models[model]["uri"] == f"{folder}/models/weights.bin"
-    assert {sample.rpartition("/metrics/")[0], plot.rpartition("/metrics/")[0]} == {folder}
-    assert len(sandbox.files()) == 4
-    assert (sandbox.files_root / f"team/vision/a b.{task}/artifacts/data/data.bin").read_bytes() == b"12345"
+def test_a_deleted_task_takes_along_what_it_lists_whoever_made_it(sandbox: Sandbox, client: Client) -> None:
+    """Drafts go unless a task uses them, then they lose their maker; published ones point to the deleted task."""
+    maker, lister, user = (sandbox.add_task(name) for name in ("maker", "lister", "user"))
+    draft, used = sandbox.add_model(maker, "draft"), sandbox.add_model(maker, "used")
+    published = sandbox.add_model(maker, "published", published=True)
+    sandbox.use_model(user, used)
+    for model in (draft, used, published):
+        sandbox.list_model(lister, model)
+    client.call("tasks.delete", task=lister, force=True)
+    assert set(sandbox.models) == {used, published}
+    assert "task" not in sandbox.model(used)
+    assert sandbox.model(published)["task"] == f"__DELETED__{lister}"
 
 
-def test_ages_and_drafts_are_as_on_the_real_server(sandbox: Sandbox) -> None:
-    ids = sandbox.add_task("draft", age_days=3), sandbox.add_task("done", status="completed", age_days=3)
-    draft, done = (sandbox.tasks[task] for task in ids)
-    assert "status_changed" not in draft
-    assert done["status_changed"] == done["last_update"] == done["last_change"] == done["created"]
+def test_a_model_deleted_by_force_is_taken_from_its_maker_unless_that_is_published(
+    sandbox: Sandbox, client: Client
+) -> None:
+    makers = [sandbox.add_task("maker", status=status) for status in ("completed", "published")]
+    models = [sandbox.add_model(maker, "m") for maker in makers]
+    lister = sandbox.add_task("lister")
+    sandbox.list_model(lister, models[0])
+    client.call("models.delete_many", ids=models, force=True)
+    outputs = [[entry["model"] for entry in sandbox.task(task)["models"]["output"]] for task in (*makers, lister)]
+    assert outputs == [[], [f"__DELETED__{models[1]}"], [models[0]]]
 
 
-def test_archiving_moves_only_the_last_change(sandbox: Sandbox, client: Client) -> None:
+@pytest.mark.parametrize(("status", "code"), [("created", 200), ("in_progress", 200), ("completed", 400)])
+def test_artifacts_and_models_change_while_a_task_is_a_draft_or_runs(
+    sandbox: Sandbox, client: Client, status: str, code: int
+) -> None:
+    task = sandbox.add_task("t", status=status)
+    artifact = {"key": "a", "type": "custom", "uri": "s3://b/a"}
+    answers = [
+        client.codes("tasks.add_or_update_model", task=task, **MODEL),
+        client.codes("tasks.add_or_update_artifacts", task=task, artifacts=[artifact]),
+        client.codes("tasks.delete_artifacts", task=task, artifacts=[{"key": "a"}]),
+        client.codes("tasks.delete_models", task=task, models=[{"name": "m", "type": "output"}]),
+    ]
+    assert answers == [(code, 0 if code == 200 else 110)] * 4
+    entries = [{"name": "m", "model": MODEL["model"]}]
+    assert client.codes("tasks.edit", task=task, models={"output": entries}, force=True) == (200, 0)
+    assert sandbox.task(task)["models"] == {"input": [], "output": entries}
+
+
+@pytest.mark.parametrize(
+    ("call", "body", "moved"),
+    [
+        ("tasks.archive_many", {}, {"system_tags", "last_change"}),
+        ("tasks.update", {"tags": ["a"], "status": "failed"}, {"tags", "last_change"}),
+        ("tasks.edit", {"comment": "a", "force": True}, {"comment", "last_change"}),
+        ("tasks.edit", {"runtime": {"a": 1}, "force": True}, {"runtime", "last_change", "last_update"}),
+        ("tasks.ping", {}, {"last_change", "last_update"}),
+    ],
+)
+def test_which_calls_are_a_sign_of_life(
+    sandbox: Sandbox, client: Client, call: str, body: dict[str, Any], moved: set[str]
+) -> None:
     task = sandbox.add_task("t", status="completed", age_days=60)
-    before = sandbox.tasks[task]
-    client.call("tasks.archive_many", ids=[task])
-    after = sandbox.tasks[task]
-    changed = {name for name in after if after[name] != before.get(name)}
-    assert changed == {"system_tags", "last_change"}
+    before = sandbox.task(task)
+    client.call(call, task=task, ids=[task], **body)
+    assert changed(before, sandbox.task(task)) == moved

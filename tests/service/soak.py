@@ -24,7 +24,7 @@ def main(cycles: int, samples: int) -> None:
     task = Task.init("DevOps", "Soak", auto_connect_frameworks=False, auto_resource_monitoring=False)
     settings = Settings.parse({"cleanup_period_in_days": "0"})
     storages = open_storages(server, settings)
-    report = Report(Page(task, OwnTask(server.client, task.id), server.web_server))
+    report = Report(Page(task, OwnTask(server.client, task.id)))
     process = psutil.Process()
     measured: list[dict[str, int]] = []
     done = 0

@@ -13,34 +13,39 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 
-from cleanup.sandbox import Sandbox
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
+from tests.storage import stores
 
 
-@pytest.fixture
-def token(sandbox: Sandbox) -> Any:
-    return session_of(sandbox)
+KINDS = ["file server", "disks", "s3", pytest.param("minio", marks=pytest.mark.slow), "gs", "azure"]
 
 
-def session_of(sandbox: Sandbox) -> Any:
-    """Return a token callable that logs in at the sandbox, as the API session does."""
-    held: list[str] = []
+@pytest.fixture(params=KINDS)
+def store(request: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[stores.Store]:
+    """Every storage in turn."""
+    yield from opened_store(request, tmp_path, monkeypatch)
 
-    def token(refresh: bool) -> str:
-        if refresh or not held:
-            keys = (sandbox.access_key, sandbox.secret_key)
-            answer = requests.post(f"{sandbox.api_url}/v2.23/auth.login", auth=keys, json={}, timeout=10)
-            held[:] = [answer.json()["data"]["token"]]
-        return held[0]
 
-    return token
+@pytest.fixture(params=KINDS[1:])
+def listing(request: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[stores.Store]:
+    """Every storage that can be listed in turn."""
+    yield from opened_store(request, tmp_path, monkeypatch)
+
+
+def opened_store(request: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[stores.Store]:
+    kind = request.param
+    if kind == "file server":
+        opened = stores.file_server()
+    elif kind == "disks":
+        opened = stores.disks(folder, monkeypatch)
+    elif kind == "gs":
+        opened = stores.google(request.getfixturevalue("gcs_server"), monkeypatch)
+    elif kind == "azure":
+        opened = stores.azure(request.getfixturevalue("azurite"), monkeypatch)
+    else:
+        opened = stores.s3(request.getfixturevalue("s3_server"), monkeypatch, minio=kind == "minio")
+    with opened as store:
+        yield store
 
 
 @pytest.fixture(scope="session")

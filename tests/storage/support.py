@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
+import requests
+
+from cleanup.sandbox import Sandbox
 from cleanup.storage import Answer, Location, Outcome, SdkConfig, Storages
 
 TASK = "0123456789abcdef0123456789abcdef"
@@ -49,18 +52,35 @@ def task_id(number: int) -> str:
 def files_of_tasks(tasks: int = 50, each: int = 50) -> list[str]:
     """Paths as the SDK lays them out: artifacts, models and debug samples of many tasks."""
     kinds = ("artifacts/a{n}/a{n}.pkl", "models/m{n}.pt", "metrics/title/series/t_s_{n:08d}.jpeg")
-    return [
-        f"project/some task.{task_id(task)}/" + kinds[n % 3].format(n=n) for task in range(tasks) for n in range(each)
-    ]
+    return [f"{folder_of(task)}/" + kinds[n % 3].format(n=n) for task in range(tasks) for n in range(each)]
+
+
+def folder_of(task: int) -> str:
+    return f"project/some task.{task_id(task)}"
 
 
 def neighbours() -> list[str]:
-    """What must stay: the same files of tasks that nobody asked to delete, and a file outside any task's folder."""
-    return [*(path.replace("some task.", "other task.f") for path in files_of_tasks(2, 3)), "project/readme.txt"]
+    """What must stay: other tasks' files, one in a folder that only begins like a task's, one outside any of them."""
+    others = (path.replace("some task.", "other task.f") for path in files_of_tasks(2, 3))
+    return [*others, f"{folder_of(0)}2/models/m.pt", "project/readme.txt"]
+
+
+def session_of(sandbox: Sandbox) -> Callable[[str], str]:
+    """Return a token callable that logs in at the sandbox, as the API session does."""
+    held: list[str] = []
+
+    def token(refused: str) -> str:
+        if refused or not held:
+            keys = (sandbox.access_key, sandbox.secret_key)
+            answer = requests.post(f"{sandbox.api_url}/v2.23/auth.login", auth=keys, json={}, timeout=10)
+            held[:] = [answer.json()["data"]["token"]]
+        return held[0]
+
+    return token
 
 
 def storages(*file_servers: str, sdk: dict[str, object] | None = None, **settings: object) -> Storages:
-    return Storages(file_servers, lambda refresh: "token", sdk=SdkConfig(sdk or {}), **settings)  # type: ignore[arg-type]
+    return Storages(file_servers, lambda refused: "token", sdk=SdkConfig(sdk or {}), **settings)  # type: ignore[arg-type]
 
 
 def outcomes(answers: dict[Location, Answer]) -> dict[str, Outcome]:

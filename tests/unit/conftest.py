@@ -47,3 +47,9 @@ def connect() -> Callable[..., Server]:
         return Server(Network(**{"attempts": 3, "backoff": 0.0, **network}))
 
     return connect
+
+
+@pytest.fixture
+def server(api: Api, connect: Callable[..., Server]) -> Server:
+    """Return a client that sends each request once."""
+    return connect(attempts=1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,13 +15,16 @@ from cleanup.server import Server, events
 from cleanup.server.events import DEBUG_SAMPLE, PLOT, Incomplete
 from tests.unit.api import Api, Refusal
 
-Connect = Callable[..., Server]
-
 TASK = "0123456789abcdef0123456789abcdef"
+EVENTS = "events.get_task_events"
 
 
 def url(number: int) -> str:
     return f"https://files.test/p/t.{TASK}/metrics/m/v/{number}.png"
+
+
+def urls(*numbers: int) -> set[str]:
+    return set(map(url, numbers))
 
 
 def sample(number: int, iteration: int | None = None, **changed: Any) -> dict[str, Any]:
@@ -30,129 +32,89 @@ def sample(number: int, iteration: int | None = None, **changed: Any) -> dict[st
     return {"type": DEBUG_SAMPLE, "task": TASK, "url": url(number), **fields, **changed}
 
 
-def urls(*numbers: int) -> set[str]:
-    return set(map(url, numbers))
-
-
 def serve(api: Api, *held: dict[str, Any], **changed: Any) -> None:
     """Answer as the real server does, with its traps: see the sandbox, which the recorded contract holds to them."""
     log = EventLog()
     for event in held:
         log.add(event)
-    api.on("events.get_task_events", lambda body: {**task_events(log, body["task"], body), **changed})
+    api.on(EVENTS, lambda body: {**task_events(log, body["task"], body), **changed})
 
 
-def test_a_page_is_asked_for_with_task_and_size_each_time(api: Api, connect: Connect) -> None:
-    api.on(
-        "events.get_task_events",
-        {"events": [sample(1)], "returned": 1, "total": 2, "scroll_id": "s1"},
-        {"events": [sample(2)], "returned": 1, "total": 2, "scroll_id": "s2"},
-    )
-
-    assert connect().event_addresses(TASK, DEBUG_SAMPLE) == urls(1, 2)
-    first, second = api.bodies("events.get_task_events")
-    assert "scroll_id" not in first
-    assert second["scroll_id"] == "s1"
-    for body in (first, second):
-        assert (body["task"], body["event_type"]) == (TASK, DEBUG_SAMPLE)
-        assert 1 <= body["batch_size"] <= 10_000
-        assert body["batch_size"] == first["batch_size"]
+def read(server: Server, kind: str = DEBUG_SAMPLE) -> set[str]:
+    return set().union(*server.event_addresses(TASK, kind))
 
 
-@pytest.mark.parametrize("batch", [1, 2, 3, 7, 10_000])
-@pytest.mark.parametrize(
-    "iterations",
-    [
-        pytest.param([], id="none"),
-        pytest.param([0] * 9, id="all at 0"),
-        pytest.param([0, 0, 0, 1, 2, 2], id="from 0"),
-        pytest.param([-3, -2, -1, 0, 1, 2], id="across 0"),
-        pytest.param([-3, -2, -1, 0, 0], id="up to 0"),
-        pytest.param([-5, -4, -4], id="below 0"),
-        pytest.param([0, 10**9, -(2**31) + 1], id="far apart"),
-        pytest.param(list(range(40)), id="many"),
-        pytest.param([5] * 30, id="many at one"),
-    ],
-)
+def test_addresses_come_page_by_page_each_asked_for_with_task_and_size(api: Api, server: Server) -> None:
+    first, second = ({"events": [sample(number)], "total": 2, "scroll_id": f"s{number}"} for number in (1, 2))
+    api.on(EVENTS, first, second)
+    pages = server.event_addresses(TASK, DEBUG_SAMPLE)
+
+    assert (next(pages), api.count(EVENTS)) == (urls(1), 1)
+    assert list(pages) == [urls(2)]
+    body, again = api.bodies(EVENTS)
+    assert body.items() >= {"task": TASK, "event_type": DEBUG_SAMPLE, "order": "asc", "batch_size": 10_000}.items()
+    assert "scroll_id" not in body
+    assert again == {**body, "scroll_id": "s1"}
+
+
+@pytest.mark.parametrize("total", ["as counted", None, True])
+@pytest.mark.parametrize("batch", [1, 2, 7, 10_000])
 def test_every_address_is_read_whatever_the_pages_end_at(
-    api: Api, connect: Connect, monkeypatch: pytest.MonkeyPatch, batch: int, iterations: list[int]
+    api: Api, server: Server, monkeypatch: pytest.MonkeyPatch, batch: int, total: Any
 ) -> None:
     monkeypatch.setitem(events._BATCH, DEBUG_SAMPLE, batch)
-    serve(api, *(sample(number, iteration) for number, iteration in enumerate(iterations)))
-
-    assert connect().event_addresses(TASK, DEBUG_SAMPLE) == urls(*range(len(iterations)))
-    assert api.count("events.get_task_events") <= 2 * len(iterations) + 3
-
-
-def test_three_thousand_samples_are_read(api: Api, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(events._BATCH, DEBUG_SAMPLE, 100)
-    serve(api, *(sample(number, number // 2) for number in range(3000)))
-
-    assert connect().event_addresses(TASK, DEBUG_SAMPLE) == urls(*range(3000))
+    far_apart = [0, 10**9, -(2**31) + 1]
+    # The real server starts over at a page that ends at iteration 0; without its count nothing tells.
+    around_zero = [[0] * 9, [0, 0, 0, 1, 2, 2], [-3, -2, -1, 0, 1, 2], [-3, -2, -1, 0, 0], far_apart]
+    for iterations in [[], [5] * 30, [1, 2, 3, 4, 5], *(around_zero if total == "as counted" else [])]:
+        serve(api, *map(sample, range(30), iterations), **({} if total == "as counted" else {"total": total}))
+        api.requests.clear()
+        assert read(server) == urls(*range(len(iterations)))
+        assert api.count(EVENTS) <= 2 * len(iterations) + 3
 
 
-def test_one_address_in_many_events_is_one(api: Api, connect: Connect) -> None:
-    serve(api, *(sample(number, url=url(7)) for number in range(50)))
+def test_an_event_without_an_address_hides_no_other_and_one_address_in_many_is_one(api: Api, server: Server) -> None:
+    odd = [sample(10 + number, url=value) for number, value in enumerate((None, "", 5, {"a": 1}))]
+    serve(api, sample(1), *odd, sample(2), *(sample(20 + number, url=url(2)) for number in range(50)))
 
-    assert connect().event_addresses(TASK, DEBUG_SAMPLE) == urls(7)
-
-
-@pytest.mark.parametrize("odd", [None, "", 5, [], {"a": 1}])
-def test_an_event_without_an_address_hides_no_other(api: Api, connect: Connect, odd: Any) -> None:
-    serve(api, sample(1), sample(2, url=odd), sample(3))
-
-    assert connect().event_addresses(TASK, DEBUG_SAMPLE) == urls(1, 3)
+    assert read(server) == urls(1, 2)
 
 
 @pytest.mark.parametrize("missing", ["iter", "metric", "variant", "key"])
-def test_events_without_a_field_are_told_apart_by_the_others(api: Api, connect: Connect, missing: str) -> None:
+def test_events_without_a_field_are_told_apart_by_the_others(api: Api, server: Server, missing: str) -> None:
     held = [{name: value for name, value in sample(number).items() if name != missing} for number in range(3)]
-    api.on("events.get_task_events", {"events": held, "total": 3, "scroll_id": "s"})
+    api.on(EVENTS, {"events": held, "total": 3, "scroll_id": "s"})
 
-    assert connect().event_addresses(TASK, DEBUG_SAMPLE) == urls(0, 1, 2)
-
-
-@pytest.mark.parametrize("total", [None, "3", True])
-def test_without_a_total_the_empty_page_is_the_end(
-    api: Api, connect: Connect, monkeypatch: pytest.MonkeyPatch, total: Any
-) -> None:
-    monkeypatch.setitem(events._BATCH, DEBUG_SAMPLE, 2)
-    serve(api, *(sample(number) for number in range(1, 6)), total=total)
-
-    assert connect().event_addresses(TASK, DEBUG_SAMPLE) == urls(*range(1, 6))
+    assert read(server) == urls(0, 1, 2)
 
 
-@pytest.mark.parametrize("comes", [0, 1, 5])
 @pytest.mark.parametrize("kind", [DEBUG_SAMPLE, PLOT])
-def test_fewer_events_than_the_server_counts_are_an_error(api: Api, connect: Connect, comes: int, kind: str) -> None:
+@pytest.mark.parametrize("comes", [0, 5])
+def test_fewer_events_than_the_server_counts_are_an_error(api: Api, server: Server, comes: int, kind: str) -> None:
     serve(api, *(sample(number, type=kind) for number in range(comes)), total=6)
 
     with pytest.raises(Incomplete, match=rf"gives out {comes} of the 6 {kind} events of task {TASK}"):
-        connect().event_addresses(TASK, kind)
-    assert api.count("events.get_task_events") <= 6
+        read(server, kind)
+    assert api.count(EVENTS) <= 6
 
 
-def test_a_server_that_starts_over_for_ever_is_left(api: Api, connect: Connect) -> None:
-    api.on("events.get_task_events", {"events": [sample(0)], "scroll_id": "s"})
-
-    with pytest.raises(Incomplete):
-        connect().event_addresses(TASK, DEBUG_SAMPLE)
-    assert api.count("events.get_task_events") <= 4
-
-
-def test_pages_without_a_way_on_are_an_error(api: Api, connect: Connect) -> None:
-    api.on("events.get_task_events", {"events": [sample(1)], "total": 5})
+@pytest.mark.parametrize("answer", [{"scroll_id": "s"}, {"total": 5}, {"total": 5, "scroll_id": "s"}])
+def test_a_server_that_starts_over_for_ever_or_gives_no_way_on_is_an_error(
+    api: Api, server: Server, answer: dict[str, Any]
+) -> None:
+    api.on(EVENTS, {"events": [sample(0)], **answer})
 
     with pytest.raises(Incomplete):
-        connect().event_addresses(TASK, DEBUG_SAMPLE)
+        read(server)
+    assert api.count(EVENTS) <= 4
 
 
-@pytest.mark.parametrize("broken", [Refusal(500), Refusal(400, 101, "Invalid task id"), {}, {"events": None}])
-def test_a_page_that_fails_is_an_error_and_no_shorter_list(api: Api, connect: Connect, broken: Any) -> None:
-    api.on("events.get_task_events", {"events": [sample(1)], "total": 2, "scroll_id": "s"}, *[broken] * 3)
+@pytest.mark.parametrize("broken", [Refusal(500), Refusal(400, 101), {}, {"events": None}])
+def test_a_page_that_fails_is_an_error_and_no_shorter_list(api: Api, server: Server, broken: Any) -> None:
+    api.on(EVENTS, {"events": [sample(1)], "total": 2, "scroll_id": "s"}, broken)
 
     with pytest.raises(ServerError):
-        connect().event_addresses(TASK, DEBUG_SAMPLE)
+        read(server)
 
 
 def plot(text: str | None, **changed: Any) -> dict[str, Any]:
@@ -167,93 +129,61 @@ def packed(text: str) -> str:
     return base64.b64encode(zlib.compress(text.encode())).decode()
 
 
-def plot_addresses(api: Api, connect: Connect, *plots: dict[str, Any]) -> set[str]:
+def plot_addresses(api: Api, server: Server, *plots: dict[str, Any]) -> set[str]:
     held = [one | {"key": str(number)} for number, one in enumerate(plots)]
-    api.on("events.get_task_events", {"events": held, "total": len(held), "scroll_id": "s"})
-    return connect().event_addresses(TASK, PLOT)
+    api.on(EVENTS, {"events": held, "total": len(held), "scroll_id": "s"})
+    return read(server, PLOT)
 
 
 @pytest.mark.parametrize(
     ("made", "expected"),
     [
         (plot(images(url(1), url(2))), urls(1, 2)),
-        (plot(images("s3://b/p/t/m.png")), {"s3://b/p/t/m.png"}),
-        (plot(images("/mnt/plots/a b.png")), {"/mnt/plots/a b.png"}),
+        (plot(images("/mnt/plots/a b.png", "https://h/ü é.png")), {"/mnt/plots/a b.png", "https://h/ü é.png"}),
         (plot(images("https://h/it's/x.png", 'https://h/"q".png')), {"https://h/it's/x.png", 'https://h/"q".png'}),
         (plot(images("https://h/it's/x.png"), source_urls=["https://h/it"]), {"https://h/it's/x.png"}),
         (plot("{'source': 'http://h/a\"b.png'}"), {'http://h/a"b.png'}),
-        (plot(images("https://h/ü é.png")), {"https://h/ü é.png"}),
-        (plot(images("data:image/png;base64,iVBORw0KGgo=")), set()),
-        (plot(images("data:image/png;base64,iVBORw0KGgo=", url(1))), urls(1)),
-        (plot(images(None, "", 5, [], {"a": 1}, url(1))), urls(1)),
-        (plot(None, plot_data=packed(images(url(1)))), urls(1)),
-        (plot(None, plot_data=packed("x" * 200_000 + images(url(1)))), urls(1)),
-        (plot(None, source_urls=[url(1), url(2), None, 7]), urls(1, 2)),
-        (plot(images(url(1)), source_urls=[url(2)]), urls(1, 2)),
-        (plot("{'source': 'http://h/single.png'}"), {"http://h/single.png"}),
         (plot('{"data": [{"source" : "gs://b/deep.png"}]}'), {"gs://b/deep.png"}),
+        (plot(images("data:image/png;base64,iVBORw0KGgo=", None, "", 5, [], url(1))), urls(1)),
         (plot(images(url(1)).replace("/", r"\/")), urls(1)),
-        (plot("not JSON at all"), set()),
-        (plot("[1, 2]"), set()),
-        (plot('{"layout": {"images": {"source": 5}}}'), set()),
-        (plot('{"layout": [{"images": []}]}'), set()),
-        (plot(None), set()),
-        (plot(None, plot_data="no base64"), set()),
-        (plot(None, plot_data=base64.b64encode(b"no zlib").decode()), set()),
-        (plot(None, plot_data=5, plot_str=None, source_urls="x"), set()),
-        (plot("[" * 100_000 + '"images"'), set()),
+        (plot(None, plot_data=packed("x" * 200_000 + images(url(1)))), urls(1)),
+        (plot(images(url(1)), source_urls=[url(2), None, 7]), urls(1, 2)),
+        (plot(None, source_urls=[url(1)]), urls(1)),
     ],
 )
 def test_plots_give_the_addresses_of_their_images(
-    api: Api, connect: Connect, made: dict[str, Any], expected: set[str]
+    api: Api, server: Server, made: dict[str, Any], expected: set[str]
 ) -> None:
-    assert plot_addresses(api, connect, made) == expected
+    assert plot_addresses(api, server, made) == expected
 
 
-def test_one_odd_plot_hides_no_other(api: Api, connect: Connect) -> None:
-    assert plot_addresses(api, connect, plot("{"), plot(images(url(1))), plot(None)) == urls(1)
+def test_an_odd_plot_hides_no_other(api: Api, server: Server) -> None:
+    texts = ["{", "not JSON", "[1, 2]", '{"layout": {"images": {"source": 5}}}', '{"layout": [{"images": []}]}', None]
+    no_zlib = base64.b64encode(b"no zlib").decode()
+    odd = [plot(text) for text in (*texts, "[" * 100_000 + '"images"')]
+    odd += [plot(None, plot_data=data, source_urls="x") for data in ("no base64", no_zlib, 5)]
+
+    assert plot_addresses(api, server, *odd, plot(images(url(1)))) == urls(1)
 
 
 def test_a_small_plot_that_unpacks_to_gigabytes_is_bounded(
-    api: Api, connect: Connect, monkeypatch: pytest.MonkeyPatch
+    api: Api, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(events, "_PLOT_BYTES", 1_000_000)
-    bomb = base64.b64encode(zlib.compress(b" " * 50_000_000)).decode()
-    unpacked: list[int] = []
-    source = events._image_sources
+    monkeypatch.setattr(events, "_PLOT_BYTES", 1000)
+    padding = " " * 1000
+    bombs = [plot(None, plot_data=packed(text)) for text in (images(url(1)) + padding, padding + images(url(2)))]
 
-    def watched(text: str) -> Any:
-        unpacked.append(len(text))
-        return source(text)
-
-    monkeypatch.setattr(events, "_image_sources", watched)
-    plot_addresses(api, connect, plot(None, plot_data=bomb))
-
-    assert max(unpacked) <= 1_000_000
+    assert plot_addresses(api, server, *bombs) == urls(1)
 
 
-def test_which_tasks_have_events_is_one_call(api: Api, connect: Connect) -> None:
-    rows = [
-        {"task": "a", "metrics": ["m"]}, {"task": "b", "metrics": []}, {"task": "other", "metrics": ["m"]},
-    ]  # fmt: skip
+def test_which_tasks_have_events_is_one_call(api: Api, server: Server) -> None:
+    rows = [{"task": "a", "metrics": ["m"]}, {"task": "b", "metrics": []}, {"task": "other", "metrics": ["m"]}]
     api.on("events.get_task_metrics", {"metrics": rows})
 
-    assert connect().tasks_with_events(["a", "b", "c"], DEBUG_SAMPLE) == {"a"}
+    assert server.tasks_with_events(["a", "b", "c"], DEBUG_SAMPLE) == {"a"}
     (body,) = api.bodies("events.get_task_metrics")
-    assert (body["tasks"], body["event_type"], body.get("model_events", False)) == (
-        ["a", "b", "c"],
-        DEBUG_SAMPLE,
-        False,
-    )
-
-
-@pytest.mark.parametrize(
-    "broken", [{}, {"metrics": None}, {"metrics": {}}, {"metrics": [{"task": "a"}]}, {"metrics": [{"metrics": ["m"]}]}]
-)
-def test_an_answer_that_does_not_say_which_tasks_have_events_is_an_error(
-    api: Api, connect: Connect, broken: Any
-) -> None:
-    api.on("events.get_task_metrics", broken)
-
-    with pytest.raises(ServerError, match="metrics"):
-        connect().tasks_with_events(["a"], PLOT)
+    assert (body["tasks"], body["event_type"]) == (["a", "b", "c"], DEBUG_SAMPLE)
+    for broken in ({}, {"metrics": {}}, {"metrics": [{"task": "a"}]}, {"metrics": [{"metrics": []}]}):
+        api.on("events.get_task_metrics", broken)
+        with pytest.raises(ServerError, match="metrics"):
+            server.tasks_with_events(["a"], PLOT)

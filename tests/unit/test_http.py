@@ -66,7 +66,8 @@ class Server:
                     if act in CLOSING:
                         return
             except OSError:
-                self.broken.set()
+                pass
+            self.broken.set()
 
     def close(self) -> None:
         self.closing.set()
@@ -130,34 +131,36 @@ def send(server: Server, network: Network = FAST, token: Callable[[str], str] | 
                 assert not thread.is_alive(), "a request goes on after it was given up"
 
 
-def in_thread(stop: threading.Event) -> Callable[[], Iterator[bytes | None]]:
-    """Make an act that asks for a stop once its request is open, and answers later."""
-
-    def act() -> Iterator[bytes | None]:
-        stop.set()
-        yield from [None] * 40
-        yield from answer()()
-
-    return act
-
-
 @pytest.mark.parametrize("act", [silence, dripped_headers, dripped_body])
 def test_a_request_ends_at_its_deadline_whatever_still_comes(server: Server, act: Any) -> None:
     server.acts = [act]
     begun = time.monotonic()
 
     reply = send(server, replace(FAST, read_timeout=DEADLINE, attempts=2))
-    assert (reply.status, len(server.requests)) == (0, 2)
-    assert "no answer within 0.2" in reply.error
+    assert reply.status == 0
+    assert "no answer within" in reply.error
     assert time.monotonic() - begun < SOON
     assert server.broken.wait(SOON), "its connection stays open"
 
 
-def test_the_attempts_for_one_request_end_together(server: Server) -> None:
-    server.acts = [silence]
+def test_so_does_one_whose_proxy_drips(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.acts = [dripped_headers]
+    monkeypatch.setenv("HTTPS_PROXY", server.url)
+    server.url = "https://example.test"
+
+    assert "no answer within" in send(server, replace(FAST, read_timeout=DEADLINE, attempts=1)).error
+    assert server.broken.wait(SOON), "its connection stays open"
+
+
+@pytest.mark.parametrize("act", [silence, answer(429), answer(429, headers="Retry-After: 3600\r\n")])
+def test_the_attempts_for_one_request_end_together(server: Server, act: Any) -> None:
+    server.acts = [act]
     begun = time.monotonic()
 
-    assert send(server, replace(FAST, total=DEADLINE, attempts=1000)).status == 0
+    assert send(server, replace(FAST, total=DEADLINE, attempts=10**6, backoff=0.01, backoff_max=3600.0)).status in {
+        0,
+        429,
+    }
     assert time.monotonic() - begun < SOON
 
 
@@ -187,13 +190,6 @@ def test_an_answer_without_an_end_is_not_read_even_where_it_redirects(server: Se
 
     reply = send(server)
     assert "more than 1 MiB" in reply.error
-    assert len(server.requests) == 1
-
-
-def test_a_redirect_is_not_followed(server: Server) -> None:
-    server.acts = [answer(302, headers=f"Location: {server.url}/elsewhere\r\n")]
-
-    assert send(server).status == 302
     assert len(server.requests) == 1
 
 
@@ -232,14 +228,6 @@ def test_pauses_double_last_as_long_as_the_server_asks_and_are_bounded(
     assert [seconds for seconds in pauses if seconds] == [0.5, 1.0, 7.0, 4.0, 9.0]
 
 
-def test_a_pause_that_would_end_too_late_is_not_made(server: Server) -> None:
-    server.acts = [answer(429, headers="Retry-After: 3600\r\n")]
-    begun = time.monotonic()
-
-    assert send(server, replace(FAST, backoff_max=3600.0)).status == 429
-    assert time.monotonic() - begun < SOON
-
-
 @pytest.mark.parametrize("act", [answer(503), silence])
 def test_a_stop_is_heard_between_attempts_and_in_an_open_request(server: Server, act: Any) -> None:
     stop = threading.Event()
@@ -255,22 +243,23 @@ def test_a_stop_is_heard_between_attempts_and_in_an_open_request(server: Server,
     assert time.monotonic() - begun < SOON
 
 
-@pytest.mark.parametrize(("how", "status"), [({"grace": SOON}, 200), ({"delete_grace": SOON, "deletes": True}, 200)])
-def test_an_answer_that_comes_soon_after_a_stop_counts(server: Server, how: Any, status: int) -> None:
+@pytest.mark.parametrize(
+    ("how", "deletes", "status"),
+    [({"grace": SOON}, False, 200), ({"delete_grace": SOON}, True, 200), ({"grace": SOON}, True, 0)],
+)
+def test_after_a_stop_an_answer_is_waited_for_as_long_as_what_it_is_about_deserves(
+    server: Server, how: Any, deletes: bool, status: int
+) -> None:
     stop = threading.Event()
-    server.acts = [in_thread(stop)]
-    deletes = how.pop("deletes", False)
-    short = {"grace": 0.0, "delete_grace": 0.0, **how}
 
-    assert send(server, replace(FAST, stop=stop, **short), deletes=deletes).status == status
+    def late() -> Iterator[bytes | None]:
+        stop.set()
+        yield from [None] * 40
+        yield from answer()()
 
-
-def test_a_deletion_that_outlasts_the_stop_has_no_known_outcome(server: Server) -> None:
-    stop = threading.Event()
-    server.acts = [in_thread(stop)]
-
-    reply = send(server, replace(FAST, stop=stop, delete_grace=0.0), deletes=True, once=True)
-    assert (reply.status, "no answer" in reply.error) == (0, True)
+    server.acts = [late]
+    network = replace(FAST, **{"stop": stop, "grace": 0.0, "delete_grace": 0.0, **how})
+    assert send(server, network, deletes=deletes, once=True).status == status
 
 
 def test_a_refused_token_is_renewed_once_and_no_netrc_replaces_it(
@@ -283,16 +272,6 @@ def test_a_refused_token_is_renewed_once_and_no_netrc_replaces_it(
     assert send(server, token=lambda refused: refused + "x", once=True).status == 401
     sent = [line for request in server.requests for line in request.split(b"\r\n") if b"Authorization" in line]
     assert sent == [b"Authorization: Bearer x", b"Authorization: Bearer xx"]
-
-
-@pytest.mark.parametrize("url", ["not an address", "ftp://127.0.0.1/x", "http://127.0.0.1:99999/"])
-def test_an_address_that_is_none_is_not_tried_again(url: str) -> None:
-    asked: list[Reply] = []
-    http = Http(FAST, lambda refused: "token")
-
-    reply = http.send(Request("GET", url), lambda reply: (asked.append(reply) or reply, True))
-    assert (reply.status, len(asked)) == (0, 1)
-    assert reply.error
 
 
 def test_no_more_requests_are_open_at_once_than_allowed(server: Server) -> None:

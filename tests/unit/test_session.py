@@ -199,8 +199,10 @@ def test_no_server_and_no_configuration_say_what_to_set(
         connect()
 
     monkeypatch.setenv("CLEARML_API_HOST", "not an address")
+    asked = api.count("auth.login")
     with pytest.raises(ServerUnreachable, match="not an address"):
         connect()
+    assert api.count("auth.login") == asked
 
     for name in ("CLEARML_API_HOST", "CLEARML_API_ACCESS_KEY", "CLEARML_API_SECRET_KEY"):
         monkeypatch.delenv(name)

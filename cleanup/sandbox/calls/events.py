@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from cleanup.sandbox.calls.generic import Body, Handler, need
-from cleanup.sandbox.debug_images import debug_images
-from cleanup.sandbox.errors import ApiError, invalid
+from cleanup.sandbox.errors import ApiError
 from cleanup.sandbox.events import LAST_ITERATION, task_events, task_metrics
 from cleanup.sandbox.kinds import MODEL, TASK
 from cleanup.sandbox.store import Store
@@ -86,13 +85,6 @@ def get_task_metrics(store: Store, body: Body) -> Body:
     }
 
 
-def get_debug_images(store: Store, body: Body) -> Body:
-    if not body.get("metrics"):
-        raise invalid("error for field 'metrics'. value '[]' length is lower than allowed minimum '1'.")
-    check_tasks(store, [item.get("task") for item in body["metrics"]])
-    return debug_images(store.events, body)
-
-
 def of_type(kind: str, name: str) -> Handler:
     """All events of a type at once, as the web pages and the SDK's getters ask for them."""
 
@@ -140,7 +132,6 @@ HANDLERS: dict[str, Handler] = {
     "events.add_batch": add_batch,
     "events.get_task_events": get_task_events,
     "events.get_task_metrics": get_task_metrics,
-    "events.debug_images": get_debug_images,
     "events.get_task_log": of_type("log", "events"),
     "events.get_task_plots": of_type("plot", "plots"),
     "events.get_task_single_value_metrics": single_values,

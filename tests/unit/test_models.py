@@ -1,0 +1,127 @@
+"""Models: who made them, which lie in a task's folders, who needs them, and what becomes of their entries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from cleanup.base.errors import ServerError
+from cleanup.base.records import Model
+from cleanup.server import Server
+from tests.unit.api import Api, Refusal
+
+TASK, OTHER = "0123456789abcdef0123456789abcdef", "f" * 32
+MINE = f"https://files.test/team/a.{TASK}/models/m.bin"
+OPTIONS = {"force": True, "delete_external_artifacts": False}
+
+
+def row(model: str = "m", uri: object = MINE, task: object = TASK, ready: object = False) -> dict[str, Any]:
+    return {"id": model, "uri": uri, "task": task, "ready": ready}
+
+
+def tasks(side: str, **lists: list[str]) -> list[dict[str, Any]]:
+    return [{"id": task, "models": {side: [{"model": model} for model in named]}} for task, named in lists.items()]
+
+
+def test_models_of_tasks_and_of_given_ids_are_read_to_the_last_page(api: Api, server: Server) -> None:
+    api.rows("models.get_all", [row("a"), row("b", ready=True)], [row("c", task={"id": OTHER})])
+
+    found = [Model("a", MINE, TASK, False), Model("b", MINE, TASK, True), Model("c", MINE, OTHER, False)]
+    assert server.models.made_by([TASK, OTHER]) == found
+    assert server.models.by_id(["c", "a", "-x", "__$any", ""]) == found
+    page = {"only_fields": ["id", "uri", "task", "ready"], "order_by": ["created"], "page": 0, "page_size": 500}
+    bodies = [body for body in api.bodies("models.get_all") if body["page"] == 0]
+    assert bodies == [{"task": [TASK, OTHER], **page}, {"id": ["a", "c"], **page}]
+
+
+@pytest.mark.parametrize(
+    "odd", [row("b", task="e" * 32), row("b", task=None), {"id": "m", "task": TASK}, {"ready": False}, None]
+)
+def test_models_of_other_tasks_or_without_id_or_state_are_a_broken_answer(api: Api, server: Server, odd: Any) -> None:
+    api.rows("models.get_all", [row("a"), odd])
+
+    with pytest.raises(ServerError, match=r"models of others|without its models"):
+        server.models.made_by([TASK])
+
+
+def test_models_whose_address_names_a_task_are_asked_for_by_pattern(api: Api, server: Server) -> None:
+    api.rows("models.get_all", [row("a"), row("b", OTHER.upper(), None)], [row("c", {"url": MINE})])
+
+    assert [model.id for model in server.models.naming([TASK, "0" * 32, OTHER])] == ["a", "b", "c"]
+    pattern = f"0({TASK[1:]}|{'0' * 31})|f({OTHER[1:]})"
+    assert api.bodies("models.get_all")[0]["_any_"] == {"pattern": pattern, "fields": ["uri"]}
+
+
+@pytest.mark.parametrize(
+    ("call", "rows"),
+    [
+        ("naming", [row(), row("b", f"https://files.test/a.{OTHER}/m.bin")]),
+        ("naming", [row(uri=None)]),
+        ("listers", tasks("output", t1=[TASK], t2=["x"])),
+        ("listers", [{"id": "t"}]),
+    ],
+)
+def test_a_server_that_does_not_understand_a_pattern_is_an_error(
+    api: Api, server: Server, call: str, rows: list[Any]
+) -> None:
+    api.rows("models.get_all" if call == "naming" else "tasks.get_all", rows)
+
+    with pytest.raises(ServerError, match="does not understand a pattern"):
+        getattr(server.models, call)([TASK])
+
+
+def test_users_of_models_are_found_whatever_else_the_server_answers(api: Api, server: Server) -> None:
+    api.rows("tasks.get_all", tasks("input", t1=["a", "b"], t2=["b", "x"], t4=[]), tasks("input", t3=["a"]))
+
+    assert server.models.users(["a", "b", "c"]) == {"a": {"t1", "t3"}, "b": {"t1", "t2"}}
+    # One alone in the form that every server reads.
+    assert server.models.users(["a"]) == {"a": {"t1", "t3"}}
+    first, *_, last = api.bodies("tasks.get_all")
+    assert (first["models.input.model"], last["models.input.model"]) == (["a", "b", "c"], "a")
+    assert (first["search_hidden"], "system_tags" in first) == (True, False)
+
+
+def test_tasks_that_list_a_model_among_their_outputs_are_found_by_pattern(api: Api, server: Server) -> None:
+    api.rows("tasks.get_all", tasks("output", t1=["a1", "x"], t2=["b2"]), tasks("output", t3=["a1"]))
+
+    assert server.models.listers(["a1", "a.2", "b2"]) == {"a1": {"t1", "t3"}, "b2": {"t2"}}
+    body = api.bodies("tasks.get_all")[0]
+    assert body["_any_"] == {"pattern": r"^(a(1|\.2)|b(2))$", "fields": ["models.output.model"]}
+    assert (body["search_hidden"], "system_tags" in body) == (True, False)
+
+
+def test_entries_are_deleted_many_at_once_without_their_files(api: Api, server: Server) -> None:
+    gone = {"id": "m1", "error": {"codes": [400, 201], "msg": "Invalid model id"}}
+    kept = {"id": "m2", "error": {"codes": [400, 205], "msg": "Model is used"}}
+
+    def answer(body: dict[str, Any]) -> dict[str, Any]:
+        deleted = [{"id": model, "deleted": True} for model in body["ids"] if model not in ("m1", "m2", "silent")]
+        return {"succeeded": deleted, "failed": [gone, kept]}
+
+    api.on("models.delete_many", answer)
+    ids = [f"m{number}" for number in range(150)]
+
+    assert server.models.delete(ids) == {"m2": "Model is used (codes [400, 205])"}
+    assert api.bodies("models.delete_many") == [{"ids": ids[:100], **OPTIONS}, {"ids": ids[100:], **OPTIONS}]
+    with pytest.raises(ServerError, match="does not say what became of silent"):
+        server.models.delete(["silent"])
+
+
+def test_older_servers_are_asked_for_one_model_at_a_time(
+    old_api: Callable[[str], Api], connect: Callable[..., Server]
+) -> None:
+    api = old_api("2.12")
+    models = connect(attempts=1).models
+    refusals = [Refusal(400, 201), Refusal(400, 205, "Model is used"), Refusal(500, 0, "database error")]
+    api.on("models.delete", {"deleted": True}, *refusals)
+    api.on("tasks.get_all", lambda body: {"tasks": tasks("input", user=[body["models.input.model"]])[body["page"] :]})
+
+    assert models.users(["a", "b"]) == {"a": {"user"}, "b": {"user"}}
+    (refused,) = models.delete(["a", "b", "c"]).items()
+    assert refused[0] == "c"
+    assert "Model is used" in refused[1]
+    with pytest.raises(ServerError, match="database error"):
+        models.delete(["d"])
+    assert api.bodies("models.delete") == [{"model": model, **OPTIONS} for model in "abcd"]

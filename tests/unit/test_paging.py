@@ -1,0 +1,117 @@
+"""Reading a long list: all of it, whatever is deleted meanwhile and whichever of its rows the server fails at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from cleanup.base.chunks import chunks
+from cleanup.base.errors import ServerError, ServerUnreachable
+from cleanup.server.paging import PASSES, complete, pages
+
+
+class Listing:
+    """A list on a server, which gives out pages of it as it is at the moment.
+
+    ``bad`` rows break every page that holds one; ``meanwhile`` happens after each page.
+    """
+
+    def __init__(self, rows: int, *bad: int) -> None:
+        self.rows, self.bad = list(range(rows)), set(bad)
+        self.meanwhile: Callable[[], None] = lambda: None
+        self.requests = 0
+
+    def fetch(self, page: int, size: int) -> list[Any]:
+        self.requests += 1
+        found = self.rows[page * size : (page + 1) * size]
+        if self.bad.intersection(found):
+            raise ServerError("General server error", 500)
+        self.meanwhile()
+        return [SimpleNamespace(data={"id": number}) for number in found]
+
+    def read(self, size: int = 100) -> tuple[list[int], list[str]]:
+        unreadable: list[str] = []
+        return [row.id for row in complete(self.fetch, parse, unreadable, size)], unreadable
+
+
+def parse(row: Mapping[str, Any]) -> Any:
+    return SimpleNamespace(id=row["id"]) if row["id"] >= 0 else None
+
+
+def test_chunks_hold_all_and_never_more_than_asked() -> None:
+    assert [list(chunks(range(count), 3)) for count in (0, 3, 4)] == [[], [[0, 1, 2]], [[0, 1, 2], [3]]]
+
+
+def test_short_pages_and_pages_without_a_usable_row_are_not_the_end() -> None:
+    held = [[1, 2], [-1], [3], []]
+
+    def fetch(page: int, _: int) -> list[Any]:
+        return [SimpleNamespace(data={"id": number}) for number in held[page]]
+
+    for read in (pages(fetch, parse), complete(fetch, parse, [])):
+        assert [row.id for row in read] == [1, 2, 3]
+
+
+def test_rows_that_a_deletion_shifts_are_read_all_the_same() -> None:
+    listing = Listing(350)
+
+    def delete_what_was_read() -> None:
+        if listing.requests == 2:
+            del listing.rows[:100]
+
+    listing.meanwhile = delete_what_was_read
+    found, unreadable = listing.read()
+    assert (sorted(found), unreadable) == (list(range(350)), [])
+
+
+def test_a_long_list_that_does_not_change_is_read_twice_and_one_that_grows_for_ever_is_left() -> None:
+    short, still, growing = Listing(5), Listing(350), Listing(350)
+    assert (short.read()[0], short.requests) == (short.rows, 2)
+    assert (still.read()[0], still.requests) == (still.rows, 2 * 5)
+
+    growing.meanwhile = lambda: growing.rows.append(len(growing.rows)) if growing.requests % 5 == 0 else None
+    assert len(growing.read()[0]) == 350 + PASSES - 1
+    assert growing.requests == 5 * PASSES
+
+
+@pytest.mark.parametrize("bad", [{0}, {99}, {349}, {7, 50, 51}, set(range(300, 305)), set(range(120)), set(range(350))])
+def test_rows_that_the_server_fails_at_are_left_out_and_named_and_all_others_come(bad: set[int]) -> None:
+    found, unreadable = Listing(350, *bad).read()
+    assert found == [number for number in range(350) if number not in bad]
+    assert unreadable == ["General server error"] * len(bad)
+
+
+def test_one_bad_row_costs_few_requests() -> None:
+    listing = Listing(450, 250)
+    assert len(listing.read(500)[0]) == 449
+    # Pages of 500 rows, 100, 20, 4 and one, whether it is the server, and the empty page.
+    assert listing.requests == 1 + 5 + 5 + 5 + 4 + 1 + 1
+
+
+@pytest.mark.parametrize(
+    ("error", "requests"),
+    [
+        (ServerError("General server error", 500), 5),
+        (ServerError("Validation error", 499), 1),
+        (ServerError("no ClearML answer", 0), 1),
+        (ServerUnreachable("too busy", 503), 1),
+    ],
+)
+@pytest.mark.parametrize("before", [0, 2])
+def test_a_server_that_fails_at_everything_is_an_error_and_no_shorter_list(
+    error: ServerError, requests: int, before: int
+) -> None:
+    listing = Listing(350)
+
+    def fail() -> None:
+        if listing.requests > before:
+            raise error
+
+    listing.meanwhile = fail
+    with pytest.raises(ServerError) as caught:
+        listing.read()
+    assert caught.value is error
+    assert listing.requests == before + requests

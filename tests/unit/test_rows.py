@@ -1,0 +1,138 @@
+"""Reading the server's rows: every form of a time, and broken fields, which read as the value that keeps."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from cleanup.base.records import Artifact, Model, Task
+from cleanup.selection import Rules, mismatch, reason_to_keep
+from cleanup.server.rows import DRAFT, NO_DRAFT, is_id, models_of, parse_model, parse_task, parse_time
+
+UTC = timezone.utc
+ID = "0123456789abcdef0123456789abcdef"
+JUNK: list[Any] = [..., None, "", 5, True, [], [None], {"a": 1}, "junk"]
+OLD, NEW = "2020-01-01T00:00:00+00:00", "2026-06-01T00:00:00+00:00"
+LIMIT = datetime(2026, 1, 1, tzinfo=UTC)
+RULES = Rules(LIMIT, LIMIT, LIMIT, force_delete=True, keep_tags=frozenset(), projects=frozenset({"p"}), own_task=None)
+
+
+def read(**changed: Any) -> Task:
+    """Return what is read from the row of a task that may go; a value of ``...`` leaves the field out."""
+    times = dict.fromkeys(("status_changed", "last_update", "last_change", "created"), OLD)
+    row = {
+        "id": ID, "name": "n", "project": "p", "company": "c", "status": "completed", "tags": ["a"],
+        "system_tags": ["archived", "x"], **times, "report_assets": ["r"], "output": {"destination": "s3://b"},
+        "execution": {"artifacts": [{"key": "k", "uri": "u", "content_size": 5}]},
+        "models": {"output": [{"model": "m1", "name": "o"}], "input": [{"model": "m2"}]}, **changed,
+    }  # fmt: skip
+    task = parse_task({name: value for name, value in row.items() if value is not ...})
+    assert task is not None
+    return task
+
+
+def goes(**changed: Any) -> bool:
+    task = read(**changed)
+    return not mismatch(task, RULES) and not reason_to_keep(task, RULES)
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("2026-01-02T03:04:05", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
+        ("2026-01-02 03:04:05", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
+        ("2026-01-02T03:04:05Z", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
+        ("2026-01-02T03:04:05z", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
+        ("2026-01-02T03:04:05-05:30", datetime(2026, 1, 2, 8, 34, 5, tzinfo=UTC)),
+        ("2026-01-02T03:04:05.5Z", datetime(2026, 1, 2, 3, 4, 5, 500_000, tzinfo=UTC)),
+        ("2026-01-02T03:04:05.1234+00:00", datetime(2026, 1, 2, 3, 4, 5, 123_400, tzinfo=UTC)),
+        ("2026-01-02T03:04:05.123456789", datetime(2026, 1, 2, 3, 4, 5, 123_456, tzinfo=UTC)),
+        ("  2026-01-02T03:04:05.678000+02:00 ", datetime(2026, 1, 2, 1, 4, 5, 678_000, tzinfo=UTC)),
+        ("2026-01-02", datetime(2026, 1, 2, tzinfo=UTC)),
+        *dict.fromkeys(
+            ("", "junk", "2026-13-01", "1767225600", "<2026-01-01", ".5", "2026-01-02T03:04:05+99:00")
+        ).items(),
+        *dict.fromkeys(("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00")).items(),
+        *((value, None) for value in (None, 1767225600, True, ["2026-01-02"], datetime(2026, 1, 2, tzinfo=UTC))),
+    ],
+)
+def test_a_time_is_read_in_every_form_as_utc_and_what_is_none_is_none(text: Any, time: datetime | None) -> None:
+    parsed = parse_time(text)
+    assert parsed == time
+    assert parsed is None or parsed.utcoffset() == timedelta(0)
+
+
+def test_a_whole_row_is_read() -> None:
+    old = datetime(2020, 1, 1, tzinfo=UTC)
+    whole = Task(
+        id=ID, name="n", project="p", status="completed", draft=False, at_work=False, archived=True, public=False,
+        tags=("a",), system_tags=("archived", "x"), status_changed=old, last_update=old, last_change=old, created=old,
+        artifacts=(Artifact("k", "u", 5),), report_assets=("r",), output_models=("m1",), input_models=("m2",),
+        destination="s3://b", artifacts_listed=True,
+    )  # fmt: skip
+    assert read() == read(project={"id": "p", "name": "x"}, company={"id": "c"}) == whole
+    assert goes()
+
+
+def test_every_status_of_the_api_says_whether_the_task_is_a_draft_or_may_be_at_work() -> None:
+    statuses = {status: read(status=status) for status in (DRAFT, *NO_DRAFT)}
+    assert len(statuses) == 10
+    assert {status for status, task in statuses.items() if task.draft} == {"created"}
+    assert {status for status, task in statuses.items() if task.at_work} == {"in_progress", "queued", "publishing"}
+
+
+@pytest.mark.parametrize("value", JUNK)
+def test_a_field_that_says_nothing_keeps_the_task_and_ends_no_reading(value: Any) -> None:
+    for name in ("system_tags", "status_changed", "last_change", "project"):
+        assert not goes(**{name: value})
+    assert not goes(company={"id": ""} if value == "junk" else value)
+    for name in ("name", "tags", "created", "execution", "models", "output", "report_assets"):
+        assert goes(**{name: value})
+
+    # A task that may be at work stays without a report, a draft without any time.
+    assert goes(status="in_progress")
+    assert not goes(status="in_progress", last_update=value)
+    assert goes(status="created", status_changed=...)
+    assert not goes(status="created", status_changed=..., last_update=value, created=value)
+    unknown = read(status=value)
+    assert (unknown.draft, unknown.at_work) == (False, value != "junk")
+
+
+@pytest.mark.parametrize("value", [*JUNK[1:-1], "junk!", "a/b", "-a", "__$not", "a b", "a" * 129, "a\n", "ä"])
+def test_a_row_without_an_id_is_none(value: Any) -> None:
+    assert not is_id(value)
+    assert parse_task({"id": value}) is None
+    assert parse_model({"id": value}) is None
+
+
+def test_artifacts_keep_whatever_they_have_as_an_address_and_a_size_that_is_one() -> None:
+    uris: list[Any] = ["u", None, "", 7, ["u"]]
+    rows: list[Any] = [*({"key": "k", "uri": uri} for uri in uris), {}, None, "x"]
+    assert [artifact.uri for artifact in read(execution={"artifacts": rows}).artifacts] == [*uris, None]
+
+    sizes: list[Any] = [5, 0, None, -1, "5", 1.5, True]
+    rows = [{"key": "k", "uri": "u", "content_size": size} for size in sizes]
+    assert [artifact.size for artifact in read(execution={"artifacts": rows}).artifacts] == [5, 0] + [None] * 5
+
+
+@pytest.mark.parametrize("given", [value for value in JUNK if not isinstance(value, list)])
+def test_artifacts_that_are_no_list_are_not_taken_for_none(given: Any) -> None:
+    assert not read(execution={} if given is ... else {"artifacts": given}).artifacts_listed
+    assert not read(execution=given).artifacts_listed
+    assert read(execution={"artifacts": []}).artifacts_listed
+
+
+def test_models_without_an_id_are_left_out() -> None:
+    entries = [{"model": "m"}, {"model": None}, {"model": 5}, {"model": "__DELETED__m"}, {}, None, "m"]
+    task = read(models={"output": entries, "input": "junk"})
+    assert (task.output_models, task.input_models) == (("m",), ())
+    assert models_of({"models": {"input": entries}}, "input") == ["m"]
+
+
+def test_a_model_that_is_not_clearly_a_draft_counts_as_published() -> None:
+    row = {"id": "m", "uri": 5, "task": {"id": "t"}}
+    assert parse_model(row | {"ready": False}) == Model("m", 5, "t", published=False)
+    for ready in ({}, *({"ready": value} for value in (None, 0, "false", True))):
+        assert parse_model(row | ready) == Model("m", 5, "t", published=True)
