@@ -33,7 +33,7 @@ def shorten(set_up: float) -> None:
             total: float = 4.0
             grace: float = 0.5
 
-        vars(lifecycle)["Network"] = Short
+        vars(lifecycle).update(Network=Short, FIRST_ATTEMPTS=2)
 
     vars(configuration)["check"] = checked
 
