@@ -95,8 +95,11 @@ class Batches:
             addresses = [*(artifact.uri for artifact in row.artifacts), *row.report_assets]
             folders[task] = {folder for address in addresses for folder in folders_named(self._storages, address, task)}
             project = self._docket.result.projects.get(row.project, "")
-            usual = self._storages.task_folder(row.destination, project, row.name, task)
-            folders[task] |= {usual} if usual else set()
+            # Debug samples can go to the file server although all else goes elsewhere.
+            usual = (
+                self._storages.task_folder(at, project, row.name, task, row.project) for at in {row.destination, ""}
+            )
+            folders[task].update(filter(None, usual))
         made, unreadable = in_parts(self._server.models.made_by, list(rows))
         self._settle(unreadable)
         for model in itertools.chain.from_iterable(made):
