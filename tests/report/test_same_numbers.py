@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import pytest
 
 from cleanup.launch.lifecycle import COMMENT
-from cleanup.report.figures import IN_A_DRY_RUN, numbers
+from cleanup.report.figures import numbers, shown_numbers
 from cleanup.sandbox import Sandbox
 from cleanup.settings import defaults, descriptions
-from tests.report.results import real
+from tests.report.results import dry_run, real
 from tests.report.runs import Run, fill, run
 
 REACH = ("--no-run-as-service", "--force-delete", "--keep-tags", "keep")
@@ -62,8 +62,9 @@ def each(request: pytest.FixtureRequest) -> Run:
 
 def told(found: Run) -> dict[str, float]:
     """The numbers of a run as its task's properties say them, under their plain names."""
-    plain = {f"last_{would}": name for name, would in IN_A_DRY_RUN.items()}
-    said = {plain.get(name, name.removeprefix("last_")): value for name, value in found.properties.items()}
+    plain = dict(zip(shown_numbers(dry_run()), numbers(dry_run()), strict=True))
+    shown = {name.removeprefix("last_"): value for name, value in found.properties.items()}
+    said = {plain.get(name, name): value for name, value in shown.items()}
     return {name: float(value) for name, value in said.items() if name in NUMBERS}
 
 
