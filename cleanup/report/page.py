@@ -22,18 +22,8 @@ ROWS = 500
 IN_A_CARD, PADDING = 80, 3
 """Characters that a card of the UI shows side by side, and how many of them the edges of a cell take."""
 
-SHARES = {
-    "days": 8,
-    "tasks": 8,
-    "files": 8,
-    "size": 12,
-    "task": 20,
-    "project": 20,
-    "file": 24,
-    "storage": 28,
-    "state": 28,
-}
-"""How much of a card a column has beside others, by its header. One that tells why has the most: often with an id."""
+SHARES = {"days": 8, "tasks": 8, "files": 8, "size": 12, "why it stays": 40, "error and what to do": 40}
+"""How much of a card a column has beside others, else 22. What tells why has the most: often there is an id in it."""
 
 PATIENCE = 30.0
 """Seconds that the service waits for the SDK to take a report before it goes on without."""
@@ -112,7 +102,7 @@ def _properties(result: CycleResult, failing_since: str) -> dict[str, object]:
 
 def _show(logger: Any, name: str, table: Table) -> None:
     """Send ``table`` as a plot. The UI sorts plots by name, and its CSV holds all markup: it is short."""
-    shares = [SHARES.get(column, 40) for column in table.header]
+    shares = [SHARES.get(column, 22) for column in table.header]
     widths = [IN_A_CARD * share // sum(shares) for share in shares]
     rows = [[_cell(cell, width) for cell, width in zip(row.cells, widths, strict=True)] for row in table.rows]
     for cells, row in zip(rows, table.rows, strict=True):
