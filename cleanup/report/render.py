@@ -21,12 +21,6 @@ LINES = 10
 CELL = 160
 """So many characters a cell of the console's tables has: reasons may be long."""
 
-REAL = (
-    "Nothing was deleted. To delete for real: run it again without --dry-run "
-    "(in the web UI: clone the task, set dry_run to False, enqueue it)"
-)
-"""The last line of a dry run."""
-
 _NUMBERS = {"days", "files", "size", "tasks"}
 """The headers of columns that stand to the right."""
 
@@ -87,7 +81,10 @@ def summary(result: CycleResult, web: str = "") -> list[str]:
         lines.append(f"force_delete is False: only drafts go. With True, {more} in other statuses would go too")
     if result.interrupted:
         lines.append(f"Interrupted: {result.interrupted}. The next cycle goes on where this one ended")
-    return [*lines, REAL] if result.dry_run else lines
+    if result.dry_run:
+        again = "run it again without --dry-run (in the web UI: clone the task, set dry_run to False, enqueue it)"
+        lines.append(f"Nothing was deleted. To delete for real: {again}")
+    return lines
 
 
 def _totals(result: CycleResult) -> list[str]:
