@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from clearml.backend_api.session import CallResult, Response
@@ -70,7 +71,6 @@ class CleanupSession(StrictSession):
         self._network = network
         self._login_lock = threading.Lock()
         self._login_failed: tuple[float, CleanupError] | None = None
-        self._http: Http | None = None
         self.clock_skew = 0.0
         """Seconds by which the server's clock is ahead of this machine's, kept up with every answer."""
         with self._login_errors():
@@ -116,30 +116,30 @@ class CleanupSession(StrictSession):
         """The address of the API server, without credentials, as far as the configuration was read."""
         return address_of(str(getattr(self, "host", "the ClearML server")))
 
-    def limit(self, parallel: int) -> None:
-        """Let at most ``parallel`` requests be open at once, from now on. Not while requests are open."""
-        self._network.parallel = parallel
-        self.close()
-        self._http = None
-
     def close(self) -> None:
         """Close the connections."""
-        if self._http:
-            self._http.close()
+        self._http.close()
 
     def alive(self) -> bool:
         """True if the server answers a small call, asked once. That it wants a new token is an answer, too.
 
         Everything that concludes that the server is away asks this before.
         """
-        asking = self._new_http(replace(self._network, attempts=1, read_timeout=ALIVE, total=ALIVE))
         call, body = "projects.get_all", {"page": 0, "page_size": 1, "only_fields": ["id"]}
-        request = replace(self._request(call, self.api_version, body), auth=Bearer(str(self.raw_token)))
+        request = self._request(call, self.api_version, body)
         try:
-            answer = asking.send(request, lambda reply: _read(call, self.where, reply))
-        finally:
-            asking.close()
-        return isinstance(answer, (dict, CredentialsError))
+            self._ask(call, replace(request, auth=Bearer(str(self.raw_token)), once=True, within=ALIVE))
+        except CredentialsError:
+            return True
+        except ServerError:
+            return False
+        return True
+
+    @cached_property
+    def _http(self) -> Http:
+        # The certificate settings stand in clearml.conf and the environment; the SDK reads both.
+        verify = get_http_session_with_retry(config=self.config).verify
+        return Http(self._network, self.token_for_files, verify=True if verify is None else verify)
 
     def send(self, request: Any, *_: Any, **__: Any) -> CallResult:  # type: ignore[override]  # raises, never None
         """Send an API request object and return its plain answer."""
@@ -170,17 +170,10 @@ class CleanupSession(StrictSession):
             self._note_clock(reply)
             return _read(call, self.where, reply)
 
-        if self._http is None:
-            self._http = self._new_http(self._network)
         answer = self._http.send(request, read)
         if isinstance(answer, ServerError):
             raise answer
         return answer
-
-    def _new_http(self, network: Network) -> Http:
-        # The certificate settings stand in clearml.conf and the environment; the SDK reads both.
-        verify = get_http_session_with_retry(config=self.config).verify
-        return Http(network, self.token_for_files, verify=True if verify is None else verify)
 
     def _note_clock(self, reply: Reply) -> None:
         """Move the skew as little as this answer demands.

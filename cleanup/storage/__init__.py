@@ -9,6 +9,7 @@ from concurrent.futures import wait
 from functools import partial
 
 from cleanup.base.errors import Stopped
+from cleanup.base.http import Network
 from cleanup.storage.address import LOCAL, Addresses, BadAddress, sdk_path, task_depth
 from cleanup.storage.base import (
     Answer,
@@ -168,11 +169,10 @@ class Storages:
                 f"{root} is not a ClearML file server that this service knows: set api.files_server, or name it in "
                 "sdk.storage.http.legacy_fileservers or sdk.storage.path_substitution"
             )
-        workers, verify = self._workers, self._sdk.verify
-        wire = Wire(
-            root, self._token, verify=verify, timeout=self._timeout, connections=workers.bound, stop=workers.stop
-        )
-        return FileServer(wire)
+        limits = dict.fromkeys(("read_timeout", "delete_timeout", "total"), self._timeout)
+        # A file server that is away costs every batch of a cycle its attempts: so there are few.
+        network = Network(attempts=4, parallel=self._workers.bound, stop=self._workers.stop, **limits)
+        return FileServer(Wire(root, self._token, network, self._sdk.verify))
 
     def _storage(self, root: str) -> Storage | str:
         """Return the opened storage, or why it cannot be opened."""

@@ -10,7 +10,7 @@ import responses
 from responses import matchers
 
 from cleanup.base.errors import Stopped
-from cleanup.storage import wire
+from cleanup.base.http import Network
 from cleanup.storage.wire import Wire
 
 BASE = "https://files.example.com"
@@ -19,14 +19,14 @@ SECRET = "very-secret-token"
 
 
 @pytest.fixture
-def answers(monkeypatch):
-    monkeypatch.setattr(wire, "BACKOFF", 0.0)
+def answers():
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mocked:
         yield mocked
 
 
-def ask(token=lambda refused: "t", **how):
-    return Wire(BASE, token).send("POST", "/delete_many", {"files": ["a"]}, **how)
+def ask(token=lambda refused: "t", usable=lambda _: True, **network):
+    patient = network.pop("patient", True)
+    return Wire(BASE, token, Network(4, 0.0, **network)).send("POST", "/delete_many", {"files": ["a"]}, usable, patient)
 
 
 @pytest.mark.parametrize(
@@ -85,5 +85,5 @@ def test_a_session_that_cannot_be_had_is_told_without_its_secrets_and_a_stop_goe
     stop = threading.Event()
     stop.set()
     with pytest.raises(Stopped):
-        Wire(BASE, lambda refused: "t", stop=stop).send("GET", "/")
+        ask(stop=stop)
     assert not answers.calls

@@ -291,12 +291,12 @@ def test_no_more_requests_are_open_at_once_than_allowed(server: Server) -> None:
 
 
 def test_a_server_in_trouble_is_asked_less_at_once_and_later_more_again() -> None:
-    slots = Slots(8)
+    slots = Slots(replace(FAST, parallel=8))
     bounds = []
     for _ in range(5):
         begun = time.monotonic()
         for _ in range(slots.bound):
-            slots.take(FAST)
+            slots.take()
         for _ in range(slots.bound):
             slots.give(begun, well=False)
         bounds.append(slots.bound)
@@ -304,7 +304,7 @@ def test_a_server_in_trouble_is_asked_less_at_once_and_later_more_again() -> Non
 
     turns = 0
     while slots.bound < 8:
-        slots.take(FAST)
+        slots.take()
         slots.give(time.monotonic(), well=True)
         turns += 1
     assert 7 <= turns <= 40
