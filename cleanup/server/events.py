@@ -26,10 +26,6 @@ _PLOT_BYTES = 64 * 1024 * 1024
 _SOURCE = re.compile(r"""(['"])source\1\s*:\s*(['"])([a-z][a-z0-9+.\-]*://(?:(?!\2)[^\\])+)\2""", re.IGNORECASE)
 
 
-class Incomplete(ServerError):
-    """The server says that there are more events than it gives out: some addresses would stay unknown."""
-
-
 def tasks_with(client: APIClient, tasks: Sequence[str], event_type: str) -> set[str]:
     """Return those of ``tasks`` (all of them on the server, of one company) that have such events.
 
@@ -44,7 +40,7 @@ def addresses(client: APIClient, task: str, event_type: str) -> Iterator[set[str
     """Yield every file address in the events of one type that ``task`` reported, page by page.
 
     Raises:
-        Incomplete: not all events can be read, so the task's files cannot all be known.
+        ServerError: not all events can be read, so the task's files cannot all be known.
     """
     seen: set[int] = set()
     total: int | None = None
@@ -67,7 +63,7 @@ def addresses(client: APIClient, task: str, event_type: str) -> Iterator[set[str
             if len(seen) == before or not answer.get("scroll_id"):
                 break
             scroll = {"scroll_id": answer["scroll_id"]}
-    raise Incomplete(
+    raise ServerError(
         f"the server gives out {len(seen)} of the {total} {event_type} events of task {task}; "
         "without the others its files are not known"
     )
