@@ -10,10 +10,11 @@ from clearml.backend_api import services
 from clearml.backend_api.session import Session
 from clearml.backend_api.session.client import APIClient
 
+from cleanup.base.http import Network
 from cleanup.server import deletion, events
 from cleanup.server.deletion import Deletion
 from cleanup.server.models import Models
-from cleanup.server.session import CleanupSession, Network
+from cleanup.server.session import CleanupSession
 from cleanup.server.survey import Claim, References, Survey
 from cleanup.server.tasks import LISTED, WITH_FILES, Tasks
 
