@@ -170,8 +170,7 @@ class Storages:
                 "sdk.storage.http.legacy_fileservers or sdk.storage.path_substitution"
             )
         limits = dict.fromkeys(("read_timeout", "delete_timeout", "total"), self._timeout)
-        # A file server that is away costs every batch of a cycle its attempts: so there are few.
-        network = Network(attempts=4, parallel=self._workers.bound, stop=self._workers.stop, **limits)
+        network = Network(parallel=self._workers.bound, stop=self._workers.stop, **limits)
         return FileServer(Wire(root, self._token, network, self._sdk.verify))
 
     def _storage(self, root: str) -> Storage | str:

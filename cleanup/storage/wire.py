@@ -16,7 +16,8 @@ class Wire:
     """Sends requests to the file server at ``base``, see :class:`cleanup.base.http.Http`."""
 
     def __init__(self, base: str, token: Callable[[str], str], network: Network, verify: bool | str = True) -> None:
-        self._base, self._http = base, Http(network, token, verify=verify, largest=64 * MIB)
+        # One that is away costs every batch of a cycle its attempts: so there are few.
+        self._base, self._http = base, Http(replace(network, attempts=4), token, verify=verify, largest=64 * MIB)
 
     def send(self, method: str, path: str, json: Any, usable: Callable[[Reply], bool], patient: bool = True) -> Reply:
         """Return the last reply. Not ``patient``: a 500 is taken as the answer at once. Raises Stopped alone."""
