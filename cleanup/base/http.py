@@ -130,12 +130,7 @@ class Http:
     """
 
     def __init__(
-        self,
-        network: Network,
-        token: Callable[[str], str],
-        *,
-        verify: bool | str = True,
-        largest: int = 256 * MIB,
+        self, network: Network, token: Callable[[str], str], verify: bool | str = True, largest: int = 256 * MIB
     ) -> None:
         self._network, self._token, self._verify, self._largest = network, token, verify, largest
         self._slots = Slots(network)

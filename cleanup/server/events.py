@@ -31,9 +31,8 @@ def tasks_with(client: APIClient, tasks: Sequence[str], event_type: str) -> set[
 
     One call for all. The server refuses the whole call if one of ``tasks`` is gone.
     """
-    answer = client.events.get_task_metrics(tasks=list(tasks), event_type=event_type).data
-    rows = [row for row in answer["metrics"] if isinstance(row, dict)]
-    return {row["task"] for row in rows if row.get("metrics") and isinstance(row.get("task"), str)} & set(tasks)
+    rows = client.events.get_task_metrics(tasks=list(tasks), event_type=event_type).data["metrics"]
+    return {row["task"] for row in rows if row["metrics"]} & set(tasks)
 
 
 def addresses(client: APIClient, task: str, event_type: str) -> Iterator[set[str]]:
@@ -52,8 +51,7 @@ def addresses(client: APIClient, task: str, event_type: str) -> Iterator[set[str
             answer = client.events.get_task_events(
                 task=task, event_type=event_type, order=order, batch_size=_BATCH[event_type], **scroll
             ).data
-            page = [event for event in answer["events"] if isinstance(event, dict)]
-            before = len(seen)
+            page, before = answer["events"], len(seen)
             seen.update(map(_identity, page))
             yield {address for event in page for address in _event_addresses(event, event_type)}
             given = answer.get("total")

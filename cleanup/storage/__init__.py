@@ -169,8 +169,8 @@ class Storages:
                 f"{root} is not a ClearML file server that this service knows: set api.files_server, or name it in "
                 "sdk.storage.http.legacy_fileservers or sdk.storage.path_substitution"
             )
-        limits = dict.fromkeys(("read_timeout", "delete_timeout", "total"), self._timeout)
-        network = Network(parallel=self._workers.bound, stop=self._workers.stop, **limits)
+        wait, workers = self._timeout, self._workers
+        network = Network(read_timeout=wait, delete_timeout=wait, total=wait, parallel=workers.bound, stop=workers.stop)
         return FileServer(Wire(root, self._token, network, self._sdk.verify))
 
     def _storage(self, root: str) -> Storage | str:
