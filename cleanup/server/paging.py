@@ -93,7 +93,7 @@ def _read(fetch: Fetch, page: int, size: int, errors: list[str]) -> list[Mapping
         if size == 1:
             # Is it this row, or the server? That raises here.
             fetch(BEHIND, 1)
-            errors.append(str(error))
+            errors.append(f"row {page} of a list cannot be read: {error}")
             return []
     smaller = max(1, size // SPLIT)
     parts = range(page * size // smaller, (page + 1) * size // smaller)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from clearml.backend_api.session.client import APIClient
 
-from cleanup.base.errors import SettingsError
+from cleanup.base.errors import ServerError, SettingsError
 from cleanup.server.paging import listing, pages, rows
 
 SEEN_WITHIN = 600
@@ -31,8 +31,11 @@ def queue_id(client: APIClient, name: str) -> str:
 
 
 def is_watched(client: APIClient, queue: str) -> bool:
-    """True if a worker that reported lately takes tasks from ``queue`` (an id)."""
-    workers = rows(client.workers.get_all(last_seen=SEEN_WITHIN))
+    """True if a worker that reported lately takes tasks from ``queue`` (an id), or the server does not say."""
+    try:
+        workers = rows(client.workers.get_all(last_seen=SEEN_WITHIN))
+    except ServerError:
+        return True
     return any(
         isinstance(entry, dict) and entry.get("id") == queue
         for worker in workers
