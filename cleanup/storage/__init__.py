@@ -219,6 +219,8 @@ class Storages:
     def list(self, folder: Location) -> Iterator[Listed]:
         """Yield all files below ``folder``, page by page as they are asked for. A folder that is not there has none.
 
+        An empty path stands for all of a bucket.
+
         Raises Unlistable where the storage refuses, at the start or in the middle, and Stopped.
         """
         storage = self._storage(folder.root)

@@ -1,0 +1,179 @@
+"""The two steps: find orphans and write them down; delete what was written down."""
+
+from __future__ import annotations
+
+import json
+import time
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from tqdm import tqdm
+
+from cleanup.base.chunks import chunks
+from cleanup.base.ending import Ending
+from cleanup.base.errors import CleanupError, CommandLineError, ServerError, Stopped
+from cleanup.cycle.result import CycleResult
+from cleanup.launch.guard import Guard
+from cleanup.orphans import manifest
+from cleanup.orphans.folders import Folder, storage_at, task_folders
+from cleanup.orphans.judge import AT_ONCE, Judge, server_time
+from cleanup.orphans.report import Tally
+from cleanup.report.figures import as_json
+from cleanup.report.render import REAL, summary
+from cleanup.server import Network, Server, census
+from cleanup.service import ending_of, open_storages
+from cleanup.settings import Settings
+from cleanup.storage import LOCAL, Answer, Location, Outcome, Storages, Unlistable
+
+FILES_AT_ONCE = 10_000
+"""Files of folders that are judged together, unless one has more; so many go between two looks at the server."""
+
+LEAST_SHARE = 0.05
+"""A storage of whose task folders a smaller share belongs to tasks of the server is taken for another server's."""
+
+
+class Refused(CleanupError):
+    """What this server says of a storage must not be believed. Nothing was written or deleted."""
+
+    exit_code = 2
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"{why}. If no other server writes there: --shared-with-no-other-server")
+
+
+def run(guard: Guard, given: Namespace) -> Ending:
+    """Do what the command line says, and tell what was done."""
+    server = Server(Network(stop=guard.stop))
+    storages = open_storages(server, Settings())
+    guard.working()
+    begun = time.monotonic()
+    steps = Steps(server, storages, given)
+    try:
+        said = steps.delete() if given.delete else steps.find()
+    finally:
+        storages.close()
+    result = steps.result
+    result.seconds = time.monotonic() - begun
+    print(*steps.tally.table(), *(line for line in summary(result) if line != REAL), *said, sep="\n")
+    if guard.json_to:
+        print(json.dumps(as_json(result), indent=1), file=guard.json_to)
+    return Ending(said=True) if guard.stop.is_set() else ending_of(result)
+
+
+class Steps:
+    """The two steps, of which one is taken. ``result`` and ``tally`` hold what it found or did."""
+
+    def __init__(self, server: Server, storages: Storages, given: Namespace) -> None:
+        self._server, self._storages, self._given = server, storages, given
+        self.result = CycleResult(server_time(server), dry_run=not given.delete)
+        self.tally = Tally(self.result)
+
+    def find(self) -> Sequence[str]:
+        """Write a manifest of the orphans; return what else to say."""
+        given = self._given
+        addresses = [address if "://" in address else str(Path(address).resolve()) for address in given.storages]
+        places = [storage_at(self._storages, address) for address in addresses]
+        self._check_census()
+        newest = self.result.started - timedelta(days=given.older_than_days)
+        header = {"server": census.identity(self._server), "newest": newest.isoformat(), "storages": addresses}
+        manifest.write(given.output, header, self._orphans(places, Judge(self._server, newest)))
+        folders, in_use = self.tally.folders.total(), self.tally.in_use.total()
+        return [
+            f"Looked through {folders} task folders; {in_use} are of tasks that are on the server",
+            f"Nothing was deleted. To delete it: python -m cleanup.orphans --delete {given.output}",
+        ]
+
+    def _check_census(self) -> None:
+        """Refuse a server that tells of fewer tasks than it has: those that it hides would look gone."""
+        taken = census.take(self._server)
+        if taken.listed < (taken.counted or 0) and not self._given.shared_with_no_other_server:
+            raise Refused(f"The server counts {taken.counted} tasks, and lists {taken.listed} of them")
+
+    def _orphans(self, places: Sequence[Location], judge: Judge) -> Iterator[Folder]:
+        """Yield the folders that do not stay. Raises Refused, after all, if one of ``places`` looks like another's."""
+        for some in chunks(self._listed(places), AT_ONCE, lambda folder: len(folder.files), FILES_AT_ONCE):
+            judge.judge(some)
+            for folder in some:
+                folder.answers = dict.fromkeys(folder.going, Answer(Outcome.DELETED))
+                self.tally.add(folder)
+            yield from (folder for folder in some if folder.answers)
+        for storage, folders in self.tally.folders.items():
+            in_use = self.tally.in_use[storage]
+            if in_use < LEAST_SHARE * folders and not self._given.shared_with_no_other_server:
+                raise Refused(
+                    f"Of {folders} task folders in {self._given.storages[storage]} only {in_use} belong to tasks of "
+                    f"this server, less than {LEAST_SHARE:.0%}: they look like another server's"
+                )
+
+    def _listed(self, places: Sequence[Location]) -> Iterator[Folder]:
+        with tqdm(desc="Looking through", unit=" files", disable=None, leave=False) as bar:
+            for number, place in enumerate(places):
+                try:
+                    for folder in task_folders(number, self._storages.list(place)):
+                        yield folder
+                        bar.update(len(folder.files))
+                except Unlistable as error:
+                    raise CleanupError(f"{self._given.storages[number]} cannot be listed in full: {error}") from None
+
+    def delete(self) -> Sequence[str]:
+        """Delete what a manifest lists, what is still as it was, and what nothing needs."""
+        lines = manifest.read(self._given.delete)
+        header = next(lines)
+        places = [storage_at(self._storages, address) for address in header["storages"]]
+        if header["server"] != census.identity(self._server):
+            raise CommandLineError(f"{self._given.delete} was written with another server, {header['server']}")
+        self._check_census()
+        judge = Judge(self._server, datetime.fromisoformat(header["newest"]))
+        found = manifest.folders(lines, places)
+        with tqdm(desc="Deleting", unit=" files", disable=None, leave=False) as bar:
+            for some in chunks(found, AT_ONCE, lambda folder: len(folder.files), FILES_AT_ONCE):
+                try:
+                    self._delete(some, judge, places)
+                except (ServerError, Stopped) as error:
+                    self.result.interrupted = str(error)
+                for folder in some:
+                    self.tally.add(folder)
+                    bar.update(len(folder.files))
+                if self.result.interrupted:
+                    break
+        return []
+
+    def _delete(self, folders: Sequence[Folder], judge: Judge, places: Sequence[Location]) -> None:
+        for folder in folders:
+            self._list_again(folder)
+        for part in chunks([(folder, name) for folder in folders for name in folder.going], FILES_AT_ONCE):
+            judge.judge(folders)
+            going = {
+                folder.at(name): (folder, name) for folder, name in part if not folder.why and name not in folder.held
+            }
+            try:
+                answers = self._storages.delete(going)
+            except Stopped as error:
+                answers = getattr(error, "answers", {})
+                raise
+            finally:
+                for location, answer in answers.items():
+                    folder, name = going[location]
+                    folder.answers[name] = answer
+        emptied = {folder.location: folder for folder in folders if not folder.why}
+        self._storages.remove_empty_folders(
+            {place: place.path.removeprefix(f"{places[folder.storage].path}/") for place, folder in emptied.items()}
+        )
+
+    def _list_again(self, folder: Folder) -> None:
+        """Note which files are gone, and that the folder stays if one is new in it, or not as it was."""
+        left, place = set(folder.files), folder.location
+        # Of a folder that is gone, a disk cannot tell that it is mounted; but the storage's own folder is there.
+        there = place.root != LOCAL or Path(place.path).exists()
+        try:
+            for file in self._storages.list(place) if there else ():
+                name = file.location.path[len(place.path) + 1 :]
+                left.discard(name)
+                if folder.files.get(name) != (file.size, file.modified):
+                    folder.why = "a file in it is new, or has changed since"
+        except Unlistable as error:
+            folder.why = f"it cannot be listed: {error}"
+            self.result.errors.append(f"{place.root}/{place.path} cannot be listed: {error}")
+        folder.answers = dict.fromkeys(() if folder.why else left.difference(folder.held), Answer(Outcome.GONE))

@@ -1,0 +1,80 @@
+"""Whether the server tells of all tasks that it has, and which server it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from clearml.backend_api.session import Request
+
+from cleanup.base.errors import ServerError
+from cleanup.server import Server
+from cleanup.server.paging import complete
+from cleanup.server.rows import parse_task
+from cleanup.server.session import CleanupSession
+from cleanup.server.tasks import EXTRA
+
+
+@dataclass(frozen=True)
+class Census:
+    """How many tasks the server says it has, None if it does not count (before API 2.22), and how many it lists."""
+
+    counted: int | None
+    listed: int
+
+
+class _Count(Request):
+    """A request that the SDK has no class for."""
+
+    _service: Any = "organization"
+    _action: Any = "get_entities_count"
+    _version: Any = "2.23"
+
+    def to_dict(self, *_: Any, **__: Any) -> dict[str, Any]:
+        return {"tasks": {}, "search_hidden": True, "allow_public": True}
+
+
+class _Info(Request):
+    _service: Any = "server"
+    _action: Any = "info"
+    _version: Any = "2.23"
+
+    def to_dict(self, *_: Any, **__: Any) -> dict[str, Any]:
+        return {}
+
+
+def take(server: Server) -> Census:
+    """Count all tasks, hidden, archived, public and other users' included.
+
+    Raises:
+        ServerError: it fails at some of them.
+    """
+    before = _counted(server)
+    unreadable: list[str] = []
+
+    def fetch(page: int, size: int) -> Any:
+        return server.client.tasks.get_all(
+            search_hidden=True, only_fields=["id"], order_by=["created"], page=page, page_size=size, **EXTRA
+        )
+
+    listed = sum(1 for _ in complete(fetch, parse_task, unreadable))
+    if unreadable:
+        raise ServerError(unreadable[0])
+    after = _counted(server)
+    # Somebody may delete tasks meanwhile.
+    return Census(None if before is None or after is None else min(before, after), listed)
+
+
+def identity(server: Server) -> str:
+    """Return what tells this server from others under whatever address: its own id, else its address."""
+    uid = (server.session.send(_Info()).response_data or {}).get("uid")
+    return uid if isinstance(uid, str) and uid else server.session.where
+
+
+def _counted(server: Server) -> int | None:
+    if not CleanupSession.check_min_api_server_version("2.22"):
+        return None
+    count = (server.session.send(_Count()).response_data or {}).get("tasks")
+    if not isinstance(count, int):
+        raise ServerError("the server's answer to organization.get_entities_count has no number of tasks")
+    return count
