@@ -32,44 +32,37 @@ class Settings:
     """What one run of the service works by. Make one with :meth:`parse`, which checks every value."""
 
     delete_threshold_days: float = _setting(
-        30.0, "Days since the last status change after which an archived task is deleted. 0 or more."
+        30.0, "Delete archived tasks whose last status change is longer ago than so many days (0 or more)."
     )
     cleanup_period_in_days: float = _setting(
-        1.0,
-        "Days from the start of one cycle to the start of the next. 0 or more (at least a second passes).",
+        1.0, "Days from the start of one cycle to the start of the next (0 or more; at least a second passes)."
     )
-    force_delete: bool = _setting(
-        False, "False: delete only archived drafts. True: delete archived tasks in any status."
-    )
+    force_delete: bool = _setting(False, "Delete archived tasks in any status; without it only drafts.")
     run_as_service: bool = _setting(
-        True, "True: enqueue in services_queue and repeat for ever. False: run where it is started, once."
+        True, "Repeat for ever, on an agent that watches services_queue; without it one cycle, where it is started."
     )
-    dry_run: bool = _setting(False, "True: show what would be deleted, delete nothing.")
-    services_queue: str = _setting("services", "Name of the queue for remote execution.")
+    dry_run: bool = _setting(False, "Only show what would be deleted.")
+    services_queue: str = _setting("services", "Queue in which the service is enqueued.")
     projects: str = _setting(
         "", "Only tasks of these projects and their sub-projects: names, separated by commas. Empty: all."
     )
-    keep_tags: str = _setting(
-        "", "Tasks with one of these tags are never deleted: tags, separated by commas. Empty: none."
-    )
+    keep_tags: str = _setting("", "Never delete tasks with one of these tags, separated by commas. Empty: none.")
     archive_grace_days: float = _setting(
-        0.0, "Days that a task also stays after its last change of any kind; archiving it is one. 0 or more."
+        0.0, "Keep a task also for so many days after its last change of any kind; archiving is one (0 or more)."
     )
-    max_tasks_per_cycle: int = _setting(0, "At most so many tasks deleted in a cycle, oldest first. 0: no limit.")
+    max_tasks_per_cycle: int = _setting(0, "Delete at most so many tasks in a cycle, oldest first. 0: no limit.")
     ignore_file_errors: bool = _setting(
-        False, "True: delete a task even if a file of it could not be deleted; the addresses are reported."
+        False, "Delete a task even if a file of it could not be deleted; the addresses are reported."
     )
     check_links: bool = _setting(
-        True,
-        "True: before files go, look whether artifacts of other tasks link to them, which then keep them; reads the "
-        "artifacts of every task once a cycle.",
+        True, "Keep files that artifacts of other tasks link to; reads the artifacts of every task once a cycle."
     )
     parallel_requests: int = _setting(
-        8, "Requests open at once, to the ClearML server or to storages together. From 1 to 64."
+        8, "Requests open at once, to the ClearML server or to storages together (1 to 64)."
     )
     services_docker: str = _setting(
         "python:3.12-bookworm",
-        "Docker image (Python 3.10 or newer, and git) in which an agent runs the service. Empty: the agent's own.",
+        "Docker image in which an agent runs the service: Python 3.10 or newer, and git. Empty: the agent's own.",
     )
 
     @classmethod
