@@ -27,7 +27,7 @@ class Tally:
     def add(self, folder: Folder) -> None:
         """Count ``folder`` by what was decided about it, and what became of its files."""
         self.folders[folder.storage] += 1
-        if folder.why == IN_USE:
+        if folder.why == IN_USE and self.result.dry_run:
             self.in_use[folder.storage] += 1
             return
         result, path = self.result, folder.location.path
