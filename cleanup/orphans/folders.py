@@ -7,11 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
-from pathlib import Path
 
-from cleanup.base.errors import CommandLineError
 from cleanup.files import places
-from cleanup.storage import LOCAL, Answer, BadAddress, Listed, Location, Storages, task_depth
+from cleanup.storage import Answer, Listed, Location, task_depth
 
 _TASK_FOLDER = re.compile(r"\.[0-9a-f]{32}(?=/)")
 
@@ -39,37 +37,18 @@ class Folder:
         times = [modified for _, modified in self.files.values() if modified]
         return max(times) if len(times) == len(self.files) else None
 
+    def goes(self, name: str) -> bool:
+        """True for a file that does not stay and has no answer yet."""
+        return not self.why and name not in self.held and name not in self.answers
+
     @property
     def going(self) -> list[str]:
-        """The files that do not stay and have no answer yet."""
-        return [] if self.why else [name for name in self.files if name not in self.held and name not in self.answers]
+        """The files that go."""
+        return [name for name in self.files if self.goes(name)]
 
     def at(self, name: str) -> Location:
         """Return where its file ``name`` lies."""
         return Location(self.location.root, f"{self.location.path}/{name}")
-
-
-def storage_at(storages: Storages, address: str) -> Location:
-    """Return the folder, or the bucket, that ``address`` or a path of this machine names.
-
-    Raises:
-        CommandLineError: it cannot be listed, or is a folder that is not there.
-    """
-    try:
-        # Only files have addresses that can be located.
-        file = storages.locate(f"{(address if '://' in address else str(Path(address).resolve())).rstrip('/')}/file")[0]
-    except BadAddress as error:
-        raise CommandLineError(f"{address}: {error}") from None
-    place = Location(file.root, file.path.removesuffix("file").rstrip("/"))
-    if not storages.can_list(place.root):
-        why = "a file server does not list its files: name its data folder, on its host"
-    elif place.root == LOCAL:
-        why = "" if place.path and Path(place.path).is_dir() else "there is no such folder on this machine"
-    else:
-        why = storages.unusable(place.root)
-    if why:
-        raise CommandLineError(f"{address}: {why}")
-    return place
 
 
 def task_folders(storage: int, files: Iterable[Listed]) -> Iterator[Folder]:

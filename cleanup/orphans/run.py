@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from cleanup.base.errors import CleanupError, CommandLineError, ServerError, Sto
 from cleanup.cycle.result import CycleResult
 from cleanup.launch.guard import Guard
 from cleanup.orphans import manifest
-from cleanup.orphans.folders import Folder, storage_at, task_folders
+from cleanup.orphans.folders import Folder, task_folders
 from cleanup.orphans.judge import AT_ONCE, Judge, server_time
 from cleanup.orphans.report import Tally
 from cleanup.report.figures import as_json
@@ -25,22 +25,13 @@ from cleanup.report.render import REAL, summary
 from cleanup.server import Network, Server, census
 from cleanup.service import ending_of, open_storages
 from cleanup.settings import Settings
-from cleanup.storage import LOCAL, Answer, Location, Outcome, Storages, Unlistable
+from cleanup.storage import LOCAL, Answer, BadAddress, DeletionStopped, Location, Outcome, Storages, Unlistable
 
 FILES_AT_ONCE = 10_000
 """Files of folders that are judged together, unless one has more; so many go between two looks at the server."""
 
 LEAST_SHARE = 0.05
 """A storage of whose task folders a smaller share belongs to tasks of the server is taken for another server's."""
-
-
-class Refused(CleanupError):
-    """What this server says of a storage must not be believed. Nothing was written or deleted."""
-
-    exit_code = 2
-
-    def __init__(self, why: str) -> None:
-        super().__init__(f"{why}. If no other server writes there: --shared-with-no-other-server")
 
 
 def run(guard: Guard, given: Namespace) -> Ending:
@@ -74,7 +65,7 @@ class Steps:
         """Write a manifest of the orphans; return what else to say."""
         given = self._given
         addresses = [address if "://" in address else str(Path(address).resolve()) for address in given.storages]
-        places = [storage_at(self._storages, address) for address in addresses]
+        places = [self._place(address) for address in addresses]
         self._check_census()
         newest = self.result.started - timedelta(days=given.older_than_days)
         header = {"server": census.identity(self._server), "newest": newest.isoformat(), "storages": addresses}
@@ -85,14 +76,24 @@ class Steps:
             f"Nothing was deleted. To delete it: python -m cleanup.orphans --delete {given.output}",
         ]
 
+    def _place(self, address: str) -> Location:
+        try:
+            return self._storages.listable(address)
+        except BadAddress as error:
+            raise CommandLineError(f"{address}: {error}") from None
+
+    def _refuse(self, why: str) -> None:
+        if not self._given.shared_with_no_other_server:
+            raise CommandLineError(f"{why}. If no other server writes there: --shared-with-no-other-server")
+
     def _check_census(self) -> None:
         """Refuse a server that tells of fewer tasks than it has: those that it hides would look gone."""
         taken = census.take(self._server)
-        if taken.listed < (taken.counted or 0) and not self._given.shared_with_no_other_server:
-            raise Refused(f"The server counts {taken.counted} tasks, and lists {taken.listed} of them")
+        if taken.listed < (taken.counted or 0):
+            self._refuse(f"The server counts {taken.counted} tasks, and lists {taken.listed} of them")
 
     def _orphans(self, places: Sequence[Location], judge: Judge) -> Iterator[Folder]:
-        """Yield the folders that do not stay. Raises Refused, after all, if one of ``places`` looks like another's."""
+        """Yield the folders that do not stay, and refuse in the end if a storage looks like another server's."""
         for some in chunks(self._listed(places), AT_ONCE, lambda folder: len(folder.files), FILES_AT_ONCE):
             judge.judge(some)
             for folder in some:
@@ -101,8 +102,8 @@ class Steps:
             yield from (folder for folder in some if folder.answers)
         for storage, folders in self.tally.folders.items():
             in_use = self.tally.in_use[storage]
-            if in_use < LEAST_SHARE * folders and not self._given.shared_with_no_other_server:
-                raise Refused(
+            if in_use < LEAST_SHARE * folders:
+                self._refuse(
                     f"Of {folders} task folders in {self._given.storages[storage]} only {in_use} belong to tasks of "
                     f"this server, less than {LEAST_SHARE:.0%}: they look like another server's"
                 )
@@ -121,7 +122,7 @@ class Steps:
         """Delete what a manifest lists, what is still as it was, and what nothing needs."""
         lines = manifest.read(self._given.delete)
         header = next(lines)
-        places = [storage_at(self._storages, address) for address in header["storages"]]
+        places = [self._place(address) for address in header["storages"]]
         if header["server"] != census.identity(self._server):
             raise CommandLineError(f"{self._given.delete} was written with another server, {header['server']}")
         self._check_census()
@@ -145,18 +146,12 @@ class Steps:
             self._list_again(folder)
         for part in chunks([(folder, name) for folder in folders for name in folder.going], FILES_AT_ONCE):
             judge.judge(folders)
-            going = {
-                folder.at(name): (folder, name) for folder, name in part if not folder.why and name not in folder.held
-            }
+            going = {folder.at(name): (folder, name) for folder, name in part if folder.goes(name)}
             try:
-                answers = self._storages.delete(going)
-            except Stopped as error:
-                answers = getattr(error, "answers", {})
+                _note(self._storages.delete(going), going)
+            except DeletionStopped as stopped:
+                _note(stopped.answers, going)
                 raise
-            finally:
-                for location, answer in answers.items():
-                    folder, name = going[location]
-                    folder.answers[name] = answer
         emptied = {folder.location: folder for folder in folders if not folder.why}
         self._storages.remove_empty_folders(
             {place: place.path.removeprefix(f"{places[folder.storage].path}/") for place, folder in emptied.items()}
@@ -177,3 +172,9 @@ class Steps:
             folder.why = f"it cannot be listed: {error}"
             self.result.errors.append(f"{place.root}/{place.path} cannot be listed: {error}")
         folder.answers = dict.fromkeys(() if folder.why else left.difference(folder.held), Answer(Outcome.GONE))
+
+
+def _note(answers: Mapping[Location, Answer], files: Mapping[Location, tuple[Folder, str]]) -> None:
+    for location, answer in answers.items():
+        folder, name = files[location]
+        folder.answers[name] = answer

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import wait
 from functools import partial
+from pathlib import Path
 
 from cleanup.base.errors import Stopped
 from cleanup.storage.address import LOCAL, Addresses, BadAddress, sdk_path, task_depth
@@ -80,6 +81,23 @@ class Storages:
         """
         path = sdk_path(project, name, task, project_id)
         return self._addresses.task_folder(destination, path) if path else None
+
+    def listable(self, address: str) -> Location:
+        """Return the folder, or all of the bucket, at ``address``.
+
+        Raises BadAddress if it cannot be listed, or is a folder that is not there.
+        """
+        # Only addresses of files can be located.
+        file = self._addresses.locate(f"{address.rstrip('/')}/file")[0]
+        place = Location(file.root, file.path.removesuffix("file").rstrip("/"))
+        if not self.can_list(place.root):
+            raise BadAddress("a file server does not list its files: name its data folder, on its host")
+        if place.root == LOCAL and not (place.path and Path(place.path).is_dir()):
+            raise BadAddress("there is no such folder on this machine")
+        why = "" if place.root == LOCAL else self.unusable(place.root)
+        if why:
+            raise BadAddress(why)
+        return place
 
     def unusable(self, root: str) -> str:
         """Return why nothing can be asked of this storage (no client, no credentials, ...), "" if it can be tried.

@@ -35,6 +35,7 @@ def test_a_fault_at_any_request_deletes_no_more_than_the_orphans(orphans: Orphan
     before = orphans.store.held()
     complete = orphans.find()
     for after in range(requests_of(orphans) + 1):
+        orphans.store.put(before - orphans.store.held())
         orphans.manifest.unlink()
         result = attacked(orphans, orphans.find, after, fault)
         assert orphans.store.held() == before

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import gzip
 import os
-import uuid
+from pathlib import Path
 
 import pytest
 
-from cleanup.base.errors import CleanupError, CommandLineError, ServerError
-from cleanup.orphans.run import Refused
-from cleanup.sandbox import Fault
+from cleanup.base.errors import CleanupError, CommandLineError
 from tests.orphans.world import PROJECT, OrphanWorld
 
 
@@ -133,7 +131,9 @@ def test_young_folders_stay_for_as_long_as_one_says(orphans: OrphanWorld) -> Non
 def test_a_storage_that_looks_like_another_servers_is_refused(orphans: OrphanWorld) -> None:
     for number in range(200):
         orphans.gone(f"{PROJECT}/foreign {number}", orphan=False)
-    with pytest.raises(Refused, match=r"Of \d+ task folders in .* only \d belong .*, less than 5%.*--shared-with-no"):
+    with pytest.raises(
+        CommandLineError, match=r"Of \d+ task folders in .* only \d belong .*, less than 5%.*--shared-with-no"
+    ):
         orphans.find()
     assert not orphans.manifest.exists()
     assert len(orphans.find("--shared-with-no-other-server").deleted) == 200 + len(orphans.orphans)
@@ -145,7 +145,7 @@ def test_a_server_that_tells_of_fewer_tasks_than_it_counts_is_refused(
     orphans.find()
     monkeypatch.setattr("cleanup.server.census._counted", lambda _: 1000)
     for step in (orphans.find, orphans.delete):
-        with pytest.raises(Refused, match=r"counts 1000 tasks, and lists \d+ of them"):
+        with pytest.raises(CommandLineError, match=r"counts 1000 tasks, and lists \d+ of them"):
             step()
     assert orphans.going <= orphans.store.held()
     assert orphans.find("--shared-with-no-other-server").deleted
@@ -162,10 +162,10 @@ def test_a_manifest_of_another_server_or_none_at_all_deletes_nothing(orphans: Or
         gzip.compress(lines.splitlines(keepends=True)[0] + lines.replace(b'"size"', b"")[-50:]),
     ):
         orphans.manifest.write_bytes(damaged)
-        with pytest.raises(CommandLineError, match="manifest|another server"):
+        with pytest.raises(CommandLineError, match=r"manifest|another server"):
             orphans.delete()
     orphans.manifest.unlink()
-    with pytest.raises(CommandLineError, match="orphans.jsonl.gz"):
+    with pytest.raises(CommandLineError, match=r"orphans\.jsonl\.gz"):
         orphans.delete()
     assert orphans.going <= orphans.store.held()
 
@@ -173,7 +173,7 @@ def test_a_manifest_of_another_server_or_none_at_all_deletes_nothing(orphans: Or
 @pytest.mark.parametrize("store", ["s3"], indirect=True)
 def test_a_storage_that_is_not_listed_in_full_gives_no_manifest(orphans: OrphanWorld) -> None:
     orphans.store.fail(0)
-    with pytest.raises(CleanupError, match="cannot be listed in full.*AccessDenied"):
+    with pytest.raises(CleanupError, match=r"cannot be listed in full.*AccessDenied"):
         orphans.find()
     assert not orphans.manifest.exists()
 
@@ -184,7 +184,7 @@ def test_files_that_cannot_be_deleted_are_listed_and_the_others_go(orphans: Orph
     real = os.unlink
 
     def unlink(path, *, dir_fd=None):
-        if path == "data.csv" and os.readlink(f"/proc/self/fd/{dir_fd}") == os.path.dirname(stuck):
+        if path == "data.csv" and Path(f"/proc/self/fd/{dir_fd}").resolve() == Path(stuck).parent:
             raise PermissionError(13, "Permission denied")
         real(path, dir_fd=dir_fd)
 

@@ -72,7 +72,9 @@ class OrphanWorld:
         outer = self.gone(f"{PROJECT}/outer", orphan=False)
         self.put(f"{PROJECT}/outer.{outer}/inner.{box.add_task('inner', PROJECT)}")
         self.gone(f"{PROJECT}/alive.{alive}/sub", orphan=False)
-        store.put(["team/readme.txt", f"exports/{uuid.uuid4().hex}/x", f"{PROJECT}/run.{uuid.uuid4().hex[1:]}/artifacts/x"])
+        store.put(
+            ["team/readme.txt", f"exports/{uuid.uuid4().hex}/x", f"{PROJECT}/run.{uuid.uuid4().hex[1:]}/artifacts/x"]
+        )
         if store.name in ("disks", "minio"):
             self.renew(self.put(f"{PROJECT}/half uploaded.{uuid.uuid4().hex}")[0])
 
