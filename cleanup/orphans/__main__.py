@@ -18,21 +18,19 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line. Ends the process with 2 if it is wrong."""
     parser = argparse.ArgumentParser(
         prog="python -m cleanup.orphans",
-        description="Finds the files of tasks that are gone, and writes them into a manifest. A second run deletes "
-        "those that are still as they were: --delete MANIFEST.",
-        epilog="Exit codes: 0 all done or stopped, 1 some files failed, 2 wrong command line, or refused as unsafe, 3 "
-        "no server or credentials.",
+        description="Writes down the files of tasks that are gone; with --delete, deletes those still as they were.",
+        epilog="Exit codes: 0 all done or stopped, 1 some failed, 2 wrong or refused, 3 no server or credentials.",
         allow_abbrev=False,
     )
-    text = "s3://bucket/prefix, gs://bucket, azure://account.blob.core.windows.net/container, or a folder"
-    parser.add_argument("storages", nargs="*", metavar="STORAGE", help=text)
-    parser.add_argument("--output", type=Path, default=Path("orphans.jsonl.gz"), help="the manifest to write")
-    parser.add_argument("--delete", type=Path, metavar="MANIFEST", help="delete what it lists, all asked again")
-    text = "leave out folders with a file that is younger. Default: 7"
-    parser.add_argument("--older-than-days", type=float, default=7.0, metavar="DAYS", help=text)
-    text = "go on although the storage looks like another server's, or the server does not tell of all its tasks"
-    parser.add_argument("--shared-with-no-other-server", action="store_true", help=text)
-    parser.add_argument("--json", action="store_true", help="print the result as JSON; all else goes to stderr")
+    add = parser.add_argument
+    add("storages", nargs="*", metavar="STORAGE", help="s3://bucket/prefix, gs://, azure://, or a folder")
+    add("--output", type=Path, default=Path("orphans.jsonl.gz"), metavar="MANIFEST", help="default: %(default)s")
+    add("--delete", type=Path, metavar="MANIFEST", help="delete what it lists, after asking all of it again")
+    text = "leave out folders with a younger file; default: %(default)s"
+    add("--older-than-days", type=float, default=7.0, metavar="DAYS", help=text)
+    text = "go on where a storage looks like another server's, or the server hides tasks"
+    add("--shared-with-no-other-server", action="store_true", help=text)
+    add("--json", action="store_true", help="the result as JSON on stdout; all else goes to stderr")
     given = parser.parse_args(arguments)
     if bool(given.storages) == bool(given.delete):
         parser.error("name a STORAGE to look through, or a manifest to --delete")

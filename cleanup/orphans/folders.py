@@ -32,6 +32,11 @@ class Folder:
     answers: dict[str, Answer] = field(default_factory=dict)
 
     @property
+    def task(self) -> str:
+        """The id in its name."""
+        return self.location.path[-32:]
+
+    @property
     def newest(self) -> datetime | None:
         """When its newest file was changed, None where one does not tell."""
         times = [modified for _, modified in self.files.values() if modified]
@@ -41,9 +46,8 @@ class Folder:
         """True for a file that does not stay and has no answer yet."""
         return not self.why and name not in self.held and name not in self.answers
 
-    @property
     def going(self) -> list[str]:
-        """The files that go."""
+        """Return the files that go."""
         return [name for name in self.files if self.goes(name)]
 
     def at(self, name: str) -> Location:

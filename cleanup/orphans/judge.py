@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 
 from cleanup.base.chunks import chunks
 from cleanup.base.errors import ServerError
 from cleanup.cycle.surroundings import Surroundings
 from cleanup.files import Holder, Holders, Place, places
 from cleanup.orphans.folders import Folder
-from cleanup.server import Server
+from cleanup.server import Server, census
 
 AT_ONCE = 500
 """Folders that the server is asked about together."""
@@ -31,7 +31,7 @@ class Judge:
         Raises:
             ServerError: it does not answer in full, so nothing can be concluded.
         """
-        self._around.read(server_time(self._server))
+        self._around.read(census.now(self._server))
         for error in self._server.survey.unreadable:
             raise ServerError(f"What tasks refer to cannot be read in full: {error}")
         there = self._server.tasks.existing({task for folder in folders for task in folder.tasks})
@@ -41,10 +41,11 @@ class Judge:
         held = self._holders(sorted({task for folder in left for task in folder.tasks}))
         for folder in left:
             if any(held.of(Place(task, "")) for task in folder.tasks):
-                folder.held |= _held_files(folder, held)
+                found = {name: _first(held, folder.at(name).path) for name in folder.files}
+                folder.held |= {name: holder.why for name, holder in found.items() if holder}
 
     def _reason(self, folder: Folder, there: set[str]) -> str:
-        if folder.location.path[-32:] in there:
+        if folder.task in there:
             return IN_USE
         if folder.tasks & there:
             return f"the folder of task {min(folder.tasks & there)} lies in it or around it"
@@ -63,11 +64,5 @@ class Judge:
         return held
 
 
-def _held_files(folder: Folder, held: Holders) -> dict[str, str]:
-    holders = {name: next(filter(None, map(held.of, places(folder.at(name).path))), None) for name in folder.files}
-    return {name: holder.why for name, holder in holders.items() if holder}
-
-
-def server_time(server: Server) -> datetime:
-    """Return the server's time, as far as its answers tell it."""
-    return datetime.now(timezone.utc) + timedelta(seconds=server.session.clock_skew)
+def _first(held: Holders, path: str) -> Holder | None:
+    return next(filter(None, map(held.of, places(path))), None)

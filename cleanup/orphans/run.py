@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import time
 from argparse import Namespace
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
@@ -16,10 +18,9 @@ from cleanup.base.ending import Ending
 from cleanup.base.errors import CleanupError, CommandLineError, ServerError, Stopped
 from cleanup.cycle.result import CycleResult
 from cleanup.launch.guard import Guard
-from cleanup.orphans import manifest
+from cleanup.orphans import manifest, report
 from cleanup.orphans.folders import Folder, task_folders
-from cleanup.orphans.judge import AT_ONCE, Judge, server_time
-from cleanup.orphans.report import Tally
+from cleanup.orphans.judge import AT_ONCE, IN_USE, Judge
 from cleanup.report.figures import as_json
 from cleanup.report.render import REAL, summary
 from cleanup.server import Network, Server, census
@@ -36,10 +37,9 @@ LEAST_SHARE = 0.05
 
 def run(guard: Guard, given: Namespace) -> Ending:
     """Do what the command line says, and tell what was done."""
-    server = Server(Network(stop=guard.stop))
-    storages = open_storages(server, Settings())
+    begun, server = time.monotonic(), Server(Network(stop=guard.stop))
     guard.working()
-    begun = time.monotonic()
+    storages = open_storages(server, Settings())
     steps = Steps(server, storages, given)
     try:
         said = steps.delete() if given.delete else steps.find()
@@ -47,33 +47,33 @@ def run(guard: Guard, given: Namespace) -> Ending:
         storages.close()
     result = steps.result
     result.seconds = time.monotonic() - begun
-    print(*steps.tally.table(), *(line for line in summary(result) if line != REAL), *said, sep="\n")
+    print(*report.table(result), *(line for line in summary(result) if line != REAL), *said, sep="\n")
     if guard.json_to:
         print(json.dumps(as_json(result), indent=1), file=guard.json_to)
     return Ending(said=True) if guard.stop.is_set() else ending_of(result)
 
 
 class Steps:
-    """The two steps, of which one is taken. ``result`` and ``tally`` hold what it found or did."""
+    """The two steps, of which one is taken. ``result`` holds what it found or did."""
 
     def __init__(self, server: Server, storages: Storages, given: Namespace) -> None:
         self._server, self._storages, self._given = server, storages, given
-        self.result = CycleResult(server_time(server), dry_run=not given.delete)
-        self.tally = Tally(self.result)
+        self.result = CycleResult(census.now(server), dry_run=not given.delete)
+        self._bar = partial(tqdm, unit=" files", disable=None, leave=False)
 
     def find(self) -> Sequence[str]:
         """Write a manifest of the orphans; return what else to say."""
-        given = self._given
-        addresses = [address if "://" in address else str(Path(address).resolve()) for address in given.storages]
+        addresses = [one if "://" in one else str(Path(one).resolve()) for one in self._given.storages]
         places = [self._place(address) for address in addresses]
         self._check_census()
-        newest = self.result.started - timedelta(days=given.older_than_days)
+        newest = self.result.started - timedelta(days=self._given.older_than_days)
         header = {"server": census.identity(self._server), "newest": newest.isoformat(), "storages": addresses}
-        manifest.write(given.output, header, self._orphans(places, Judge(self._server, newest)))
-        folders, in_use = self.tally.folders.total(), self.tally.in_use.total()
+        folders: Counter[int] = Counter()
+        in_use: Counter[int] = Counter()
+        manifest.write(self._given.output, header, self._orphans(places, Judge(self._server, newest), folders, in_use))
         return [
-            f"Looked through {folders} task folders; {in_use} are of tasks that are on the server",
-            f"Nothing was deleted. To delete it: python -m cleanup.orphans --delete {given.output}",
+            f"Looked through {folders.total()} task folders; {in_use.total()} are of tasks that are on the server",
+            f"Nothing was deleted. To delete it: python -m cleanup.orphans --delete {self._given.output}",
         ]
 
     def _place(self, address: str) -> Location:
@@ -92,31 +92,36 @@ class Steps:
         if taken.listed < (taken.counted or 0):
             self._refuse(f"The server counts {taken.counted} tasks, and lists {taken.listed} of them")
 
-    def _orphans(self, places: Sequence[Location], judge: Judge) -> Iterator[Folder]:
+    def _orphans(
+        self, places: Sequence[Location], judge: Judge, total: Counter[int], in_use: Counter[int]
+    ) -> Iterator[Folder]:
         """Yield the folders that do not stay, and refuse in the end if a storage looks like another server's."""
-        for some in chunks(self._listed(places), AT_ONCE, lambda folder: len(folder.files), FILES_AT_ONCE):
-            judge.judge(some)
-            for folder in some:
-                folder.answers = dict.fromkeys(folder.going, Answer(Outcome.DELETED))
-                self.tally.add(folder)
-            yield from (folder for folder in some if folder.answers)
-        for storage, folders in self.tally.folders.items():
-            in_use = self.tally.in_use[storage]
-            if in_use < LEAST_SHARE * folders:
+        with self._bar(desc="Looking through") as bar:
+            for some in _together(self._listed(places)):
+                judge.judge(some)
+                for folder in some:
+                    total[folder.storage] += 1
+                    bar.update(len(folder.files))
+                    if folder.why == IN_USE:
+                        in_use[folder.storage] += 1
+                        continue
+                    folder.answers = dict.fromkeys(folder.going(), Answer(Outcome.DELETED))
+                    report.count(folder, self.result)
+                    if folder.answers:
+                        yield folder
+        for storage, folders in total.items():
+            if in_use[storage] < LEAST_SHARE * folders:
                 self._refuse(
-                    f"Of {folders} task folders in {self._given.storages[storage]} only {in_use} belong to tasks of "
-                    f"this server, less than {LEAST_SHARE:.0%}: they look like another server's"
+                    f"Of {folders} task folders in {self._given.storages[storage]} only {in_use[storage]} belong to "
+                    f"tasks of this server, less than {LEAST_SHARE:.0%}: they look like another server's"
                 )
 
     def _listed(self, places: Sequence[Location]) -> Iterator[Folder]:
-        with tqdm(desc="Looking through", unit=" files", disable=None, leave=False) as bar:
-            for number, place in enumerate(places):
-                try:
-                    for folder in task_folders(number, self._storages.list(place)):
-                        yield folder
-                        bar.update(len(folder.files))
-                except Unlistable as error:
-                    raise CleanupError(f"{self._given.storages[number]} cannot be listed in full: {error}") from None
+        for number, place in enumerate(places):
+            try:
+                yield from task_folders(number, self._storages.list(place))
+            except Unlistable as error:
+                raise CleanupError(f"{self._given.storages[number]} cannot be listed in full: {error}") from None
 
     def delete(self) -> Sequence[str]:
         """Delete what a manifest lists, what is still as it was, and what nothing needs."""
@@ -127,15 +132,14 @@ class Steps:
             raise CommandLineError(f"{self._given.delete} was written with another server, {header['server']}")
         self._check_census()
         judge = Judge(self._server, datetime.fromisoformat(header["newest"]))
-        found = manifest.folders(lines, places)
-        with tqdm(desc="Deleting", unit=" files", disable=None, leave=False) as bar:
-            for some in chunks(found, AT_ONCE, lambda folder: len(folder.files), FILES_AT_ONCE):
+        with self._bar(desc="Deleting") as bar:
+            for some in _together(manifest.folders(lines, places)):
                 try:
                     self._delete(some, judge, places)
                 except (ServerError, Stopped) as error:
                     self.result.interrupted = str(error)
                 for folder in some:
-                    self.tally.add(folder)
+                    report.count(folder, self.result)
                     bar.update(len(folder.files))
                 if self.result.interrupted:
                     break
@@ -144,7 +148,7 @@ class Steps:
     def _delete(self, folders: Sequence[Folder], judge: Judge, places: Sequence[Location]) -> None:
         for folder in folders:
             self._list_again(folder)
-        for part in chunks([(folder, name) for folder in folders for name in folder.going], FILES_AT_ONCE):
+        for part in chunks([(folder, name) for folder in folders for name in folder.going()], FILES_AT_ONCE):
             judge.judge(folders)
             going = {folder.at(name): (folder, name) for folder, name in part if folder.goes(name)}
             try:
@@ -152,10 +156,8 @@ class Steps:
             except DeletionStopped as stopped:
                 _note(stopped.answers, going)
                 raise
-        emptied = {folder.location: folder for folder in folders if not folder.why}
-        self._storages.remove_empty_folders(
-            {place: place.path.removeprefix(f"{places[folder.storage].path}/") for place, folder in emptied.items()}
-        )
+        own = {folder.location: f"{places[folder.storage].path}/" for folder in folders if not folder.why}
+        self._storages.remove_empty_folders({place: place.path.removeprefix(above) for place, above in own.items()})
 
     def _list_again(self, folder: Folder) -> None:
         """Note which files are gone, and that the folder stays if one is new in it, or not as it was."""
@@ -170,8 +172,12 @@ class Steps:
                     folder.why = "a file in it is new, or has changed since"
         except Unlistable as error:
             folder.why = f"it cannot be listed: {error}"
-            self.result.errors.append(f"{place.root}/{place.path} cannot be listed: {error}")
+            self.result.errors.append(f"{place.root}/{place.path}: {folder.why}")
         folder.answers = dict.fromkeys(() if folder.why else left.difference(folder.held), Answer(Outcome.GONE))
+
+
+def _together(folders: Iterable[Folder]) -> Iterator[list[Folder]]:
+    return chunks(folders, AT_ONCE, lambda folder: len(folder.files), FILES_AT_ONCE)
 
 
 def _note(answers: Mapping[Location, Answer], files: Mapping[Location, tuple[Folder, str]]) -> None:

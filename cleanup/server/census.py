@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from clearml.backend_api.session import Request
@@ -69,6 +70,11 @@ def identity(server: Server) -> str:
     """Return what tells this server from others under whatever address: its own id, else its address."""
     uid = (server.session.send(_Info()).response_data or {}).get("uid")
     return uid if isinstance(uid, str) and uid else server.session.where
+
+
+def now(server: Server) -> datetime:
+    """Return the server's time (aware), as far as its answers tell it."""
+    return datetime.now(timezone.utc) + timedelta(seconds=server.session.clock_skew)
 
 
 def _counted(server: Server) -> int | None:

@@ -59,7 +59,11 @@ class Bucket:
             for number in range(start, stop)
             if number not in self.gone
         )
-        more = f"<IsTruncated>true</IsTruncated><NextContinuationToken>{stop}</NextContinuationToken>" if stop < end else ""
+        more = (
+            f"<IsTruncated>true</IsTruncated><NextContinuationToken>{stop}</NextContinuationToken>"
+            if stop < end
+            else ""
+        )
         return f"<ListBucketResult>{rows}{more}</ListBucketResult>".encode()
 
     def _delete(self, body: str) -> bytes:
