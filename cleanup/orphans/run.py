@@ -6,7 +6,7 @@ import json
 import time
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,7 @@ from cleanup.report.render import REAL, summary
 from cleanup.server import Network, Server, census
 from cleanup.service import ending_of, open_storages
 from cleanup.settings import Settings
-from cleanup.storage import LOCAL, Answer, BadAddress, DeletionStopped, Location, Outcome, Storages, Unlistable
+from cleanup.storage import LOCAL, Answer, DeletionStopped, Location, Outcome, Storages, Unlistable
 
 FILES_AT_ONCE = 10_000
 """Files of folders that are judged together, unless one has more; so many go between two looks at the server."""
@@ -59,62 +59,52 @@ class Steps:
     def __init__(self, server: Server, storages: Storages, given: Namespace) -> None:
         self._server, self._storages, self._given = server, storages, given
         self.result = CycleResult(census.now(server), dry_run=not given.delete)
+        self._folders: Counter[int] = Counter()
+        self._in_use: Counter[int] = Counter()
+        """By storage all folders, and those whose tasks are on the server."""
         self._bar = partial(tqdm, unit=" files", disable=None, leave=False)
 
     def find(self) -> Sequence[str]:
         """Write a manifest of the orphans; return what else to say."""
         addresses = [one if "://" in one else str(Path(one).resolve()) for one in self._given.storages]
-        places = [self._place(address) for address in addresses]
-        self._check_census()
+        places = [self._storages.listable(address) for address in addresses]
+        # Those that it hides would look gone.
+        self._refuse(census.hides_tasks(self._server))
         newest = self.result.started - timedelta(days=self._given.older_than_days)
         header = {"server": census.identity(self._server), "newest": newest.isoformat(), "storages": addresses}
-        folders: Counter[int] = Counter()
-        in_use: Counter[int] = Counter()
-        manifest.write(self._given.output, header, self._orphans(places, Judge(self._server, newest), folders, in_use))
+        manifest.write(self._given.output, header, self._orphans(places, Judge(self._server, newest)))
+        total, in_use = self._folders.total(), self._in_use.total()
         return [
-            f"Looked through {folders.total()} task folders; {in_use.total()} are of tasks that are on the server",
+            f"Looked through {total} task folders; {in_use} are of tasks that are on the server",
             f"Nothing was deleted. To delete it: python -m cleanup.orphans --delete {self._given.output}",
         ]
 
-    def _place(self, address: str) -> Location:
-        try:
-            return self._storages.listable(address)
-        except BadAddress as error:
-            raise CommandLineError(f"{address}: {error}") from None
-
     def _refuse(self, why: str) -> None:
-        if not self._given.shared_with_no_other_server:
+        if why and not self._given.shared_with_no_other_server:
             raise CommandLineError(f"{why}. If no other server writes there: --shared-with-no-other-server")
 
-    def _check_census(self) -> None:
-        """Refuse a server that tells of fewer tasks than it has: those that it hides would look gone."""
-        taken = census.take(self._server)
-        if taken.listed < (taken.counted or 0):
-            self._refuse(f"The server counts {taken.counted} tasks, and lists {taken.listed} of them")
-
-    def _orphans(
-        self, places: Sequence[Location], judge: Judge, total: Counter[int], in_use: Counter[int]
-    ) -> Iterator[Folder]:
+    def _orphans(self, places: Sequence[Location], judge: Judge) -> Iterator[Folder]:
         """Yield the folders that do not stay, and refuse in the end if a storage looks like another server's."""
         with self._bar(desc="Looking through") as bar:
             for some in _together(self._listed(places)):
                 judge.judge(some)
                 for folder in some:
-                    total[folder.storage] += 1
+                    self._folders[folder.storage] += 1
                     bar.update(len(folder.files))
                     if folder.why == IN_USE:
-                        in_use[folder.storage] += 1
+                        self._in_use[folder.storage] += 1
                         continue
                     folder.answers = dict.fromkeys(folder.going(), Answer(Outcome.DELETED))
                     report.count(folder, self.result)
                     if folder.answers:
                         yield folder
-        for storage, folders in total.items():
-            if in_use[storage] < LEAST_SHARE * folders:
-                self._refuse(
-                    f"Of {folders} task folders in {self._given.storages[storage]} only {in_use[storage]} belong to "
-                    f"tasks of this server, less than {LEAST_SHARE:.0%}: they look like another server's"
-                )
+        for storage, folders in self._folders.items():
+            in_use = self._in_use[storage]
+            looks = (
+                f"Of {folders} task folders in {self._given.storages[storage]} only {in_use} belong to tasks of this "
+            )
+            looks += f"server, less than {LEAST_SHARE:.0%}: they look like another server's"
+            self._refuse(looks if in_use < LEAST_SHARE * folders else "")
 
     def _listed(self, places: Sequence[Location]) -> Iterator[Folder]:
         for number, place in enumerate(places):
@@ -127,10 +117,11 @@ class Steps:
         """Delete what a manifest lists, what is still as it was, and what nothing needs."""
         lines = manifest.read(self._given.delete)
         header = next(lines)
-        places = [self._place(address) for address in header["storages"]]
+        places = [self._storages.listable(address) for address in header["storages"]]
         if header["server"] != census.identity(self._server):
             raise CommandLineError(f"{self._given.delete} was written with another server, {header['server']}")
-        self._check_census()
+        # Those that it hides would look gone.
+        self._refuse(census.hides_tasks(self._server))
         judge = Judge(self._server, datetime.fromisoformat(header["newest"]))
         with self._bar(desc="Deleting") as bar:
             for some in _together(manifest.folders(lines, places)):
@@ -151,11 +142,16 @@ class Steps:
         for part in chunks([(folder, name) for folder in folders for name in folder.going()], FILES_AT_ONCE):
             judge.judge(folders)
             going = {folder.at(name): (folder, name) for folder, name in part if folder.goes(name)}
+            stopped: DeletionStopped | None = None
             try:
-                _note(self._storages.delete(going), going)
-            except DeletionStopped as stopped:
-                _note(stopped.answers, going)
-                raise
+                answers = self._storages.delete(going)
+            except DeletionStopped as error:
+                answers, stopped = error.answers, error
+            for place, answer in answers.items():
+                folder, name = going[place]
+                folder.answers[name] = answer
+            if stopped:
+                raise stopped
         own = {folder.location: f"{places[folder.storage].path}/" for folder in folders if not folder.why}
         self._storages.remove_empty_folders({place: place.path.removeprefix(above) for place, above in own.items()})
 
@@ -178,9 +174,3 @@ class Steps:
 
 def _together(folders: Iterable[Folder]) -> Iterator[list[Folder]]:
     return chunks(folders, AT_ONCE, lambda folder: len(folder.files), FILES_AT_ONCE)
-
-
-def _note(answers: Mapping[Location, Answer], files: Mapping[Location, tuple[Folder, str]]) -> None:
-    for location, answer in answers.items():
-        folder, name = files[location]
-        folder.answers[name] = answer

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -14,14 +13,6 @@ from cleanup.server.paging import complete
 from cleanup.server.rows import parse_task
 from cleanup.server.session import CleanupSession
 from cleanup.server.tasks import EXTRA
-
-
-@dataclass(frozen=True)
-class Census:
-    """How many tasks the server says it has, None if it does not count (before API 2.22), and how many it lists."""
-
-    counted: int | None
-    listed: int
 
 
 class _Count(Request):
@@ -44,8 +35,10 @@ class _Info(Request):
         return {}
 
 
-def take(server: Server) -> Census:
-    """Count all tasks, hidden, archived, public and other users' included.
+def hides_tasks(server: Server) -> str:
+    """Return what is wrong if the server lists fewer tasks than it counts, hidden, public and others' included.
+
+    Servers before API 2.22 do not count.
 
     Raises:
         ServerError: it fails at some of them.
@@ -61,9 +54,9 @@ def take(server: Server) -> Census:
     listed = sum(1 for _ in complete(fetch, parse_task, unreadable))
     if unreadable:
         raise ServerError(unreadable[0])
-    after = _counted(server)
     # Somebody may delete tasks meanwhile.
-    return Census(None if before is None or after is None else min(before, after), listed)
+    counted = min(before, _counted(server))
+    return f"The server counts {counted} tasks, and lists {listed} of them" if listed < counted else ""
 
 
 def identity(server: Server) -> str:
@@ -77,9 +70,9 @@ def now(server: Server) -> datetime:
     return datetime.now(timezone.utc) + timedelta(seconds=server.session.clock_skew)
 
 
-def _counted(server: Server) -> int | None:
+def _counted(server: Server) -> int:
     if not CleanupSession.check_min_api_server_version("2.22"):
-        return None
+        return 0
     count = (server.session.send(_Count()).response_data or {}).get("tasks")
     if not isinstance(count, int):
         raise ServerError("the server's answer to organization.get_entities_count has no number of tasks")

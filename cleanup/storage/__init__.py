@@ -9,7 +9,7 @@ from concurrent.futures import wait
 from functools import partial
 from pathlib import Path
 
-from cleanup.base.errors import Stopped
+from cleanup.base.errors import CommandLineError, Stopped
 from cleanup.storage.address import LOCAL, Addresses, BadAddress, sdk_path, task_depth
 from cleanup.storage.base import (
     Answer,
@@ -85,18 +85,23 @@ class Storages:
     def listable(self, address: str) -> Location:
         """Return the folder, or all of the bucket, at ``address``.
 
-        Raises BadAddress if it cannot be listed, or is a folder that is not there.
+        Raises:
+            CommandLineError: it cannot be listed, or is a folder that is not there.
         """
-        # Only addresses of files can be located.
-        file = self._addresses.locate(f"{address.rstrip('/')}/file")[0]
+        try:
+            # Only addresses of files can be located.
+            file = self._addresses.locate(f"{address.rstrip('/')}/file")[0]
+        except BadAddress as error:
+            raise CommandLineError(f"{address}: {error}") from None
         place = Location(file.root, file.path.removesuffix("file").rstrip("/"))
         if not self.can_list(place.root):
-            raise BadAddress("a file server does not list its files: name its data folder, on its host")
-        if place.root == LOCAL and not (place.path and Path(place.path).is_dir()):
-            raise BadAddress("there is no such folder on this machine")
-        why = "" if place.root == LOCAL else self.unusable(place.root)
+            why = "a file server does not list its files: name its data folder, on its host"
+        elif place.root == LOCAL:
+            why = "" if place.path and Path(place.path).is_dir() else "there is no such folder on this machine"
+        else:
+            why = self.unusable(place.root)
         if why:
-            raise BadAddress(why)
+            raise CommandLineError(f"{address}: {why}")
         return place
 
     def unusable(self, root: str) -> str:
