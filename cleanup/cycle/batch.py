@@ -43,6 +43,8 @@ class Batches:
         self._looker = Looker(means.server, surroundings, means.rules, means.pool)
         self._judge = Judge(means.storages, means.settings.ignore_file_errors, docket.is_handled)
         self._reach: dict[str, str] = {}
+        self._condemned = Without(docket.condemned, ())
+        """Who is condemned by the last look."""
 
     def run(self, tasks: Sequence[str]) -> None:
         """Delete ``tasks``, newest first, and their files, or decide otherwise about each.
@@ -52,7 +54,7 @@ class Batches:
         """
         ids = [task for task in tasks if task in self._docket.open]
         read, unreadable = in_parts(lambda some: self._server.tasks.read(some, WITH_FILES), ids)
-        self._fail(unreadable)
+        self._settle(unreadable)
         found = {task: row for rows in read for task, row in rows.items()}
         rows = self._sort_out([task for task in ids if task not in unreadable], found)
         folders = self._folders(rows)
@@ -62,7 +64,7 @@ class Batches:
         search = Search(self._server, self._storages, self._pool, self._settings.parallel_requests)
         view = View(rows)
         for part, last in search.parts({task: folders[task] for task in rows}):
-            self._fail(search.unreadable)
+            self._settle(search.unreadable)
             for root, why in search.unlisted.items():
                 self._docket.result.unlisted[self._storages.name(root)] = why
             rows = {task: row for task, row in rows.items() if task in self._docket.open}
@@ -78,6 +80,14 @@ class Batches:
             if task in self._docket.open:
                 self._docket.fail(task, error)
 
+    def _settle(self, errors: Mapping[str, str]) -> None:
+        """Decide about tasks that cannot be read: those that are there have failed."""
+        there, unclear = in_parts(self._server.tasks.existing, [task for task in errors if task in self._docket.open])
+        existing = {task for some in there for task in some} | unclear.keys()
+        self._fail({task: error for task, error in errors.items() if task in existing})
+        for task in errors.keys() & self._docket.open.keys():
+            self._docket.keep(task, selection.ALREADY_GONE)
+
     def _folders(self, rows: Mapping[str, Task]) -> dict[str, set[Location]]:
         """Return the folders of each task: those that its record names, and the one that the SDK would have used."""
         folders = {}
@@ -85,10 +95,13 @@ class Batches:
             addresses = [*(artifact.uri for artifact in row.artifacts), *row.report_assets]
             folders[task] = {folder for address in addresses for folder in folders_named(self._storages, address, task)}
             project = self._docket.result.projects.get(row.project, "")
-            usual = self._storages.task_folder(row.destination, project, row.name, task)
-            folders[task] |= {usual} if usual else set()
+            # Debug samples can go to the file server although all else goes elsewhere.
+            usual = (
+                self._storages.task_folder(at, project, row.name, task, row.project) for at in {row.destination, ""}
+            )
+            folders[task].update(filter(None, usual))
         made, unreadable = in_parts(self._server.models.made_by, list(rows))
-        self._fail(unreadable)
+        self._settle(unreadable)
         for model in itertools.chain.from_iterable(made):
             folders[model.task] |= folders_named(self._storages, model.uri, model.task)
         return folders
@@ -101,29 +114,32 @@ class Batches:
         Files to which other condemned tasks refer go after all others, and only if those tasks lost theirs: a task that
         fails is condemned no more, and needs what it refers to.
         """
-        view, condemned = self._look(rows, part)
-        decision = self._decide(view, part, condemned)
+        view = self._look(rows, part)
+        decision = self._decide(view, part)
         self._delete(decision.going)
         if decision.lent:
-            decision = self._decide(view, part, condemned)
+            decision = self._decide(view, part)
             self._delete([*decision.going, *decision.lent])
         return view, decision
 
-    def _look(self, rows: Mapping[str, Task], part: Sequence[Found]) -> tuple[View, Without]:
-        """Look at the tasks that are still open; return what is seen, and who is condemned by that."""
+    def _look(self, rows: Mapping[str, Task], part: Sequence[Found]) -> View:
+        """Look at the tasks that are still open."""
         docket = self._docket
         rows = {task: row for task, row in rows.items() if task in docket.open}
         inside = {place.task for found in part for place in places(found.address)}
         looked = self._looker.look(rows, inside, docket.condemned, docket.behind)
         looked.view.rows = self._sort_out(list(rows), looked.view.rows)
-        return looked.view, Without(docket.condemned, looked.changed)
+        # What has just been taken out of the batch is there, and its folder with it.
+        looked.view.existing.update(rows.keys() - looked.view.rows.keys())
+        self._condemned = Without(docket.condemned, looked.changed)
+        return looked.view
 
-    def _decide(self, view: View, part: Sequence[Found], condemned: Without) -> Decision:
+    def _decide(self, view: View, part: Sequence[Found]) -> Decision:
         """Decide about the files of the tasks that are still open, and leave the tasks that must stay."""
         docket = self._docket
-        decision = self._judge.decide(view, part, condemned, docket.behind)
+        decision = self._judge.decide(view, part, self._condemned, docket.behind)
         for task, reason in decision.stays.items():
-            self._leave(task, reason)
+            self.leave(task, reason)
         for refused in decision.refused:
             if refused.task in docket.open:
                 docket.refuse(refused.task, refused.address, refused.error)
@@ -179,12 +195,12 @@ class Batches:
             return
         docket = self._docket
         occupied = {place.task for kept in decision.kept if kept.holder for place in places(kept.address)}
-        # Whoever links into a folder may also write there.
         occupied |= {
             place.task
-            for address, linker in view.links
-            if linker not in docket.behind and not (linker in view.rows and linker in docket.open)
+            for address, writer in view.links
+            if writer not in docket.behind and not (writer in view.rows and writer in docket.open)
             for place in places(address)
+            if f".{writer}" in place.rest
         }
         empty = {
             folder
@@ -194,15 +210,20 @@ class Batches:
             for folder in folders[task]
             if not self._storages.unusable(folder.root)
         }
-        if empty:
-            self._storages.remove_folders(empty)
+        for folder, answer in self._storages.remove_folders(empty).items() if empty else ():
+            if self._storages.can_list(folder.root):
+                continue
+            if answer.outcome is Outcome.DELETED:
+                docket.empty(next(task for task in view.rows if folder in folders[task]))
+            elif answer.outcome is Outcome.FAILED:
+                docket.result.unlisted[self._storages.name(folder.root)] = answer.error
 
     # Tasks
 
     def _delete_tasks(self, ids: Sequence[str], view: View) -> None:
         """Delete the tasks ``ids``, whose files are gone, in requests of as many as one takes."""
         if self._settings.dry_run:
-            outlived = outlived_models(view, self._docket.condemned, self._docket.behind)
+            outlived = outlived_models(view, self._condemned, self._docket.behind)
             self._docket.result.models_deleted += sum(map(len, outlived.values()))
             for task in ids:
                 self._docket.delete(task)
@@ -223,6 +244,7 @@ class Batches:
             deletion = self._server.delete(ready)
         except ServerError as error:
             if not self._server.alive():
+                self._fail(dict.fromkeys(ready, f"{error}; the next cycle sees whether the task is gone"))
                 raise
             if len(ready) == 1:
                 self.settle(ready[0], error, asked=True)
@@ -259,11 +281,11 @@ class Batches:
         Deletes the model entries that it would leave behind, and takes off the tasks' lists what is not theirs.
         """
         docket = self._docket
-        outlived = outlived_models(view, docket.condemned, docket.behind)
+        outlived = outlived_models(view, self._condemned, docket.behind)
         before = {user for users in view.users.values() for user in users if user in docket.behind}
         entries: dict[str, str] = {}
         for task in ids:
-            going = [*outlived.get(task, ()), *spared_models(task, view, docket.condemned, before)]
+            going = [*outlived.get(task, ()), *spared_models(task, view, self._condemned, before)]
             entries |= {model.id: task for model in going}
             before.add(task)
         errors = self._server.models.delete(list(entries))
@@ -296,7 +318,7 @@ class Batches:
                 continue
             reason = self._reason_to_leave(row)
             if row is None or reason:
-                self._leave(task, reason)
+                self.leave(task, reason)
             else:
                 qualified[task] = row
         return qualified
@@ -307,13 +329,13 @@ class Batches:
             return f"{selection.CHANGED}{changed}"
         return selection.reason_to_keep(row, self._rules)
 
-    def _leave(self, task: str, reason: str) -> None:
+    def leave(self, task: str, reason: str) -> None:
         """Leave ``task``: kept, or failed if files of it are gone already, which its own page then tells, too."""
-        gone = self._docket.files_deleted(task)
-        if not gone:
+        lost = self._docket.lost(task)
+        if not lost:
             self._docket.keep(task, reason)
             return
-        error = f"{reason}, after {plural(gone, 'file')} of it had been deleted"
+        error = f"{reason}, after {lost} of it had been deleted"
         self._docket.fail(task, error)
         if not self._settings.dry_run:
             self._server.tasks.note(task, f"The cleanup service left this task: {error}")

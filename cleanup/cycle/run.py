@@ -98,8 +98,9 @@ class _Cycle:
             self._result.errors += dict.fromkeys(unreadable)
             unreadable.clear()
         reason = f"{selection.NOT_REACHED}{self._result.interrupted}" if self._result.interrupted else ""
-        for task in [*self._docket.open.values(), *plan]:
-            self._result.kept.append(Kept(task, reason or selection.OVER_LIMIT))
+        for task in list(self._docket.open):
+            self._batches.leave(task, reason or selection.OVER_LIMIT)
+        self._result.kept += [Kept(task, reason or selection.OVER_LIMIT) for task in plan]
 
     def _keep_claimed(self, plan: list[Planned]) -> None:
         """Take out of ``plan`` what others need as a whole, unless they go too: once one stays, what it needs stays."""
@@ -110,7 +111,7 @@ class _Cycle:
                 task: why
                 for task, claimers in claims.items()
                 if task in condemned
-                for claimer, why in claimers.items()
+                for claimer, why in claimers
                 if claimer not in condemned
             }
             if not stays:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator, Sequence
 from email.parser import BytesParser
 from typing import Any
 
 from cleanup.base.chunks import chunks
 from cleanup.storage.base import DELETED, GONE, Answer, Listed, Location, StorageUnavailable, Unlistable, failed
-from cleanup.storage.request import Failure, Reply, Request, Then, no_removals
+from cleanup.storage.request import Failure, Reply, Request, failure, no_removals
 from cleanup.storage.sdk import SdkConfig
 
 _MOST_BLOBS = 256
@@ -26,10 +27,11 @@ class Container:
     A blob with snapshots or a lease is not deleted: FAILED with Azure's reason, as the SDK's own deletion would.
     With soft delete or versioning on the account, Azure keeps what was deleted for as long as the account says. The
     client library repeats what fails as a whole.
+    ``replies.last`` is the last reply that the client got in the current thread.
     """
 
-    def __init__(self, root: str, client: Any, secrets: Sequence[str] = ()) -> None:
-        self._root, self._client, self._secrets = root, client, tuple(secrets)
+    def __init__(self, root: str, client: Any, replies: threading.local, secrets: Sequence[str]) -> None:
+        self._root, self._client, self._replies, self._secrets = root, client, replies, tuple(secrets)
 
     def deletions(self, paths: Sequence[str]) -> list[Request]:
         return [Request(part, self._delete) for part in chunks(paths, _MOST_BLOBS)]
@@ -64,19 +66,11 @@ class Container:
         self._client.close()
 
     def _delete(self, names: Sequence[str]) -> Reply:
-        replies: list[Any] = []
         try:
-            self._client.delete_blobs(
-                *names, raise_on_any_failure=False, raw_response_hook=lambda reply: replies.append(reply.http_response)
-            )
-            parts = _parts(replies[-1])
+            self._client.delete_blobs(*names, raise_on_any_failure=False)
         except Exception as error:
-            answer, status = self._failed(error), getattr(error, "status_code", None)
-            if status in {400, 413}:
-                return Failure(answer.error, Then.HALVE)
-            if status in {None, 401, 403, 404}:
-                return Failure(answer.error, Then.GIVE_UP)
-            return dict.fromkeys(names, answer)
+            return failure(self._failed(error).error, getattr(error, "status_code", None))
+        parts = _parts(self._replies.last)
         return {name: _answer(*parts[place]) for place, name in enumerate(names) if place in parts}
 
     def _failed(self, error: Exception) -> Answer:
@@ -98,7 +92,7 @@ def open_container(root: str, sdk: SdkConfig, timeout: float) -> Container:
     except ImportError:
         raise sdk.missing("azure-storage-blob", root) from None
     host, _, container = root.partition("://")[2].partition("/")
-    found = sdk.azure.get_config_by_uri(f"{root}/")
+    found = sdk.buckets("azure").get_config_by_uri(f"{root}/")
     if not found or not (found.account_key or getattr(found, "use_default_credential", False)):
         raise StorageUnavailable(
             f"no credentials for {root}: add the account {host.partition('.')[0]} to sdk.azure.storage.containers "
@@ -106,6 +100,7 @@ def open_container(root: str, sdk: SdkConfig, timeout: float) -> Container:
         )
     secrets = (found.account_key or "",)
     credential = _credential(found, root, sdk)
+    replies = threading.local()
     try:
         client = ContainerClient(
             account_url=f"https://{host}",
@@ -114,10 +109,12 @@ def open_container(root: str, sdk: SdkConfig, timeout: float) -> Container:
             retry_policy=ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=3, random_jitter_range=1),
             connection_timeout=min(10.0, timeout),
             read_timeout=timeout,
+            # Handed over with a request, it is forgotten when the library repeats that after a broken connection.
+            raw_response_hook=lambda reply: setattr(replies, "last", reply.http_response),
         )
     except Exception as error:
         raise StorageUnavailable(failed(f"{root}: {type(error).__name__}: {error}; {_WHERE}", *secrets).error) from None
-    return Container(root, client, secrets)
+    return Container(root, client, replies, secrets)
 
 
 def _credential(found: Any, root: str, sdk: SdkConfig) -> Any:
