@@ -58,8 +58,7 @@ class Judge:
                 held.add(model.uri, Holder(f"model {model.id} names it", model.id))
         for address, linker in self._around.links_to(tasks):
             held.add(address, Holder(f"task {linker} links to it", linker))
-        for task, claimers in self._around.claims_on(tasks).items():
-            claimer, why = min(claimers.items())
+        for task, [(claimer, why), *_] in self._around.claims_on(tasks).items():
             held.add(f".{task}/", Holder(why, claimer))
         return held
 

@@ -126,7 +126,7 @@ class Steps:
         with self._bar(desc="Deleting") as bar:
             for some in _together(manifest.folders(lines, places)):
                 try:
-                    self._delete(some, judge, places)
+                    self._delete(some, judge)
                 except (ServerError, Stopped) as error:
                     self.result.interrupted = str(error)
                 for folder in some:
@@ -136,7 +136,7 @@ class Steps:
                     break
         return []
 
-    def _delete(self, folders: Sequence[Folder], judge: Judge, places: Sequence[Location]) -> None:
+    def _delete(self, folders: Sequence[Folder], judge: Judge) -> None:
         for folder in folders:
             self._list_again(folder)
         for part in chunks([(folder, name) for folder in folders for name in folder.going()], FILES_AT_ONCE):
@@ -152,8 +152,7 @@ class Steps:
                 folder.answers[name] = answer
             if stopped:
                 raise stopped
-        own = {folder.location: f"{places[folder.storage].path}/" for folder in folders if not folder.why}
-        self._storages.remove_empty_folders({place: place.path.removeprefix(above) for place, above in own.items()})
+        self._storages.remove_folders(folder.location for folder in folders if not folder.why)
 
     def _list_again(self, folder: Folder) -> None:
         """Note which files are gone, and that the folder stays if one is new in it, or not as it was."""

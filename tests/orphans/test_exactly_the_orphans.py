@@ -109,7 +109,7 @@ def test_what_changes_while_it_deletes_stays(orphans: OrphanWorld, monkeypatch: 
     assert before - orphans.store.held() == orphans.going - set(orphans.orphans[named[0]])
 
 
-def test_emptied_folders_go_up_to_the_storages_own(orphans: OrphanWorld) -> None:
+def test_emptied_folders_of_tasks_go_and_those_of_projects_stay(orphans: OrphanWorld) -> None:
     orphans.find()
     orphans.delete()
     left = orphans.sandbox.folders()
