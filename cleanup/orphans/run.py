@@ -26,7 +26,7 @@ from cleanup.report.render import REAL, summary
 from cleanup.server import Network, Server, census
 from cleanup.service import ending_of, open_storages
 from cleanup.settings import Settings
-from cleanup.storage import LOCAL, Answer, DeletionStopped, Location, Outcome, Storages, Unlistable
+from cleanup.storage import Answer, DeletionStopped, Location, Outcome, Storages, Unlistable
 
 FILES_AT_ONCE = 10_000
 """Files of folders that are judged together, unless one has more; so many go between two looks at the server."""
@@ -157,10 +157,8 @@ class Steps:
     def _list_again(self, folder: Folder) -> None:
         """Note which files are gone, and that the folder stays if one is new in it, or not as it was."""
         left, place = set(folder.files), folder.location
-        # Of a folder that is gone, a disk cannot tell that it is mounted; but the storage's own folder is there.
-        there = place.root != LOCAL or Path(place.path).exists()
         try:
-            for file in self._storages.list(place) if there else ():
+            for file in self._storages.list(place):
                 name = file.location.path[len(place.path) + 1 :]
                 left.discard(name)
                 if folder.files.get(name) != (file.size, file.modified):

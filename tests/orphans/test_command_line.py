@@ -49,9 +49,6 @@ def test_what_the_sdks_deletion_leaves_of_250_samples_is_found_and_goes(tmp_path
         assert (numbers["files_deleted"], numbers["bytes_freed"]) == (150, 450)
         assert sandbox.files() == others
         assert run(DELETE, sandbox, tmp_path).stdout.count("150 already gone") == 1
-        # No server: one line, and the exit code that says so.
-        sandbox.stop()
-        assert run(DELETE, sandbox, tmp_path).returncode == 3
 
 
 @pytest.mark.parametrize(
