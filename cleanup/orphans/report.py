@@ -8,7 +8,7 @@ from cleanup.cycle.result import CycleResult, KeptFile, Planned
 from cleanup.files import Kind
 from cleanup.orphans.folders import Folder
 from cleanup.report.render import ROWS, as_text
-from cleanup.report.tables import Table, in_bytes
+from cleanup.report.tables import Row, Table, in_bytes
 from cleanup.selection import NOT_REACHED
 
 
@@ -42,7 +42,7 @@ def table(result: CycleResult) -> list[str]:
         newest = max(newest, f"{gone.task.since:%Y-%m-%d}")
         totals[gone.task.project] = (size + gone.size, tasks + 1, files + gone.files, newest)
     rows = [
-        (name, str(tasks), str(files), in_bytes(size), newest)
+        Row((name, str(tasks), str(files), in_bytes(size), newest))
         for name, (size, tasks, files, newest) in sorted(totals.items(), key=lambda item: item[1], reverse=True)[:ROWS]
     ]
     header = ("project folder", "tasks", "files", "size", "newest file")

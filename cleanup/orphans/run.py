@@ -22,7 +22,7 @@ from cleanup.orphans import manifest, report
 from cleanup.orphans.folders import Folder, task_folders
 from cleanup.orphans.judge import AT_ONCE, IN_USE, Judge
 from cleanup.report.figures import as_json
-from cleanup.report.render import REAL, summary
+from cleanup.report.render import summary
 from cleanup.server import Network, Server, census
 from cleanup.service import ending_of, open_storages
 from cleanup.settings import Settings
@@ -47,7 +47,8 @@ def run(guard: Guard, given: Namespace) -> Ending:
         storages.close()
     result = steps.result
     result.seconds = time.monotonic() - begun
-    print(*report.table(result), *(line for line in summary(result) if line != REAL), *said, sep="\n")
+    # The last line for a dry run says how to delete, which is another way here.
+    print(*report.table(result), *summary(result)[: -1 if result.dry_run else None], *said, sep="\n")
     if guard.json_to:
         print(json.dumps(as_json(result), indent=1), file=guard.json_to)
     return Ending(said=True) if guard.stop.is_set() else ending_of(result)
