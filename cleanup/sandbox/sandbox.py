@@ -82,7 +82,10 @@ class Sandbox(Seeding):
         self.stop()
 
     def environment(self) -> dict[str, str]:
-        """What points the SDK, the service or an agent here, and keeps them from looking anywhere else."""
+        """What points the SDK, the service or an agent here, and keeps them from looking anywhere else.
+
+        `SANDBOX_FILES` is for people: the folder of the file server.
+        """
         return {
             "CLEARML_API_HOST": self.api_url,
             "CLEARML_WEB_HOST": self.web_url,
@@ -90,6 +93,7 @@ class Sandbox(Seeding):
             "CLEARML_API_ACCESS_KEY": self.access_key,
             "CLEARML_API_SECRET_KEY": self.secret_key,
             "CLEARML_CONFIG_FILE": str(self._folder / "clearml.conf"),
+            "SANDBOX_FILES": str(self.files_root),
             "CLEARML_CACHE_DIR": str(self._folder / "cache"),
             "CLEARML_NO_DEFAULT_SERVER": "1",
             "CLEARML_SUPPRESS_UPDATE_MESSAGE": "1",

@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import wait
 from functools import partial
+from pathlib import Path
 
-from cleanup.base.errors import Stopped
+from cleanup.base.errors import CommandLineError, Stopped
 from cleanup.base.http import Network
 from cleanup.storage.address import LOCAL, Addresses, BadAddress, sdk_path, task_depth
 from cleanup.storage.azure import open_container
@@ -84,6 +85,28 @@ class Storages:
         """
         path = sdk_path(project, name, task, project_id)
         return self._addresses.task_folder(destination, path) if path else None
+
+    def listable(self, address: str) -> Location:
+        """Return the folder, or all of the bucket, at ``address``.
+
+        Raises:
+            CommandLineError: it cannot be listed, or is a folder that is not there.
+        """
+        try:
+            # Only addresses of files can be located.
+            file = self._addresses.locate(f"{address.rstrip('/')}/file")[0]
+        except BadAddress as error:
+            raise CommandLineError(f"{address}: {error}") from None
+        place = Location(file.root, file.path.removesuffix("file").rstrip("/"))
+        if not self.can_list(place.root):
+            why = "a file server does not list its files: name its data folder, on its host"
+        elif place.root == LOCAL:
+            why = "" if place.path and Path(place.path).is_dir() else "there is no such folder on this machine"
+        else:
+            why = self.unusable(place.root)
+        if why:
+            raise CommandLineError(f"{address}: {why}")
+        return place
 
     def unusable(self, root: str) -> str:
         """Return why nothing can be asked of this storage (no client, no credentials, ...), "" if it can be tried.
@@ -201,6 +224,8 @@ class Storages:
     # Last, since its name hides the type that the annotations above mean.
     def list(self, folder: Location) -> Iterator[Listed]:
         """Yield all files below ``folder``, page by page as they are asked for. A folder that is not there has none.
+
+        An empty path stands for all of a bucket.
 
         Raises Unlistable where the storage refuses, at the start or in the middle, and Stopped.
         """

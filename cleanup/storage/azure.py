@@ -42,7 +42,9 @@ class Container:
     def pages(self, folder: str) -> Iterator[Sequence[Listed]]:
         """List the blobs below ``folder``, without the folders that accounts with a hierarchy list among them."""
         try:
-            found = self._client.list_blobs(name_starts_with=f"{folder}/", include=["metadata"], results_per_page=_PAGE)
+            found = self._client.list_blobs(
+                name_starts_with=f"{folder}/" if folder else "", include=["metadata"], results_per_page=_PAGE
+            )
             for page in found.by_page():
                 yield [
                     Listed(Location(self._root, blob.name), blob.size, blob.last_modified)

@@ -64,7 +64,7 @@ class GoogleBucket:
 
             found = self._client(self._access(f"{folder}/")).list_blobs(
                 self._bucket,
-                prefix=f"{folder}/",
+                prefix=f"{folder}/" if folder else "",
                 fields=_FIELDS,
                 timeout=self._timeout,
                 retry=DEFAULT_RETRY.with_timeout(self._timeout),

@@ -43,7 +43,7 @@ class Bucket:
         more: dict[str, str] = {}
         while True:
             try:
-                page = self._client.list_objects_v2(Bucket=self._bucket, Prefix=f"{folder}/", **more)
+                page = self._client.list_objects_v2(Bucket=self._bucket, Prefix=f"{folder}/" if folder else "", **more)
             except Exception as error:
                 raise Unlistable(self._failed(error).error) from None
             if "IsTruncated" not in page:

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from cleanup.sandbox.calls import deletion, events, models, projects, queues, reports, reset, status, tasks, users
+from cleanup.sandbox.calls import (
+    deletion,
+    events,
+    models,
+    organization,
+    projects,
+    queues,
+    reports,
+    reset,
+    status,
+    tasks,
+    users,
+)
 from cleanup.sandbox.calls.generic import Handler
 
 HANDLERS: dict[str, Handler] = {
     name: handler
-    for module in (tasks, status, deletion, reset, reports, models, projects, queues, events, users)
+    for module in (tasks, status, deletion, reset, reports, models, projects, queues, events, users, organization)
     for name, handler in module.HANDLERS.items()
 }
 SINCE = {name: (2, 13) for name in HANDLERS if name.endswith("_many")}
+SINCE["organization.get_entities_count"] = (2, 20)
