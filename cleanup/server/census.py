@@ -9,10 +9,9 @@ from clearml.backend_api.session import Request
 
 from cleanup.base.errors import ServerError
 from cleanup.server import Server
-from cleanup.server.paging import complete
+from cleanup.server.paging import complete, listing
 from cleanup.server.rows import parse_task
 from cleanup.server.session import CleanupSession
-from cleanup.server.tasks import EXTRA
 
 
 class _Count(Request):
@@ -46,11 +45,7 @@ def hides_tasks(server: Server) -> str:
     before = _counted(server)
     unreadable: list[str] = []
 
-    def fetch(page: int, size: int) -> Any:
-        return server.client.tasks.get_all(
-            search_hidden=True, only_fields=["id"], order_by=["created"], page=page, page_size=size, **EXTRA
-        )
-
+    fetch = listing(server.client.tasks, ["id"], search_hidden=True, order_by=["created"])
     listed = sum(1 for _ in complete(fetch, parse_task, unreadable))
     if unreadable:
         raise ServerError(unreadable[0])
