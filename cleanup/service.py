@@ -59,8 +59,9 @@ class Service:
         self._failing_since = ""
 
     def run(self) -> Ending:
-        """Run once, or with ``run_as_service`` until stopped."""
-        if self._settings.run_as_service:
+        """Run once, or with ``run_as_service`` and no plan until stopped."""
+        # A plan is worked off once: whoever approved it did not approve what a later cycle finds.
+        if self._settings.run_as_service and not self._settings.plan:
             self._run_for_ever()
             return Ending()
         self._report.starting()

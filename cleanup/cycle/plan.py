@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 from cleanup.base.records import Task
 from cleanup.base.text import one_line
+from cleanup.cycle.approved import NOT_IN_PLAN, told_otherwise
+from cleanup.cycle.plan_file import Plan
 from cleanup.cycle.result import CycleResult, Kept, Planned
 from cleanup.selection import EPOCH, Rules, mismatch, reason_to_keep, since
 from cleanup.server import Server
@@ -20,8 +22,12 @@ def planned(task: Task) -> Planned:
     )
 
 
-def make_plan(server: Server, rules: Rules, result: CycleResult, plan: list[Planned]) -> None:
+def make_plan(
+    server: Server, rules: Rules, result: CycleResult, plan: list[Planned], approved: Plan | None = None
+) -> None:
     """List every task that may go into ``plan``, oldest first; count the others that match as kept.
+
+    With an ``approved`` plan none that is not in it, and those of it that match no more count as kept, too.
 
     Nothing may be deleted meanwhile. Cut off anywhere, ``plan`` holds what was found until then.
     """
@@ -31,10 +37,14 @@ def make_plan(server: Server, rules: Rules, result: CycleResult, plan: list[Plan
             continue
         seen.add(task.id)
         reason = reason_to_keep(task, rules)
+        if approved and not reason and task.id not in approved:
+            reason = NOT_IN_PLAN
         if reason:
             result.kept.append(Kept(planned(task), reason))
         else:
             plan.append(planned(task))
+    if approved:
+        result.kept += told_otherwise(server, rules, approved, seen)
     plan.sort(key=lambda entry: (entry.since, entry.id))
 
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from cleanup import selection
 from cleanup.base.chunks import chunks
 from cleanup.base.errors import CredentialsError, ServerError, ServerUnreachable, Stopped
+from cleanup.cycle.approved import open_plan
 from cleanup.cycle.batch import Batches, Means
 from cleanup.cycle.docket import Docket
 from cleanup.cycle.plan import count_force_would_add, make_plan
+from cleanup.cycle.plan_file import PlanWriter
 from cleanup.cycle.result import CycleResult, Kept, Planned
 from cleanup.cycle.surroundings import Surroundings
 from cleanup.server import Server
@@ -49,7 +53,7 @@ def run_once(
     the deletion. Errors of tasks, files and batches are counted in the result; the cycle goes on.
 
     Raises:
-        SettingsError: a project of the settings does not exist.
+        SettingsError: a project of the settings does not exist, or the plan cannot be used.
         ServerUnreachable, CredentialsError, ServerError: the list of tasks, or what is around them, could not be read;
             nothing was deleted.
     """
@@ -59,18 +63,32 @@ def run_once(
     rules = selection.rules_of(settings, now, projects, own_task)
     result = CycleResult(started=now, dry_run=settings.dry_run)
     begun = time.monotonic()
-    with ThreadPoolExecutor(settings.parallel_requests, thread_name_prefix="cleanup") as pool:
-        _Cycle(Means(server, storages, settings, rules, pool), result, watcher).run()
+    with ExitStack() as stack:
+        approved = open_plan(server, settings.plan)
+        if approved:
+            stack.callback(approved.close)
+        pool = stack.enter_context(ThreadPoolExecutor(settings.parallel_requests, thread_name_prefix="cleanup"))
+        plan = _plan_of(result, settings, own_task) if settings.dry_run else None
+        if plan:
+            stack.callback(plan.drop)
+        _Cycle(Means(server, storages, settings, rules, pool, approved), result, watcher, plan).run()
+        if plan and not result.interrupted:
+            result.plan = plan.finish()
     result.seconds = time.monotonic() - begun
     return result
+
+
+def _plan_of(result: CycleResult, settings: Settings, own_task: str | None) -> PlanWriter:
+    made = {"made_by": own_task or "", "made_at": result.started.isoformat(), "settings": asdict(settings)}
+    return PlanWriter(result, made)
 
 
 class _Cycle:
     """The state of one cycle."""
 
-    def __init__(self, means: Means, result: CycleResult, watcher: Watcher | None) -> None:
+    def __init__(self, means: Means, result: CycleResult, watcher: Watcher | None, written: PlanWriter | None) -> None:
         self._means, self._result, self._watcher = means, result, watcher
-        self._docket = Docket(result)
+        self._docket = Docket(result, written)
         self._surroundings = Surroundings(means.server, means.settings.check_links)
         self._batches = Batches(means, self._surroundings, self._docket)
         self._total = 0
@@ -82,7 +100,7 @@ class _Cycle:
         try:
             if not means.rules.force_delete:
                 self._result.force_would_add = count_force_would_add(means.server, means.rules)
-            make_plan(means.server, means.rules, self._result, plan)
+            make_plan(means.server, means.rules, self._result, plan, means.approved)
             self._result.projects = means.server.tasks.project_names({task.project for task in plan})
             if plan:
                 self._surroundings.read(self._result.started)

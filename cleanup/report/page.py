@@ -12,7 +12,7 @@ from urllib.parse import quote
 from cleanup.base.text import columns, cut_in_the_middle, one_line, without_secrets
 from cleanup.cycle.result import CycleResult
 from cleanup.report import tables
-from cleanup.report.figures import as_json, every_name, first_problem, shown_numbers
+from cleanup.report.figures import every_name, first_problem, shown_numbers
 from cleanup.report.tables import Table
 from cleanup.server.own_task import OwnTask
 
@@ -85,8 +85,8 @@ class Page:
                 **{f"last_{name}": value for name, value in counts.items()},
             }
         )
-        if result.dry_run:
-            self._task.upload_artifact("plan", artifact_object=as_json(result), wait_on_upload=True)
+        if result.plan:
+            self._task.upload_artifact("plan", artifact_object=result.plan, wait_on_upload=True)
 
     def _run(self, report: Callable[[], object]) -> None:
         if self._aside and self._aside.is_alive():

@@ -24,7 +24,8 @@ LAST_CELL = 160
 
 REAL = (
     "Nothing was deleted. To delete for real: run it again without --dry-run "
-    "(in the web UI: clone the task, set dry_run to False, enqueue it)"
+    "(in the web UI: clone the task, set dry_run to False, enqueue it). "
+    "With the ID of this task as plan, nothing goes that is not listed here"
 )
 """The last line of a dry run."""
 

@@ -14,7 +14,7 @@ from cleanup.base.text import columns
 from cleanup.cycle.result import CycleResult, Failed, Gone, Kept, KeptFile
 from cleanup.report import Report, property_names
 from cleanup.report import page as page_module
-from cleanup.report.figures import as_json, numbers, shown_numbers
+from cleanup.report.figures import numbers, shown_numbers
 from tests.report.recorder import Recorder
 from tests.report.results import CASES, NAMES, NOW, real, task
 
@@ -76,7 +76,7 @@ def test_the_page_shows_the_numbers_of_the_result_and_keeps_the_plan_of_a_dry_ru
     shown = {name.removeprefix("last_"): value for name, value in recorder.properties.items()}
     assert {name: shown[name] for name in shown_numbers(result)} == shown_numbers(result)
     assert recorder.properties["last_ok"] is result.ok is not bool(recorder.properties["last_error"])
-    assert recorder.artifacts == ({"plan": as_json(result)} if result.dry_run else {})
+    assert recorder.artifacts == ({"plan": result.plan} if result.plan else {})
 
 
 def test_the_next_cycle_replaces_the_tables_and_adds_one_point_to_each_line() -> None:
