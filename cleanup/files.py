@@ -139,7 +139,7 @@ class View:
     """By model the tasks that list it among their outputs."""
     links: list[tuple[object, str]] = field(default_factory=list)
     """Addresses in other tasks' folders, each with the task that refers to it."""
-    claims: dict[str, dict[str, str]] = field(default_factory=dict)
+    claims: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     """By task the tasks that need it as a whole, each with the reason."""
     existing: set[str] = field(default_factory=set)
     """Of the other tasks that the above names, those that there are."""
@@ -197,7 +197,7 @@ def reason_task_stays(task: str, view: View, condemned: Container[str]) -> str:
     A draft model that another task lists among its outputs would go with the task that made it: the server spares only
     those that are in use as inputs.
     """
-    for claimer, why in sorted(view.claims.get(task, {}).items()):
+    for claimer, why in view.claims.get(task, ()):
         if claimer not in condemned:
             return why
     for model in view.models.values():

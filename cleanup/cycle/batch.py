@@ -11,7 +11,6 @@ from cleanup import selection
 from cleanup.base.chunks import chunks
 from cleanup.base.errors import CredentialsError, ServerError, ServerUnreachable
 from cleanup.base.records import Task
-from cleanup.base.text import plural
 from cleanup.cycle.decision import Decision, Judge, Without
 from cleanup.cycle.docket import Docket, File
 from cleanup.cycle.look import Looker
@@ -22,7 +21,7 @@ from cleanup.cycle.surroundings import Surroundings
 from cleanup.files import Place, View, must_unlist, outlived_models, places, spared_models
 from cleanup.server import LISTED, WITH_FILES, Server
 from cleanup.settings import Settings
-from cleanup.storage import Location, Storages
+from cleanup.storage import Location, Outcome, Storages
 
 
 @dataclass
@@ -45,13 +44,16 @@ class Batches:
 
     def __init__(self, means: Means, surroundings: Surroundings, docket: Docket) -> None:
         self._server, self._storages, self._settings = means.server, means.storages, means.settings
-        self._rules, self._pool, self._docket = means.rules, means.pool, docket
+        self._rules, self._pool = means.rules, means.pool
+        self.docket = self._docket = docket
         self._looker = Looker(means.server, surroundings, means.rules, means.pool)
         self._approved = means.approved
         self._judge = Judge(
             means.storages, means.settings.ignore_file_errors, docket.is_handled, approved=means.approved
         )
         self._removal = Removal(means.storages, docket, dry_run=means.settings.dry_run)
+        self._condemned = Without(docket.condemned, ())
+        """Who is condemned by the last look."""
 
     def run(self, tasks: Sequence[str]) -> None:
         """Delete ``tasks``, newest first, and their files, or decide otherwise about each.
@@ -61,7 +63,7 @@ class Batches:
         """
         ids = [task for task in tasks if task in self._docket.open]
         read, unreadable = in_parts(lambda some: self._server.tasks.read(some, WITH_FILES), ids)
-        self._fail(unreadable)
+        self._settle(unreadable)
         found = {task: row for rows in read for task, row in rows.items()}
         rows = self._sort_out([task for task in ids if task not in unreadable], found)
         folders = self._folders(rows)
@@ -82,7 +84,7 @@ class Batches:
         """Yield the files that the rows do not name, as :meth:`Search.parts` does, while a task is open."""
         search = Search(self._server, self._storages, self._pool, self._settings.parallel_requests)
         for part, last in search.parts({task: folders[task] for task in rows if task in self._docket.open}):
-            self._fail(search.unreadable)
+            self._settle(search.unreadable)
             for root, why in search.unlisted.items():
                 self._docket.result.unlisted[self._storages.name(root)] = why
             if not any(task in self._docket.open for task in rows):
@@ -98,14 +100,21 @@ class Batches:
         if first is None or first[1]:
             return iter([first] if first else [])
         for part, _ in itertools.chain([first], parts):
-            view, condemned = self._look(rows, part)
-            self._decide(view, part, condemned)
+            self._decide(self._look(rows, part), part)
         return self._parts(rows, folders)
 
     def _fail(self, errors: Mapping[str, str]) -> None:
         for task, error in errors.items():
             if task in self._docket.open:
                 self._docket.fail(task, error)
+
+    def _settle(self, errors: Mapping[str, str]) -> None:
+        """Decide about tasks that cannot be read: those that are there have failed."""
+        there, unclear = in_parts(self._server.tasks.existing, [task for task in errors if task in self._docket.open])
+        existing = {task for some in there for task in some} | unclear.keys()
+        self._fail({task: error for task, error in errors.items() if task in existing})
+        for task in errors.keys() & self._docket.open.keys():
+            self._docket.keep(task, selection.ALREADY_GONE)
 
     def _folders(self, rows: Mapping[str, Task]) -> dict[str, set[Location]]:
         """Return the folders of each task: those that its record names, and the one that the SDK would have used."""
@@ -117,7 +126,7 @@ class Batches:
             usual = self._storages.task_folder(row.destination, project, row.name, task)
             folders[task] |= {usual} if usual else set()
         made, unreadable = in_parts(self._server.models.made_by, list(rows))
-        self._fail(unreadable)
+        self._settle(unreadable)
         for model in itertools.chain.from_iterable(made):
             folders[model.task] |= folders_named(self._storages, model.uri, model.task)
         return folders
@@ -130,29 +139,32 @@ class Batches:
         Files to which other condemned tasks refer go after all others, and only if those tasks lost theirs: a task that
         fails is condemned no more, and needs what it refers to.
         """
-        view, condemned = self._look(rows, part)
-        decision = self._decide(view, part, condemned)
+        view = self._look(rows, part)
+        decision = self._decide(view, part)
         self._delete(decision.going)
         if decision.lent:
-            decision = self._decide(view, part, condemned)
+            decision = self._decide(view, part)
             self._delete([*decision.going, *decision.lent])
         return view, decision
 
-    def _look(self, rows: Mapping[str, Task], part: Sequence[Found]) -> tuple[View, Without]:
-        """Look at the tasks that are still open; return what is seen, and who is condemned by that."""
+    def _look(self, rows: Mapping[str, Task], part: Sequence[Found]) -> View:
+        """Look at the tasks that are still open."""
         docket = self._docket
         rows = {task: row for task, row in rows.items() if task in docket.open}
         inside = {place.task for found in part for place in places(found.address)}
         looked = self._looker.look(rows, inside, docket.condemned, docket.behind)
         looked.view.rows = self._sort_out(list(rows), looked.view.rows)
-        return looked.view, Without(docket.condemned, looked.changed)
+        # What has just been taken out of the batch is there, and its folder with it.
+        looked.view.existing.update(rows.keys() - looked.view.rows.keys())
+        self._condemned = Without(docket.condemned, looked.changed)
+        return looked.view
 
-    def _decide(self, view: View, part: Sequence[Found], condemned: Without) -> Decision:
+    def _decide(self, view: View, part: Sequence[Found]) -> Decision:
         """Decide about the files of the tasks that are still open, and leave the tasks that must stay."""
         docket = self._docket
-        decision = self._judge.decide(view, part, condemned, docket.behind)
+        decision = self._judge.decide(view, part, self._condemned, docket.behind)
         for task, reason in decision.stays.items():
-            self._leave(task, reason)
+            self.leave(task, reason)
         for refused in decision.refused:
             if refused.task in docket.open:
                 docket.refuse(refused.task, refused.address, refused.error)
@@ -183,12 +195,12 @@ class Batches:
         """
         docket = self._docket
         occupied = {place.task for kept in decision.kept if kept.holder for place in places(kept.address)}
-        # Whoever links into a folder may also write there.
         occupied |= {
             place.task
-            for address, linker in view.links
-            if linker not in docket.behind and not (linker in view.rows and linker in docket.open)
+            for address, writer in view.links
+            if writer not in docket.behind and not (writer in view.rows and writer in docket.open)
             for place in places(address)
+            if f".{writer}" in place.rest
         }
         empty = {
             folder: task
@@ -200,19 +212,25 @@ class Batches:
         }
         if self._approved:
             empty = {folder: task for folder, task in empty.items() if self._approved.knows(task, [folder])}
-        if empty and not self._settings.dry_run:
-            self._storages.remove_folders(empty)
-        for folder, task in empty.items():
-            if not self._storages.can_list(folder.root):
-                docket.plan_folder(task, folder)
+        if self._settings.dry_run:
+            for folder, task in empty.items():
+                if not self._storages.can_list(folder.root):
+                    docket.plan_folder(task, folder)
+            return
+        for folder, answer in self._storages.remove_folders(empty).items() if empty else ():
+            if answer.outcome is Outcome.DELETED:
+                docket.empty(empty[folder])
+            elif answer.outcome is Outcome.FAILED and not self._storages.can_list(folder.root):
+                docket.result.unlisted[self._storages.name(folder.root)] = answer.error
 
     # Tasks
 
     def _delete_tasks(self, ids: Sequence[str], view: View) -> None:
         """Delete the tasks ``ids``, whose files are gone, in requests of as many as one takes."""
         if self._settings.dry_run:
-            outlived = outlived_models(view, self._docket.condemned, self._docket.behind)
+            outlived = outlived_models(view, self._condemned, self._docket.behind)
             self._docket.result.models_deleted += sum(map(len, outlived.values()))
+            self._docket.entries_behind.update(model.id for models in outlived.values() for model in models)
             for task in ids:
                 self._docket.delete(task)
             return
@@ -232,6 +250,7 @@ class Batches:
             deletion = self._server.delete(ready)
         except ServerError as error:
             if not self._server.alive():
+                self._fail(dict.fromkeys(ready, f"{error}; the next cycle sees whether the task is gone"))
                 raise
             if len(ready) == 1:
                 self.settle(ready[0], error, asked=True)
@@ -268,11 +287,11 @@ class Batches:
         Deletes the model entries that it would leave behind, and takes off the tasks' lists what is not theirs.
         """
         docket = self._docket
-        outlived = outlived_models(view, docket.condemned, docket.behind)
+        outlived = outlived_models(view, self._condemned, docket.behind)
         before = {user for users in view.users.values() for user in users if user in docket.behind}
         entries: dict[str, str] = {}
         for task in ids:
-            going = [*outlived.get(task, ()), *spared_models(task, view, docket.condemned, before)]
+            going = [*outlived.get(task, ()), *spared_models(task, view, self._condemned, before)]
             entries |= {model.id: task for model in going}
             before.add(task)
         errors = self._server.models.delete(list(entries))
@@ -305,7 +324,7 @@ class Batches:
                 continue
             reason = self._reason_to_leave(row)
             if row is None or reason:
-                self._leave(task, reason)
+                self.leave(task, reason)
             else:
                 qualified[task] = row
         return qualified
@@ -316,13 +335,13 @@ class Batches:
             return f"{selection.CHANGED}{changed}"
         return selection.reason_to_keep(row, self._rules)
 
-    def _leave(self, task: str, reason: str) -> None:
+    def leave(self, task: str, reason: str) -> None:
         """Leave ``task``: kept, or failed if files of it are gone already, which its own page then tells, too."""
-        gone = self._docket.files_deleted(task)
-        if not gone:
+        lost = self._docket.lost(task)
+        if not lost:
             self._docket.keep(task, reason)
             return
-        error = f"{reason}, after {plural(gone, 'file')} of it had been deleted"
+        error = f"{reason}, after {lost} of it had been deleted"
         self._docket.fail(task, error)
         if not self._settings.dry_run:
             self._server.tasks.note(task, f"The cleanup service left this task: {error}")

@@ -136,6 +136,9 @@ class Judge:
                 if named
                 else KeptFile(item.task, address, LINKED)
             )
+        if item.writer and item.kind is Kind.ARTIFACT and self.storages.can_list(locations[0].root):
+            # A bucket may be shared with another server, whose tasks this one does not know; its file server is not.
+            return KeptFile(item.task, address, LINKED)
         own = {at: place for at in locations if (place := own_place(at.path, writer, view))}
         if not own:
             return KeptFile(item.task, address, LINKED)
@@ -157,14 +160,22 @@ def _recorded(view: View, condemned: Container[str], behind: Container[str]) -> 
     """Yield the files that the server's records name: artifacts, images of reports, models."""
     for task in view.rows.values():
         for artifact in task.artifacts:
-            yield Found(task.id, Kind.ARTIFACT, artifact.uri, size=artifact.size)
+            yield Found(task.id, Kind.ARTIFACT, artifact.uri, None, artifact.size, _gone_writer(artifact.uri, view))
         for image in task.report_assets:
             yield Found(task.id, Kind.REPORT_IMAGE, image)
     for model in view.models.values():
         if model.task in view.rows:
-            yield Found(model.task, Kind.MODEL, model.uri)
+            yield Found(model.task, Kind.MODEL, model.uri, writer=_gone_writer(model.uri, view))
     for user, models in outlived_models(view, condemned, behind).items():
         for model in models:
-            writers = {place.task for place in places(model.uri)}
-            if not writers & (view.existing | view.rows.keys()):
-                yield Found(user, Kind.MODEL, model.uri, writer=min(writers))
+            if writer := _gone_writer(model.uri, view):
+                yield Found(user, Kind.MODEL, model.uri, writer=writer)
+
+
+def _gone_writer(address: object, view: View) -> str:
+    """Return the task that wrote the file at ``address`` and is gone, an empty text if there is none.
+
+    Such a file outlived its task because another one used it, and goes with the last that does.
+    """
+    writers = {place.task for place in places(address)}
+    return min(writers) if writers and not writers & (view.existing | view.rows.keys()) else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 
-from cleanup.base.text import without_secrets
+from cleanup.base.text import plural, without_secrets
 from cleanup.cycle.plan_file import FOLDER, PlanWriter
 from cleanup.cycle.result import CycleResult, Failed, FailedFile, FileCounts, Gone, Kept, KeptFile, ModelFates, Planned
 from cleanup.files import Kind, Place
@@ -29,6 +29,7 @@ class _Tally:
     files: int = 0
     size: int = 0
     unsized: int = 0
+    emptied: bool = False
     errors: list[str] = field(default_factory=list)
     kept: list[KeptFile] = field(default_factory=list)
 
@@ -49,6 +50,8 @@ class Docket:
         self.open: dict[str, Planned] = {}
         self.behind: set[str] = set()
         """Tasks that are deleted, or in a dry run would be."""
+        self.entries_behind: set[str] = set()
+        """Model entries that outlived their makers and in a dry run would go with those tasks."""
         self._tallies: dict[str, _Tally] = {}
         self._handled: set[int] = set()
 
@@ -84,9 +87,14 @@ class Docket:
         self._tallies.pop(task, None)
         return self.open.pop(task)
 
-    def files_deleted(self, task: str) -> int:
-        """Return how many files of ``task`` this cycle has deleted."""
-        return self._tallies.get(task, _Tally()).files
+    def empty(self, task: str) -> None:
+        """The folder of ``task`` was removed with all that was left in it."""
+        self._tallies.setdefault(task, _Tally()).emptied = True
+
+    def lost(self, task: str) -> str:
+        """Return what ``task`` has lost in this cycle, for people; an empty text for nothing."""
+        tally = self._tallies.get(task, _Tally())
+        return plural(tally.files, "file") if tally.files else "the folder" if tally.emptied else ""
 
     def errors(self, task: str) -> list[str]:
         """Return why files of ``task`` could not be deleted, each with its address."""

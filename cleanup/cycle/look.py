@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -55,8 +55,8 @@ class Looker:
         users = self.pool.submit(self.server.models.users, drafts) if drafts else None
         listers = self.server.models.listers(drafts) if drafts else {}
         view = View(dict(rows), models, users.result() if users else {}, listers)
-        view.links = self.surroundings.links_to({*rows, *_folder_owners(models.values())})
-        view.claims = dict(self.surroundings.claims_on(rows))
+        view.links = self.surroundings.links_to(_owners(rows, models.values()))
+        view.claims = self.surroundings.claims_on(rows)
         others = _others(view).union(inside).difference(rows, behind)
         outside = others.intersection(condemned)
         view.existing = self.server.tasks.existing(others - outside) if others - outside else set()
@@ -68,6 +68,29 @@ class Looker:
         _drop_what_is_gone(view)
         return Looked(view, set(rows) - now.keys(), changed)
 
+    def look_at_models(self, ids: Sequence[str]) -> View:
+        """Return what there is to know about model entries of the archive, themselves read last.
+
+        ``rows`` of the view are the tasks, archived or not, in whose folders their files lie.
+
+        Raises:
+            ServerError: they cannot be judged.
+        """
+        self.surroundings.read(self._server_time())
+        owners = sorted(_owners({}, self.server.models.by_id(ids)))
+        view = View(models={model.id: model for model in self.server.models.naming(owners)})
+        known = sorted({*view.models, *ids})
+        view.users, view.listers = self.server.models.users(known), self.server.models.listers(known)
+        view.links = self.surroundings.links_to(owners)
+        view.rows = self.server.tasks.read(owners, WITH_FILES, archived=False)
+        found = self.server.models.whole(ids)
+        view.models = {name: model for name, model in view.models.items() if name not in ids} | found
+        if not _owners({}, found.values()) <= {*owners}:
+            raise ServerError("the address of a model changed while it was looked at")
+        view.existing = self.server.tasks.existing(_others(view))
+        _drop_what_is_gone(view)
+        return view
+
     def _models(self, rows: Mapping[str, Task]) -> dict[str, Model]:
         """Return the entries that the tasks made, those they list, and all with an address in one of their folders."""
         made = self.pool.submit(self.server.models.made_by, list(rows))
@@ -77,23 +100,26 @@ class Looker:
         if any(model.task in rows for model in others):
             raise ServerError("the server's list of the models that tasks made lacks some that they list")
         found |= {model.id: model for model in others}
-        owners = sorted({*rows, *_folder_owners(others)})
+        owners = sorted(_owners(rows, found.values()))
         return found | {model.id: model for model in self.server.models.naming(owners)}
 
     def _server_time(self) -> datetime:
         return datetime.now(timezone.utc) + timedelta(seconds=self.server.session.clock_skew)
 
 
-def _folder_owners(models: Iterable[Model]) -> set[str]:
-    return {place.task for model in models for place in places(model.uri)}
+def _owners(rows: Mapping[str, Task], models: Iterable[Model]) -> set[str]:
+    """Return the tasks in whose folders the files lie that ``rows`` and ``models`` name, ``rows`` among them."""
+    addresses = [*(model.uri for model in models), *(item.uri for row in rows.values() for item in row.artifacts)]
+    return {*rows, *(place.task for address in addresses for place in places(address))}
 
 
 def _others(view: View) -> set[str]:
     """Return all tasks that the view names as makers, users, listers, linkers, claimers or owners of a folder."""
     models = view.models.values()
-    named = {model.task for model in models if model.task} | _folder_owners(models)
-    for needing in (*view.users.values(), *view.listers.values(), *view.claims.values()):
+    named = {model.task for model in models if model.task} | _owners(view.rows, models)
+    for needing in (*view.users.values(), *view.listers.values()):
         named.update(needing)
+    named.update(claimer for claims in view.claims.values() for claimer, _ in claims)
     return named | {task for _, task in view.links}
 
 
@@ -101,7 +127,4 @@ def _drop_what_is_gone(view: View) -> None:
     """Forget links and claims of tasks that somebody deleted since they were read."""
     there = view.existing | view.rows.keys()
     view.links = [(address, task) for address, task in view.links if task in there]
-    view.claims = {
-        task: {claimer: why for claimer, why in claimers.items() if claimer in there}
-        for task, claimers in view.claims.items()
-    }
+    view.claims = {task: [claim for claim in claims if claim[0] in there] for task, claims in view.claims.items()}

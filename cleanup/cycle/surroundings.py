@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -22,11 +22,12 @@ class Surroundings:
 
     server: Server
     links_wanted: bool
-    claims: dict[str, dict[str, str]] = field(default_factory=dict)
-    """By task the tasks that need it as a whole, each with the reason."""
+    claims: dict[str, list[Claim]] = field(default_factory=dict)
+    """By task the claims of those that need it as a whole."""
     _links: dict[str, list[object]] = field(default_factory=dict)
     _linked: dict[str, set[str]] = field(default_factory=dict)
     _claimed: dict[str, frozenset[str]] = field(default_factory=dict)
+    """What each claim needs, by its reason, which names who claims."""
     _read_at: datetime | None = None
 
     def read(self, now: datetime) -> None:
@@ -48,17 +49,19 @@ class Surroundings:
         linkers = {linker for task in tasks for linker in self._linked.get(task, ())}
         return [(address, linker) for linker in sorted(linkers) for address in self._links[linker]]
 
-    def claims_on(self, tasks: Iterable[str]) -> Mapping[str, dict[str, str]]:
-        """Return which of ``tasks`` others need as a whole: the others' ids, and the reasons."""
-        return {task: self.claims[task] for task in tasks if task in self.claims}
+    def claims_on(self, tasks: Iterable[str]) -> dict[str, list[tuple[str, str]]]:
+        """Return which of ``tasks`` others need as a whole: for each the others' ids, and the reasons."""
+        found = {task: self.claims[task] for task in tasks if self.claims.get(task)}
+        return {task: sorted((claim.id, claim.why) for claim in claims) for task, claims in found.items()}
 
     def _take_claim(self, claim: Claim) -> None:
-        for task in self._claimed.pop(claim.id, frozenset()):
-            self.claims[task].pop(claim.id, None)
+        # A task can be a dataset version and a pipeline run at once: each says what it needs.
+        for task in self._claimed.pop(claim.why, frozenset()):
+            self.claims[task] = [other for other in self.claims[task] if other.why != claim.why]
         if claim.needed:
-            self._claimed[claim.id] = claim.needed
+            self._claimed[claim.why] = claim.needed
         for task in claim.needed:
-            self.claims.setdefault(task, {})[claim.id] = claim.why
+            self.claims.setdefault(task, []).append(claim)
 
     def _take_references(self, references: References) -> None:
         for address in self._links.pop(references.id, ()):

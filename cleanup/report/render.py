@@ -41,7 +41,7 @@ def dry_run_lines(result: CycleResult) -> list[str]:
     # Here no link leads to the task: its id does.
     rows = [[*row, task] for row, task in zip(plan.rows, plan.ids, strict=True)]
     plan = replace(plan, header=(*plan.header, "id"), rows=rows)
-    shown = (plan, tables.projects(result, ROWS), tables.storages(result, ROWS))
+    shown = (plan, tables.models(result, ROWS), tables.projects(result, ROWS), tables.storages(result, ROWS))
     return [line for table in shown if table.rows for line in as_text(table)]
 
 
@@ -79,6 +79,8 @@ def summary(result: CycleResult, web: str = "") -> list[str]:
         *_by_reason("task", "kept", kept),
         *_kept_files(result),
         *_by_reason("task", verbs(result)[1], failed),
+        *_by_reason("model", "kept", [(_named(entry.task), entry.reason) for entry in result.models.kept]),
+        *_by_reason("model", verbs(result)[1], [(_named(entry.task), entry.error) for entry in result.models.failed]),
         *_by_reason("file", f"{'would be ' if result.dry_run else ''}left behind, as ignore_file_errors asks", files),
         *_bounded([f"Storage out of reach: {name}: {why}" for name, why in result.unreachable.items()]),
         *_bounded(
@@ -86,7 +88,7 @@ def summary(result: CycleResult, web: str = "") -> list[str]:
         ),
         *_bounded([f"Error: {one_line(error)}" for error in result.errors]),
     ]
-    if result.failed and not result.dry_run:
+    if (result.failed or result.models.failed) and not result.dry_run:
         lines.append("What failed stays, and the next cycle tries it again. The README says what to do about files")
     if result.force_would_add:
         more = plural(result.force_would_add, "older archived task")
@@ -100,10 +102,14 @@ def _totals(result: CycleResult) -> list[str]:
     """Return the numbers of tasks, files and model entries, but for what is 0 and part of no sum."""
     deleted, failed = verbs(result)
     ended = f"{'Dry run' if result.dry_run else 'Cleanup'} finished in {result.seconds:.1f} seconds"
-    if not result.matched and result.ok:
+    if not result.matched and not result.models.matched and result.ok:
         return [f"{ended}: 0 tasks matched, nothing to delete"]
     sums = f"{len(result.deleted)} {deleted} + {len(result.kept)} kept + {len(result.failed)} {failed}"
     lines = [f"{ended}: {plural(result.matched, 'task')} matched = {sums}"]
+    if result.models.matched:
+        fates = result.models
+        sums = f"{len(fates.deleted)} {deleted} + {len(fates.kept)} kept + {len(fates.failed)} {failed}"
+        lines.append(f"Models in the archive: {fates.matched} matched = {sums}")
     files, kept = result.files, result.kept_files_by_reason.total()
     unsized = f" + {files.unsized} of unknown size" if files.unsized else ""
     parts = [
@@ -141,11 +147,16 @@ def _alike(reason: str) -> str:
 
 def _kept_files(result: CycleResult) -> list[str]:
     """Return a line for each reason for which files stayed, with the first of them if one is listed."""
+    models = {entry.task.id for entry in result.models.deleted}
     examples = {without_ids(file.why): file for file in reversed(result.kept_files)}
     lines = []
     for reason, many in result.kept_files_by_reason.most_common():
         file, such_as = examples.get(reason), ", such as" if many > 1 else ":"
-        which = f"{such_as} {one_line(file.address)} (task {file.task})" if file else ""
+        which = (
+            f"{such_as} {one_line(file.address)} ({'model' if file.task in models else 'task'} {file.task})"
+            if file
+            else ""
+        )
         lines.append(f"{plural(many, 'file')} kept{which}: {one_line(file.why if file else reason)}")
     return _bounded(lines)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cleanup.base.text import cut, cut_in_the_middle, one_line
+from cleanup.base.text import cut, cut_in_the_middle, one_line, plural
 from cleanup.cycle.result import CycleResult, KeptFile, Planned
 from cleanup.report.figures import left_behind, per_project, project_name, verbs
 
@@ -32,7 +32,9 @@ def all_tables(result: CycleResult, limit: int) -> list[Table]:
     first = [failures(result, limit), going(result, limit)]
     if result.dry_run:
         first.reverse()
-    rest = (kept_tasks, kept_files, projects, storages)
+    rest = [kept_tasks, kept_files, projects, storages]
+    if result.models.matched:
+        rest.append(models)
     return [*first, *(table(result, limit) for table in rest)]
 
 
@@ -73,12 +75,23 @@ def kept_tasks(result: CycleResult, limit: int) -> Table:
 
 def kept_files(result: CycleResult, limit: int) -> Table:
     """Return the files that stay although their tasks go, and what needs them."""
-    names = {entry.task.id: task_name(entry.task) for entry in result.deleted}
+    tasks = {entry.task.id for entry in result.deleted}
+    names = {entry.task.id: task_name(entry.task) for entry in (*result.deleted, *result.models.deleted)}
     files = sorted(result.kept_files, key=lambda file: file.why)[:limit]
     rows = [(names.get(file.task, file.task), _in_its_folder(file), file.why) for file in files]
-    ids = [file.task for file in files] if result.dry_run else []
+    ids = [file.task if file.task in tasks else "" for file in files] if result.dry_run else []
     total = result.kept_files_by_reason.total()
     return Table("kept files, by reason", ("task", "file", "why it stays"), rows, total, ids)
+
+
+def models(result: CycleResult, limit: int) -> Table:
+    """Return what became of the model entries in the archive."""
+    deleted, failed = verbs(result)
+    rows = [(entry.task, f"{failed}: {entry.error}") for entry in result.models.failed]
+    rows += [(entry.task, f"{deleted}, with {plural(entry.files, 'file')}") for entry in result.models.deleted]
+    rows += [(entry.task, f"kept: {entry.reason}") for entry in result.models.kept]
+    shown = [(*_named(entry, result), told) for entry, told in rows[:limit]]
+    return Table("models in the archive", ("model", "project", "what became of it"), shown, len(rows))
 
 
 def projects(result: CycleResult, limit: int) -> Table:

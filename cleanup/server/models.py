@@ -12,14 +12,15 @@ from cleanup.base.chunks import chunks
 from cleanup.base.errors import ServerError
 from cleanup.base.records import Model
 from cleanup.server.deletion import at_once, refusal, sort_out
-from cleanup.server.paging import PAGE, pages
-from cleanup.server.rows import is_id, models_of, parse_model
+from cleanup.server.paging import PAGE, complete, pages
+from cleanup.server.rows import ARCHIVED, is_id, models_of, parse_model
 from cleanup.server.session import CleanupSession
 
 NO_MODEL = [400, 201]
 """Code and subcode: there is no model with this id."""
 
 _FIELDS = ["id", "uri", "task", "ready"]
+_WHOLE = [*_FIELDS, "name", "project", "company", "tags", "system_tags", "last_change", "last_update", "created"]
 _OPTIONS = {"force": True, "delete_external_artifacts": False, "_allow_extra_fields_": True}
 
 
@@ -28,6 +29,8 @@ class Models:
 
     def __init__(self, client: APIClient) -> None:
         self._client = client
+        self.unreadable: list[str] = []
+        """Errors of single entries of the archive that the server fails at."""
 
     def made_by(self, tasks: Sequence[str]) -> list[Model]:
         """Return the model entries that ``tasks`` made: those the server deletes with them, and published ones."""
@@ -39,6 +42,25 @@ class Models:
     def by_id(self, ids: Iterable[str]) -> list[Model]:
         """Return the model entries with ``ids``."""
         return [model for chunk in chunks(sorted(filter(is_id, ids)), PAGE) for model in self._listed(id=chunk)]
+
+    def archived(self) -> Iterator[Model]:
+        """Yield all model entries in the archive, whole.
+
+        An entry of an older server has no ``last_change``, which no condition matches: the caller looks at the times.
+        """
+
+        def fetch(page: int, size: int) -> Any:
+            return self._client.models.get_all(
+                system_tags=[ARCHIVED], only_fields=_WHOLE, order_by=["created"], page=page, page_size=size
+            )
+
+        return complete(fetch, parse_model, self.unreadable)
+
+    def whole(self, ids: Sequence[str]) -> dict[str, Model]:
+        """Return the entries with ``ids`` that there are, whole, by id."""
+        found = (model for chunk in chunks(filter(is_id, ids), PAGE) for model in self._listed(_WHOLE, id=chunk))
+        wanted = set(ids)
+        return {model.id: model for model in found if model.id in wanted}
 
     def naming(self, tasks: Sequence[str]) -> list[Model]:
         """Return the model entries, of any task, whose address holds the id of one of ``tasks``, in any capitals.
@@ -53,10 +75,10 @@ class Models:
             raise ServerError("the server does not understand a pattern over addresses in models.get_all")
         return found
 
-    def _listed(self, **filters: Any) -> Iterator[Model]:
+    def _listed(self, fields: Sequence[str] = _FIELDS, **filters: Any) -> Iterator[Model]:
         return pages(
             lambda page, size: self._client.models.get_all(
-                **filters, only_fields=_FIELDS, order_by=["created"], page=page, page_size=size
+                **filters, only_fields=fields, order_by=["created"], page=page, page_size=size
             ),
             parse_model,
         )

@@ -10,6 +10,7 @@ from functools import partial
 
 from cleanup.base.errors import Stopped
 from cleanup.storage.address import LOCAL, Addresses, BadAddress, sdk_path, task_depth
+from cleanup.storage.azure import open_container
 from cleanup.storage.base import (
     Answer,
     DeletionStopped,
@@ -22,8 +23,10 @@ from cleanup.storage.base import (
 )
 from cleanup.storage.bulk import Turn, carry_out
 from cleanup.storage.fileserver import FileServer
+from cleanup.storage.gcs import GoogleBucket
 from cleanup.storage.local import LocalFiles, empty_folder_removals
 from cleanup.storage.request import Request, Storage
+from cleanup.storage.s3 import open_bucket
 from cleanup.storage.sdk import SdkConfig, known_file_servers
 from cleanup.storage.sdk import load as load_sdk_config
 from cleanup.storage.wire import Wire
@@ -149,16 +152,10 @@ class Storages:
         if scheme in {"http", "https"}:
             return self._open_file_server(root)
         if scheme == "s3":
-            from cleanup.storage.s3 import open_bucket  # noqa: PLC0415 - the client is an extra
-
             return open_bucket(root, self._sdk, self._workers.bound, self._timeout)
         if scheme == "gs":
-            from cleanup.storage.gcs import GoogleBucket  # noqa: PLC0415 - the client is an extra
-
             return GoogleBucket(root, self._sdk, self._timeout)
         if scheme == "azure":
-            from cleanup.storage.azure import open_container  # noqa: PLC0415 - the client is an extra
-
             return open_container(root, self._sdk, self._timeout)
         raise StorageUnavailable(f"unknown storage {root}")
 

@@ -109,14 +109,14 @@ class Addresses:
 
     def _s3(self, address: str) -> Location:
         _bucket_part(address)
-        config = _by_uri(self._sdk.s3, address)
+        config = _by_uri(self._sdk.buckets("s3"), address)
         bucket = config.bucket or next((part for part in urlparse(address).path.split("/") if part), "")
         base = "/".join(part for part in ("s3:/", config.host, bucket) if part)
         return _object(address, base, "sdk.aws.s3.credentials")
 
     def _gs(self, address: str) -> Location:
         _bucket_part(address)
-        base = f"gs://{_by_uri(self._sdk.gs, address).bucket}"
+        base = f"gs://{_by_uri(self._sdk.buckets('gs'), address).bucket}"
         return _object(address, base, "sdk.google.storage.credentials")
 
     @staticmethod

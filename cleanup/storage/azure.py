@@ -9,7 +9,7 @@ from typing import Any
 
 from cleanup.base.chunks import chunks
 from cleanup.storage.base import DELETED, GONE, Answer, Listed, Location, StorageUnavailable, Unlistable, failed
-from cleanup.storage.request import Failure, Reply, Request, Then, no_removals
+from cleanup.storage.request import Failure, Reply, Request, failure, no_removals
 from cleanup.storage.sdk import SdkConfig
 
 _MOST_BLOBS = 256
@@ -69,12 +69,7 @@ class Container:
             )
             parts = _parts(replies[-1])
         except Exception as error:
-            answer, status = self._failed(error), getattr(error, "status_code", None)
-            if status in {400, 413}:
-                return Failure(answer.error, Then.HALVE)
-            if status in {None, 401, 403, 404}:
-                return Failure(answer.error, Then.GIVE_UP)
-            return dict.fromkeys(names, answer)
+            return failure(self._failed(error).error, getattr(error, "status_code", None))
         return {name: _answer(*parts[place]) for place, name in enumerate(names) if place in parts}
 
     def _failed(self, error: Exception) -> Answer:
@@ -96,7 +91,7 @@ def open_container(root: str, sdk: SdkConfig, timeout: float) -> Container:
     except ImportError:
         raise sdk.missing("azure-storage-blob", root) from None
     host, _, container = root.partition("://")[2].partition("/")
-    found = sdk.azure.get_config_by_uri(f"{root}/")
+    found = sdk.buckets("azure").get_config_by_uri(f"{root}/")
     if not found or not (found.account_key or getattr(found, "use_default_credential", False)):
         raise StorageUnavailable(
             f"no credentials for {root}: add the account {host.partition('.')[0]} to sdk.azure.storage.containers "

@@ -58,7 +58,7 @@ class Turn:
             self.todo.extend(replace(request, paths=half) for half in (request.paths[:middle], request.paths[middle:]))
         else:
             self._fail(request.paths, reply.reason)
-            if reply.then in {Then.GIVE_UP, Then.AGAIN}:
+            if reply.then is Then.GIVE_UP:
                 self._given_up = reply.reason
         while self._given_up and self.todo:
             self._fail(self.todo.popleft().paths, self._given_up)

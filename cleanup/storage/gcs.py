@@ -11,7 +11,7 @@ from typing import Any
 
 from cleanup.base.chunks import chunks
 from cleanup.storage.base import DELETED, GONE, Answer, Listed, Location, StorageUnavailable, Unlistable, failed
-from cleanup.storage.request import Failure, Reply, Request, Then, no_removals
+from cleanup.storage.request import Failure, Reply, Request, failure, no_removals
 from cleanup.storage.sdk import SdkConfig
 
 _MOST_OBJECTS = 100
@@ -95,13 +95,14 @@ class GoogleBucket:
                 for name in names:
                     bucket.blob(name).delete(timeout=self._timeout, retry=None)
         except Exception as error:
-            return _whole(error)
+            broken = not _BROKEN.isdisjoint(kind.__name__ for kind in type(error).__mro__)
+            return Failure(_reason(error)) if broken else failure(_reason(error), getattr(error, "code", None))
         # The library hands the parts back in the order of the requests, having checked their number.
         return {name: _answer(part) for name, part in zip(names, batch._responses, strict=True)}
 
     def _access(self, path: str) -> tuple[str, str]:
         """Return project and credentials for one object: they can differ between folders of a bucket."""
-        found = self._sdk.gs.get_config_by_uri(f"{self._root}/{path}")
+        found = self._sdk.buckets("gs").get_config_by_uri(f"{self._root}/{path}")
         return str(found.project or ""), str(found.credentials_json or "")
 
     def _client(self, access: tuple[str, str]) -> Any:
@@ -144,15 +145,6 @@ def _credentials(given: str) -> Any:
             return reader.from_service_account_info(json.loads(given))
         except Exception:
             return None
-
-
-def _whole(error: Exception) -> Failure:
-    """Return what to do after a batch that failed as a whole."""
-    status = getattr(error, "code", None)
-    if status == 400:
-        return Failure(_reason(error), Then.HALVE)
-    broken = not _BROKEN.isdisjoint(kind.__name__ for kind in type(error).__mro__)
-    return Failure(_reason(error), Then.AGAIN if status in _BUSY or broken else Then.GIVE_UP)
 
 
 def _answer(part: Any) -> Answer | Failure:

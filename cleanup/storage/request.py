@@ -27,6 +27,16 @@ class Failure:
     then: Then = Then.AGAIN
 
 
+def failure(reason: str, status: int | None) -> Failure:
+    """Return what to do after a request that failed as a whole, by its HTTP status: None or 0 if there was no answer.
+
+    One path may spoil a request (400, 413). Without a connection, or with wrong credentials, nothing else will do.
+    """
+    if status in {400, 413}:
+        return Failure(reason, Then.HALVE)
+    return Failure(reason, Then.GIVE_UP if status in {None, 0, 301, 401, 403, 404} else Then.AGAIN)
+
+
 Reply = Mapping[str, Answer | Failure] | Failure
 
 

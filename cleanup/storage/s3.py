@@ -10,7 +10,7 @@ from typing import Any
 
 from cleanup.base.chunks import chunks
 from cleanup.storage.base import DELETED, GONE, Answer, Listed, Location, StorageUnavailable, Unlistable, failed
-from cleanup.storage.request import Failure, Reply, Request, Then, no_removals
+from cleanup.storage.request import Failure, Reply, Request, Then, failure, no_removals
 from cleanup.storage.sdk import SdkConfig
 
 _MOST_KEYS = 1000
@@ -73,21 +73,13 @@ class Bucket:
                 Bucket=self._bucket, Delete={"Objects": [{"Key": key} for key in keys], "Quiet": False}
             )
         except Exception as error:
-            return self._whole(error, keys)
+            reason = self._failed(error).error
+            if _code(error) not in _NO_BULK:
+                return failure(reason, _status(error))
+            self._bulk_off = True
+            return Failure(reason, Then.EACH)
         given: dict[str, Answer | Failure] = {entry["Key"]: DELETED for entry in answer.get("Deleted", ())}
         return given | {entry["Key"]: self._error(entry) for entry in answer.get("Errors", ()) if "Key" in entry}
-
-    def _whole(self, error: Exception, keys: Sequence[str]) -> Reply:
-        """Return what to do after a request that failed as a whole, after boto3's own tries."""
-        answer = self._failed(error)
-        if _code(error) in _NO_BULK:
-            self._bulk_off = True
-            return Failure(answer.error, Then.EACH)
-        if _status(error) == 400:
-            return Failure(answer.error, Then.HALVE)
-        if _status(error) in {0, 301, 401, 403, 404}:
-            return Failure(answer.error, Then.GIVE_UP)
-        return dict.fromkeys(keys, answer)
 
     def _error(self, entry: Mapping[str, str]) -> Answer | Failure:
         code = entry.get("Code", "")
@@ -117,7 +109,7 @@ def open_bucket(root: str, sdk: SdkConfig, connections: int, timeout: float) -> 
         from botocore.config import Config  # noqa: PLC0415
     except ImportError:
         raise sdk.missing("boto3", root) from None
-    found = sdk.s3.get_config_by_uri(f"{root}/")
+    found = sdk.buckets("s3").get_config_by_uri(f"{root}/")
     unknown = StorageUnavailable(
         f"no credentials for {root}: set sdk.aws.s3.key and secret, an entry for this bucket in "
         "sdk.aws.s3.credentials, or sdk.aws.s3.use_credentials_chain: true"

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from cleanup.storage.base import StorageUnavailable
@@ -13,14 +12,11 @@ from cleanup.storage.base import StorageUnavailable
 _HOSTED_FILES = "https://files.clear.ml"
 
 
-@dataclass(frozen=True, slots=True)
-class Substitution:
-    """One rule of ``sdk.storage.path_substitution``: a registered prefix and what stands in its place here."""
-
-    registered: str
-    local: str
-    separator: str = ""
-    """Replaced by this system's separator in what follows the prefix; "" for none."""
+_BUCKETS = {
+    "s3": ("aws.s3", "S3BucketConfigurations"),
+    "gs": ("google.storage", "GSBucketConfigurations"),
+    "azure": ("azure.storage", "AzureContainerConfigurations"),
+}
 
 
 @dataclass(frozen=True)
@@ -28,33 +24,29 @@ class SdkConfig:
     """The sections of clearml.conf that decide about storages, read by the SDK's own classes.
 
     ``sdk`` is the ``sdk`` section as a plain mapping, ``verify`` the SDK's setting for the certificates of the
-    ClearML servers: False, True or a path, ``by_agent`` whether an agent runs this. A section that the SDK's classes
-    cannot read raises StorageUnavailable where it is used, not here.
+    ClearML servers: False, True or a path, ``by_agent`` whether an agent runs this.
     """
 
     sdk: Mapping[str, Any] = field(default_factory=dict)
     verify: bool | str = True
     by_agent: bool = False
+    _read: dict[str, Any] = field(default_factory=dict)
 
-    @cached_property
-    def substitutions(self) -> tuple[Substitution, ...]:
-        """The rules of path substitution. As in the SDK, rules that lack a prefix or set both flags do not count."""
-        return tuple(rule for rule in map(_rule, _get(self.sdk, "storage.path_substitution", ())) if rule)
+    def buckets(self, scheme: str) -> Any:
+        """Return the SDK's own view of the buckets of ``s3``, ``gs`` or ``azure``, with its defaults and environment.
 
-    @cached_property
-    def s3(self) -> Any:
-        """The SDK's S3BucketConfigurations: per bucket, per host, defaults, and the AWS_* environment."""
-        return self._read("sdk.aws.s3", "S3BucketConfigurations", _get(self.sdk, "aws.s3", {}))
+        Raises StorageUnavailable if the SDK cannot read its section.
+        """
+        section, kind = _BUCKETS[scheme]
+        if scheme not in self._read:
+            from clearml.backend_config import bucket_config  # noqa: PLC0415 - the SDK reads its files when imported
 
-    @cached_property
-    def gs(self) -> Any:
-        """The SDK's GSBucketConfigurations: per bucket and folder, defaults, GOOGLE_APPLICATION_CREDENTIALS."""
-        return self._read("sdk.google.storage", "GSBucketConfigurations", _get(self.sdk, "google.storage", {}))
-
-    @cached_property
-    def azure(self) -> Any:
-        """The SDK's AzureContainerConfigurations: per account and container, and AZURE_STORAGE_ACCOUNT/_KEY."""
-        return self._read("sdk.azure.storage", "AzureContainerConfigurations", _get(self.sdk, "azure.storage", {}))
+            try:
+                self._read[scheme] = getattr(bucket_config, kind).from_config(_get(self.sdk, section, {}))
+            except Exception as error:
+                reason = f"sdk.{section} in clearml.conf cannot be read: {type(error).__name__}"
+                raise StorageUnavailable(reason) from None
+        return self._read[scheme]
 
     @property
     def boto3(self) -> Mapping[str, Any]:
@@ -70,22 +62,21 @@ class SdkConfig:
         return StorageUnavailable(f"{package}, which {root} needs, is missing: {cure}")
 
     def substituted(self, address: str) -> str:
-        """Return ``address`` with the first fitting rule applied, as the SDK's StorageHelper does before all else."""
-        for rule in self.substitutions:
-            if address.startswith(rule.registered):
-                rest = address[len(rule.registered) :]
-                return rule.local + (rest.replace(rule.separator, os.sep) if rule.separator else rest)
+        """Return ``address`` with the first fitting rule applied, as the SDK's StorageHelper does before all else.
+
+        As in the SDK, rules that lack a prefix or set both flags do not count.
+        """
+        for rule in _get(self.sdk, "storage.path_substitution", ()):
+            given = rule if isinstance(rule, Mapping) else {}
+            registered, local = given.get("registered_prefix"), given.get("local_prefix")
+            windows, linux = bool(given.get("replace_windows_sep")), bool(given.get("replace_linux_sep"))
+            if registered is None or local is None or (windows and linux) or not address.startswith(str(registered)):
+                continue
+            rest = address[len(str(registered)) :]
+            if windows or linux:
+                rest = rest.replace("\\" if windows else "/", os.sep)
+            return f"{local}{rest}"
         return address
-
-    @staticmethod
-    def _read(section: str, kind: str, tree: Any) -> Any:
-        from clearml.backend_config import bucket_config  # noqa: PLC0415 - the SDK reads its files when imported
-
-        reader: Callable[[Any], Any] = getattr(bucket_config, kind).from_config
-        try:
-            return reader(tree)
-        except Exception as error:
-            raise StorageUnavailable(f"{section} in clearml.conf cannot be read: {type(error).__name__}") from None
 
 
 def load() -> SdkConfig:
@@ -119,16 +110,6 @@ def _plain(tree: Any) -> Any:
     if isinstance(tree, Mapping):
         return {str(key): _plain(value) for key, value in tree.items()}
     return [_plain(item) for item in tree] if isinstance(tree, list) else tree
-
-
-def _rule(entry: Any) -> Substitution | None:
-    if not isinstance(entry, Mapping):
-        return None
-    registered, local = entry.get("registered_prefix"), entry.get("local_prefix")
-    windows, linux = bool(entry.get("replace_windows_sep")), bool(entry.get("replace_linux_sep"))
-    if registered is None or local is None or (windows and linux):
-        return None
-    return Substitution(str(registered), str(local), "\\" if windows else "/" if linux else "")
 
 
 def _get(tree: Mapping[str, Any], key: str, default: Mapping[str, Any] | Sequence[Any]) -> Any:

@@ -3,148 +3,157 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
-import threading
 import unicodedata
 import zlib
 from collections.abc import Callable, Iterator
-from datetime import datetime, timezone
+from functools import partial
 from typing import Any
+
+import psutil
 
 from cleanup.sandbox.answer import Answer
 from cleanup.sandbox.http import WebServer
-from tests.faults.case import Attack
-from tests.faults.hostile_data import ADDRESSES, NAMES, PLACES, TYPES
-from tests.faults.judge import Case, Rules, broken_laws
-from tests.faults.rig import Rig
+from tests.faults.judge import Case, broken_laws
+from tests.faults.rig import Rig, utc_now
+from tests.faults.runner import Attack
+from tests.faults.world import Rules
 
-_LONGEST_REPORT = 200_000
-"""Characters that the report of one cycle may have, whatever the data is."""
+# {files}: the file server, {s3}: the bucket, {disk}: the local folder, {id}: the hostile task, {me}: its folder,
+# {victim}: a file of a living task.
+CLIMBS = """
+../{victim} %2e%2e/{victim} %2E%2E%2F{victim} ..%2f{victim} ..%5c{victim} %252e%252e/{victim} %25252e%25252e/{victim}
+..;/{victim} ./../{victim} .../{victim} %c0%ae%c0%ae/{victim} %uff0e%uff0e/{victim} \uff0e\uff0e/{victim} ..%00/{victim}
+artifacts/../../{victim} artifacts/%2e%2e/%2e%2e/{victim} //../{victim}
+""".split()  # noqa: SIM905  # a list would be a page
+OTHERS = r"""
+{files} {files}/ {files}/. {files}/.. {files}// {files}/{me} {files}/{me}/ {files}/{me}/. {files}/{me}/..
+{files}/{me}/artifacts {files}/team {files}/team/ {files}/{victim} {files}/{victim}/../{me}/artifacts/a/a.bin
+{files}/x.{id}/../{victim} {files}/team/x.{id} {files}/delete_many {files}/{victim}?x=.{id}/artifacts/a
+{files}/{victim}#.{id}/artifacts/a {files}/{victim};.{id}/artifacts/a {files}/x.{id}/%2e%2e/{victim}
+{files}/x.{id}%2f..%2f{victim} {files}/x.{id}\..\{victim} http://user:hunter2@{host}/{victim}
+http://user:hunter2@{host}/x.{id}/artifacts/a/a.bin http://{host}@evil.test/x.{id}/artifacts/a/a.bin
+http://{host}.evil.test/x.{id}/artifacts/a/a.bin {evil}/x.{id}/artifacts/a/a.bin {evil}/{victim} //{host}/{victim}
+http:/{victim} http://[::1]/x.{id}/artifacts/a/a.bin http://[bad/x.{id}/a http://{host}:99999/x.{id}/artifacts/a/a.bin
+ftp://{host}/x.{id}/artifacts/a/a.bin javascript:alert(1) data:text/plain;base64,AAAA {s3} {s3}/ {s3}/{victim}
+s3:// s3:///x.{id}/artifacts/a s3://key:secret@bucket/x.{id}/artifacts/a/a.bin gs://bucket/x.{id}/artifacts/a/a.bin
+azure://account.blob.core.windows.net/c/x.{id}/artifacts/a/a.bin file:/// file:///etc/passwd /etc/passwd file://{disk}
+file://{disk}/ file://{disk}/{victim} file://{disk}/x.{id}/../{victim} {disk}/{victim} ~/x.{id}/artifacts/a/a.bin
+C:\x.{id}\artifacts\a\a.bin - -{files}/{me}/artifacts/a/a.bin __$any __$not
+""".split()  # noqa: SIM905  # a list would be a page
+ADDRESSES = (
+    *(f"{root}/{{me}}/{climb}" for root in ("{files}", "{s3}", "file://{disk}") for climb in CLIMBS),
+    *OTHERS, "", " ", "\x00", "{files}/x.{id}/artifacts/a\x00/{victim}", "{files}/x.{id}/a\r\nHost: evil.test/a.bin",
+    "{files}/x.{id}/\x1b]0;title\x07\x1b[2J/a.bin", "{files}/x.{id}/\u202egnp.exe/a.bin", "{files}/x.{id}/\ud800/a.bin",
+    "{files}/x.{id}/" + "a/" * 3000, "{files}/x.{id}/" + "a" * 100_000, "%" * 5000, "{files}/x.{id}/" + "%25" * 1500,
+)  # fmt: skip
+PLACES = ("artifact", "model", "sample", "plot", "packed plot")
+TYPES: tuple[Any, ...] = (None, 0, 7.5, True, [], ["{files}"], {}, {"uri": "x"}, [[[]]], "\ud800")
+FIELDS = ("artifact", "model", "sample", "tags", "name", "status_changed", "artifacts", "models")
+NAMES = (
+    "", "../../..", "a\nERROR forged line", "\x1b[2J\x1b]0;gone\x07", "x" * 200_000, "\u202e\u200b\ufeff", "\ud800",
+    "{0.__class__}%s%n$(id)`id`", "<script>alert(1)</script>",
+)  # fmt: skip
+LONGEST_REPORT, LONGEST_LINE, MOST_MEMORY = 200_000, 3_000, 400 << 20
 
-_LONGEST_LINE = 3_000
 
-
-def attacks() -> Iterator[Attack]:
-    """Yield every case."""
-    for number, address in enumerate(ADDRESSES):
-        for place in PLACES:
-            yield Attack(f"{place} at hostile address {number}: {address[:60]!r}", _with_address(place, address))
-    for value in TYPES:
-        for where in ("artifact", "model", "sample", "tags", "name", "status_changed", "artifacts", "models"):
-            yield Attack(f"{where} is {value!r}", _with_type(where, value))
-    for name in NAMES:
-        for where in ("name", "project", "tags", "artifact key"):
-            yield Attack(f"{where} {name[:30]!r}", _with_name(where, name))
-    for status in (301, 302, 303, 307, 308):
-        for endpoint in ("files", "api"):
-            yield Attack(f"{endpoint} redirects elsewhere with {status}", _redirected(endpoint, status))
-    yield Attack("a plot that unpacks to a gigabyte", _bomb)
-    yield Attack("a plot of deep brackets", _brackets)
-    yield Attack("one task with ten thousand odd artifacts", _flood)
-    for kind in ("id in capitals", "id cut", "id with more", "id of another in front"):
-        yield Attack(f"a folder like the task's own: {kind}", _lookalike(kind))
+def series(every: int) -> Iterator[Iterator[Attack]]:
+    """Yield the attacks."""
+    yield (
+        Attack(f"{place} at hostile address {number}: {address[:60]!r}", partial(_address, place, address))
+        for (number, address), place in itertools.product(enumerate(ADDRESSES), PLACES)
+    )
+    yield (Attack(f"{where} is {it!r}", partial(_type, where, it)) for it, where in itertools.product(TYPES, FIELDS))
+    places = ("name", "project", "tags", "artifact key")
+    yield (Attack(f"{at} {name[:30]!r}", partial(_named, at, name)) for name, at in itertools.product(NAMES, places))
+    statuses = itertools.product((301, 302, 307, 308), ("files", "api"))
+    yield (
+        Attack(f"{where} redirects with {status}", partial(_redirected, where, status)) for status, where in statuses
+    )
+    yield (Attack(name, partial(_too_much, name)) for name in TOO_MUCH)
 
 
 def _neighbourhood(rig: Rig) -> tuple[str, str]:
-    """Add the living task whose files must stay, and the archived one that others made hostile."""
+    """Add an archived task, to be made hostile, and a living one; return the first, and the other's file."""
     victim = rig.sandbox.add_task("victim", "team", "completed", age_days=60)
-    rig.sandbox.add_artifact(victim, "data")
-    folder = f"team/victim.{victim}"
-    rig.s3.put(f"{folder}/artifacts/data/data.bin")
-    rig.put_local(f"{folder}/artifacts/data/data.bin")
-    rig.sandbox.put_file("readme.txt", b"no task's")
+    path = f"team/victim.{victim}/artifacts/data/data.bin"
+    for storage in ("files", "s3", "disk"):
+        rig.put(storage, path)
+    rig.put("files", "readme.txt")
     task = rig.sandbox.add_task("hostile", "team", "completed", archived=True, age_days=60)
     rig.sandbox.add_artifact(task, "data")
-    return task, victim
+    for other in (task[:31], f"{task}0", f"{task[::-1]}{task}x"):
+        # In a folder that is hardly told from the task's own.
+        address = rig.put("files", f"team/hostile.{other}/artifacts/a/a.bin")
+        _append(rig, task, {"key": other, "mode": "output", "uri": address})
+    return task, path
 
 
-def _judged(rig: Rig, victim: str) -> list[str]:
-    """Run a cycle: nothing of the victim may go, nothing may be raised, and the report stays readable."""
-    before = rig.snapshot()
-    rules = Rules(datetime.now(timezone.utc), keep_tags=frozenset({"keep"}))
+def _judged(rig: Rig) -> list[str]:
+    """Run a cycle: no law is broken, nothing is raised, and the report stays readable."""
+    before, rules = rig.snapshot(), Rules(utc_now())
     result = rig.cycle()
-    after = rig.snapshot()
-    broken = broken_laws(Case(before, after, rules, result))
-    theirs = {file for file in before.files if victim in file or file.endswith("readme.txt")}
-    broken += [f"law 4: {file} is gone" for file in theirs - after.files]
+    broken = broken_laws(Case(before, rig.snapshot(), rules, [result]))
     if result is None:
         broken.append(f"law 5: the cycle ended: {rig.said[-1][:300]}")
     said = "\n".join(rig.said)
-    if len(said) > _LONGEST_REPORT:
-        broken.append(f"flood: the report has {len(said)} characters")
+    longest = max(map(len, rig.lines), default=0)
+    if len(said) > LONGEST_REPORT or longest > LONGEST_LINE:
+        broken.append(f"flood: the report has {len(said)} characters, in a line up to {longest}")
     if any(unicodedata.category(char) in {"Cc", "Cf", "Cs"} for line in rig.lines for char in line):
         broken.append("forged: a control character reaches the console")
-    if any(len(line) > _LONGEST_LINE for line in rig.lines):
-        broken.append(f"flood: a line of {max(map(len, rig.lines))} characters")
-    if "hunter2" in said:
-        broken.append("secrets: the report holds a password of somebody's address")
-    return broken
+    if any(line.startswith("ERROR forged") for line in said.splitlines()):
+        broken.append("forged: a name made a line of its own")
+    return [*broken, *(["secrets: a password of somebody's address"] if "hunter2" in said else [])]
 
 
-def _with_address(place: str, template: str) -> Callable[[Rig], list[str]]:
-    def run(rig: Rig) -> list[str]:
-        with _Elsewhere() as evil:
-            task, victim = _neighbourhood(rig)
-            folder = "team"
-            fields = {
-                "files": rig.sandbox.files_url, "host": rig.sandbox.files_url.removeprefix("http://"),
-                "s3": rig.s3.root, "disk": str(rig.local), "evil": evil.url, "folder": folder, "id": task,
-                "me": f"team/hostile.{task}", "vid": victim, "victim": f"team/victim.{victim}/artifacts/data/data.bin",
-            }  # fmt: skip
-            address = template
-            for name, value in fields.items():
-                address = address.replace("{" + name + "}", value)
-            _refer(rig, place, task, address)
-            broken = _judged(rig, victim)
-            return broken + evil.asked()
-
-    return run
+def _address(place: str, template: str, rig: Rig) -> list[str]:
+    with _Elsewhere() as evil:
+        task, victim = _neighbourhood(rig)
+        fields = {
+            "files": rig.sandbox.files_url, "host": rig.sandbox.files_url.removeprefix("http://"), "s3": rig.s3.root,
+            "disk": str(rig.disk), "evil": evil.url, "id": task, "me": f"team/hostile.{task}", "victim": victim,
+        }  # fmt: skip
+        for name, value in fields.items():
+            template = template.replace("{" + name + "}", value)
+        _refer(rig, place, task, template)
+        return _judged(rig) + evil.asked()
 
 
 def _refer(rig: Rig, place: str, task: str, address: Any) -> None:
-    sandbox = rig.sandbox
+    event = {"metric": "m", "variant": "v", "iter": 1}
     if place == "artifact":
         _append(rig, task, {"key": "hostile", "mode": "output", "uri": address})
     elif place == "model":
-        made = sandbox.add_model(task, uri="x")
-        sandbox.store.models.get(made)["uri"] = address  # type: ignore[index]
+        made: Any = rig.sandbox.store.models.get(rig.sandbox.add_model(task, uri="x"))
+        made["uri"] = address
     elif place == "sample":
-        sandbox.add_event(
-            task, {"type": "training_debug_image", "metric": "m", "variant": "v", "iter": 1, "url": address}
-        )
+        rig.sandbox.add_event(task, {**event, "type": "training_debug_image", "url": address})
     else:
         text = json.dumps({"data": [], "layout": {"images": [{"source": address}]}})
         packed = {"plot_data": base64.b64encode(zlib.compress(text.encode())).decode()}
-        kept = packed if place == "packed plot" else {"plot_str": text}
-        sandbox.add_event(task, {"type": "plot", "metric": "m", "variant": "v", "iter": 1, **kept})
+        rig.sandbox.add_event(task, {**event, "type": "plot", **({"plot_str": text} if place == "plot" else packed)})
 
 
 def _append(rig: Rig, task: str, artifact: Any) -> None:
-    held = rig.sandbox.store.tasks.get(task)
-    assert held is not None
+    held: Any = rig.sandbox.store.tasks.get(task)
     held["execution"]["artifacts"].append(artifact)
 
 
-def _with_type(where: str, value: Any) -> Callable[[Rig], list[str]]:
+def _type(where: str, value: Any, rig: Rig) -> list[str]:
     """The server says something of another type than it should."""
-
-    def run(rig: Rig) -> list[str]:
-        task, victim = _neighbourhood(rig)
-        if where in {"artifact", "model", "sample"}:
-            _refer(rig, where, task, value)
-        else:
-            rig.rewrite = lambda endpoint, data: _replace(data.get("tasks"), task, where, value)
-        result = rig.cycle()
-        after = rig.snapshot()
-        kept = (f"team/victim.{victim}/artifacts/data/data.bin", "readme.txt")
-        broken = [f"law 4: {file} is gone" for file in kept if f"{rig.sandbox.files_url}/{file}" not in after.files]
-        if victim not in after.tasks:
-            broken.append("law 1: the victim is gone")
-        if result is not None and result.matched != len(result.deleted) + len(result.kept) + len(result.failed):
-            broken.append("law 6: the numbers do not add up")
-        return broken
-
-    return run
+    task, victim = _neighbourhood(rig)
+    if where in {"artifact", "model", "sample"}:
+        _refer(rig, where, task, value)
+    else:
+        rig.rewrite = lambda endpoint, data: _replace(data.get("tasks"), task, where, value)
+    result = rig.cycle()
+    left = rig.snapshot()
+    broken = [f"law 4: {file} is gone" for file in (victim, "readme.txt") if f"files:{file}" not in left.files]
+    if result is not None and result.matched != len(result.deleted) + len(result.kept) + len(result.failed):
+        broken.append("law 6: the numbers do not add up")
+    return broken
 
 
 def _replace(rows: Any, task: str, where: str, value: Any) -> None:
@@ -155,24 +164,16 @@ def _replace(rows: Any, task: str, where: str, value: Any) -> None:
             held[path[-1]] = value
 
 
-def _with_name(where: str, name: str) -> Callable[[Rig], list[str]]:
-    def run(rig: Rig) -> list[str]:
-        task, victim = _neighbourhood(rig)
-        held: Any = rig.sandbox.store.tasks.get(task)
-        if where == "artifact key":
-            _append(rig, task, {"key": name, "mode": "output", "uri": f"https://example.com/{name}"})
-        elif where == "project":
-            held["project"] = rig.sandbox.store.ensure_project(name or "none")
-        elif where == "tags":
-            held["tags"] = [name]
-        else:
-            held["name"] = name
-        broken = _judged(rig, victim)
-        said = "\n".join(rig.said)
-        forged = any(line.startswith("ERROR forged") for line in said.splitlines())
-        return broken + (["forged: a name made a line of its own"] if forged else [])
-
-    return run
+def _named(where: str, name: str, rig: Rig) -> list[str]:
+    task, _ = _neighbourhood(rig)
+    held: Any = rig.sandbox.store.tasks.get(task)
+    if where == "artifact key":
+        _append(rig, task, {"key": name, "mode": "output", "uri": f"https://example.com/{name}"})
+    elif where == "project":
+        held["project"] = rig.sandbox.store.ensure_project(name or "none")
+    else:
+        held[where] = [name] if where == "tags" else name
+    return _judged(rig)
 
 
 class _Elsewhere:
@@ -180,7 +181,6 @@ class _Elsewhere:
 
     def __init__(self) -> None:
         self._tokens: list[str] = []
-        self._lock = threading.Lock()
         self._server = WebServer(self._app)
         self.url = self._server.url
 
@@ -192,88 +192,59 @@ class _Elsewhere:
         self._server.stop()
 
     def _app(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        with self._lock:
-            self._tokens.append(environ.get("HTTP_AUTHORIZATION", "") + environ.get("HTTP_COOKIE", ""))
+        self._tokens.append(environ.get("HTTP_AUTHORIZATION", "") + environ.get("HTTP_COOKIE", ""))
         start_response("200 OK", [("Content-Type", "application/json")])
         return [b"{}"]
 
     def asked(self) -> list[str]:
         """Return a breach if the service came here at all."""
-        if any(self._tokens):
-            return ["leak: the token went to another host"]
-        return ["leak: another host was asked"] if self._tokens else []
+        return [f"leak: another host was asked{', with the token' * any(self._tokens)}"] if self._tokens else []
 
 
-def _redirected(endpoint: str, status: int) -> Callable[[Rig], list[str]]:
-    def run(rig: Rig) -> list[str]:
-        task, _ = _neighbourhood(rig)
-        with _Elsewhere() as evil:
-            headers = (("Location", f"{evil.url}/x"), ("Content-Type", "text/plain"))
-            traffic = rig.sandbox.traffic
-            plain = traffic.handle
+def _redirected(where: str, status: int, rig: Rig) -> list[str]:
+    task, _ = _neighbourhood(rig)
+    with _Elsewhere() as evil:
+        away = Answer(status, b"", (("Location", f"{evil.url}/x"), ("Content-Type", "text/plain")))
+        plain = rig.sandbox.traffic.handle
 
-            def handle(name: str, body: Any, scheme: str, act: Any) -> Answer:
-                files = name.startswith("files.")
-                hit = files if endpoint == "files" else not files and name != "auth.login"
-                return Answer(status, b"", headers) if hit else plain(name, body, scheme, act)
+        def handle(name: str, *more: Any) -> Answer:
+            hit = (
+                name.startswith("files.")
+                if where == "files"
+                else "." in name and not name.startswith(("files", "auth"))
+            )
+            return away if hit else plain(name, *more)
 
-            traffic.handle = handle  # type: ignore[method-assign]
-            try:
-                result = rig.cycle()
-            finally:
-                traffic.handle = plain  # type: ignore[method-assign]
-            there = task in rig.sandbox.tasks
-            broken = evil.asked() + ([] if there else ["law 3: the task is gone and its files were not deleted"])
-            if result is not None and result.ok:
-                broken.append("law 6: a redirected cycle calls itself good")
-            return broken
-
-    return run
+        rig.sandbox.traffic.handle = handle  # type: ignore[method-assign]
+        try:
+            result = rig.cycle()
+        finally:
+            rig.sandbox.traffic.handle = plain  # type: ignore[method-assign]
+        broken = [] if task in rig.sandbox.tasks else ["law 3: the task is gone and its files were not deleted"]
+        good = result is not None and result.ok
+        return broken + evil.asked() + (["law 6: a redirected cycle calls itself good"] if good else [])
 
 
-def _bomb(rig: Rig) -> list[str]:
-    import psutil
-
-    task, victim = _neighbourhood(rig)
+def _packed() -> dict[str, str]:
     packer = zlib.compressobj(9)
-    block = b" " * (1 << 20)
-    packed = b"".join(packer.compress(block) for _ in range(1024)) + packer.flush()
-    event = {"type": "plot", "metric": "m", "variant": "v", "iter": 1}
-    rig.sandbox.add_event(task, {**event, "plot_data": base64.b64encode(packed).decode()})
-    before = psutil.Process().memory_info().rss
-    broken = _judged(rig, victim)
-    grown = (psutil.Process().memory_info().rss - before) >> 20
-    return broken + ([f"flood: {grown} MB more memory"] if grown > 400 else [])
+    packed = b"".join(packer.compress(b" " * (1 << 20)) for _ in range(1024)) + packer.flush()
+    return {"plot_data": base64.b64encode(packed).decode()}
 
 
-def _brackets(rig: Rig) -> list[str]:
-    task, victim = _neighbourhood(rig)
-    text = '{"layout": {"images": ' + "[" * 200_000
-    event = {"type": "plot", "metric": "m", "variant": "v", "iter": 1, "plot_str": text}
-    rig.sandbox.add_event(task, event)
-    return _judged(rig, victim)
+TOO_MUCH: dict[str, Callable[[], dict[str, str]]] = {
+    "a plot that unpacks to a gigabyte": _packed,
+    "a plot of deep brackets": lambda: {"plot_str": '{"layout": {"images": ' + "[" * 200_000},
+    "ten thousand odd artifacts": dict,
+}
 
 
-def _flood(rig: Rig) -> list[str]:
-    task, victim = _neighbourhood(rig)
-    for number in range(10_000):
+def _too_much(name: str, rig: Rig) -> list[str]:
+    task, _ = _neighbourhood(rig)
+    if plot := TOO_MUCH[name]():
+        rig.sandbox.add_event(task, {"type": "plot", "metric": "m", "variant": "v", "iter": 1, **plot})
+    for number in range(0 if plot else 10_000):
         _append(rig, task, {"key": f"{number}", "mode": "output", "uri": f"odd{number}://x/{'y' * 500}"})
-    return _judged(rig, victim)
-
-
-def _lookalike(kind: str) -> Callable[[Rig], list[str]]:
-    def run(rig: Rig) -> list[str]:
-        task, victim = _neighbourhood(rig)
-        other = {
-            "id in capitals": task.upper().replace("0", "A") if task.upper() == task else task.upper(),
-            "id cut": task[:31],
-            "id with more": f"{task}0",
-            "id of another in front": f"{victim}.{task}x",
-        }[kind]
-        address = rig.sandbox.put_file(f"team/hostile.{other}/artifacts/a/a.bin")
-        _append(rig, task, {"key": "a", "mode": "output", "uri": address})
-        broken = _judged(rig, victim)
-        there = address in rig.snapshot().files
-        return broken + ([] if there else [f"law 4: {address} is gone, which is in no folder of the task"])
-
-    return run
+    before = psutil.Process().memory_info().rss
+    broken = _judged(rig)
+    grown = psutil.Process().memory_info().rss - before
+    return broken + ([f"flood: {grown >> 20} MB more memory"] if grown > MOST_MEMORY else [])

@@ -1,269 +1,224 @@
-"""The judge: from the world before and after a cycle, and what the cycle said, which of the six laws were broken."""
+"""The judge: from the world before and after, what was asked meanwhile and what was said, which laws were broken.
+
+It knows no excuse but one: a change that came after the last look before the request that deleted.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+import itertools
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
-from typing import Any
+from functools import cached_property
 
 from cleanup.cycle.result import CycleResult
-from tests.faults.snapshot import Snapshot, plain, users_of, writer_of
-
-_UNSURE = "the next cycle sees"
-
-
-@dataclass
-class Meddling:
-    """What the test did to the world while the cycle ran, so that nobody else is blamed for it."""
-
-    removed: set[str] = field(default_factory=set)
-    """Tasks that the test deleted."""
-    spared: set[str] = field(default_factory=set)
-    """Tasks that the test took out of reach (unarchived, rerun) before the service looked at them the last time."""
-    touched: set[str] = field(default_factory=set)
-    """Tasks that the test changed at some time: they may go or stay."""
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What the settings of the cycle mean, worked out here again and not taken from the service."""
-
-    now: datetime
-    days: float = 30.0
-    force: bool = True
-    keep_tags: frozenset[str] = frozenset()
-    linked: bool = False
-    ignore_file_errors: bool = False
-
-    def reaches(self, task: Mapping[str, Any]) -> bool:
-        """Tell whether the settings let ``task`` go, whatever else holds it."""
-        since = task.get("status_changed")
-        if since is None and task["status"] == "created":
-            since = task.get("last_update")
-        cutoff = self.now - timedelta(days=self.days)
-        alive = task["status"] in {"in_progress", "queued", "publishing"}
-        return bool(
-            "archived" in task["system_tags"]
-            and task.get("company")
-            and since
-            and _time(since) < cutoff
-            and (self.force or task["status"] == "created")
-            and not (alive and _time(task.get("last_update")) >= cutoff)
-            and not self.keep_tags.intersection([*task["tags"], *task["system_tags"]])
-        )
+from tests.faults.watch import Watch
+from tests.faults.world import Names, Rules, Verdict, World, artifacts, names_in, owner_of
 
 
 @dataclass
 class Case:
-    """What a cycle was asked to do, and what is allowed to be unfinished after it."""
+    """One cycle, or several services' at once.
 
-    before: Snapshot
-    after: Snapshot
+    ``results``: None for a cycle that did not begin or was killed. ``clean``: nothing was in the way, so all that may
+    go must be gone. ``stuck``: tasks that a fault keeps from going; every other one must go all the same.
+    """
+
+    before: World
+    after: World
     rules: Rules
-    result: CycleResult | None
-    meddling: Meddling = field(default_factory=Meddling)
-    complete: bool = False
-    """Every task that may go must be gone now: no fault was in the way."""
-    exempt: frozenset[str] = frozenset()
-    """Files that an earlier cycle had to keep for others and that nobody writes any more."""
-    others_than: frozenset[str] | None = None
-    """Only these tasks were under attack: every other one must be gone."""
+    results: Sequence[CycleResult | None]
+    watch: Watch = field(default_factory=Watch)
+    clean: bool = False
+    stuck: frozenset[str] = frozenset()
+
+    @cached_property
+    def removed(self) -> set[str]:
+        """The tasks that somebody else deleted."""
+        return {task for one in self.watch.changes for task, fields in one.tasks.items() if fields is None}
+
+    @cached_property
+    def gone(self) -> set[str]:
+        """The tasks that the service deleted."""
+        return set(self.before.tasks) - set(self.after.tasks) - self.removed
+
+    @cached_property
+    def told(self) -> dict[str, str]:
+        """What the reports say of each task that was not deleted."""
+        some = [result for result in self.results if result]
+        return {
+            **{entry.task.id: entry.reason for result in some for entry in result.kept},
+            **{entry.task.id: entry.error for result in some for entry in result.failed},
+        }
+
+    def verdicts(self, thing: str = "") -> list[Verdict]:
+        """Return what the laws said of each world in which the service may have believed when ``thing`` went.
+
+        Without a thing: of each that there was at any time of the cycle.
+        """
+        changes = range(len(self.watch.changes))
+        seen = {number for number in changes if thing and self.watch.seen(self.watch.changes[number], thing)}
+        unsure = [number for number in changes if number not in seen]
+        some = (itertools.combinations(unsure, many) for many in range(len(unsure) + 1))
+        return [self._verdict(frozenset(seen.union(one))) for one in itertools.chain.from_iterable(some)]
+
+    def _verdict(self, changes: frozenset[int]) -> Verdict:
+        if changes not in self._known:
+            made = [self.watch.changes[number] for number in sorted(changes)]
+            self._known[changes] = Verdict(self.before.after(made), self.rules, self.stuck)
+        return self._known[changes]
+
+    @cached_property
+    def _known(self) -> dict[frozenset[int], Verdict]:
+        return {}
 
 
 def broken_laws(case: Case) -> list[str]:
     """Return one line for each breach of a law."""
-    return [
-        *_only_the_archive(case),
-        *_all_of_it(case),
-        *_files_first(case),
-        *_only_its_own(case),
-        *_says_what_happened(case),
-    ]
+    laws = (_only_the_archive, _all_of_it, _files_first, _outlived, _only_its_own, _says_what_happened)
+    return [line for law in laws for line in law(case)]
 
 
-def gone_tasks(case: Case) -> set[str]:
-    """Return the tasks that were there before and are not now, without those that the test deleted."""
-    return set(case.before.tasks) - set(case.after.tasks) - case.meddling.removed
+def _only_the_archive(case: Case) -> Iterator[str]:
+    for task in sorted(case.gone):
+        if all(verdict.holds_task(task) for verdict in case.verdicts(task)):
+            yield f"law 1: task {_name(case, task)} is gone, which had to stay"
+    touched = {task for change in case.watch.changes for task in change.tasks}
+    stays = case.verdicts()[0].stays
+    for task in sorted((stays & case.after.tasks.keys()) - touched):
+        was, now = case.before.tasks[task], case.after.tasks[task]
+        changed = {name for name in {*was, *now} if was.get(name) != now.get(name)} - {"parent", "last_change"}
+        if changed:
+            yield f"law 1: task {_name(case, task)} stays and was changed: {sorted(changed)}"
 
 
-def held_tasks(world: Snapshot, rules: Rules) -> set[str]:
-    """Return the tasks that the settings reach but that others still need: their output lists another's model."""
-    held: set[str] = set()
-    reach = {task for task, fields in world.tasks.items() if rules.reaches(fields)}
-    while True:
-        living = set(world.tasks) - (reach - held)
-        more = {task for task in reach - held if _needed(world, task, living)}
-        if not more:
-            return held
-        held |= more
-
-
-def _needed(world: Snapshot, task: str, living: Collection[str]) -> bool:
-    listed = (entry.get("model") for entry in world.tasks[task]["models"]["output"])
-    models = (world.models.get(str(model)) for model in listed)
-    return any(
-        model is not None and not model["ready"] and model.get("task") not in {task, None} and model["task"] in living
-        for model in models
-    )
-
-
-def _only_the_archive(case: Case) -> Iterable[str]:
-    for task in gone_tasks(case):
-        fields = case.before.tasks[task]
-        if not case.rules.reaches(fields) and task not in case.meddling.touched:
-            yield f"law 1: task {fields['name']!r} is gone, which the settings do not reach"
-        if task in case.meddling.spared:
-            yield f"law 1: task {fields['name']!r} is gone, though it was taken out of reach in time"
-    for task, fields in case.after.tasks.items():
-        was = case.before.tasks.get(task)
-        if was is None or task in case.meddling.touched | case.meddling.spared or case.rules.reaches(was):
-            continue
-        changed = {name for name in {*was, *fields} if was.get(name) != fields.get(name)}
-        if changed - {"parent", "last_change"}:
-            yield f"law 1: task {was['name']!r} was changed: {sorted(changed)}"
-
-
-def _all_of_it(case: Case) -> Iterable[str]:
-    if not case.complete and case.others_than is None:
+def _all_of_it(case: Case) -> Iterator[str]:
+    """What may go is gone; with stuck tasks, all but those."""
+    if not case.clean:
         return
-    held = held_tasks(case.before, case.rules)
-    spared = held | (case.others_than or frozenset()) | case.meddling.spared | case.meddling.touched
-    law = "law 2" if case.others_than is None else "law 5"
-    for task, fields in case.before.tasks.items():
-        if task in case.after.tasks and task not in spared and case.rules.reaches(fields):
-            yield f"{law}: task {fields['name']!r} should be gone and is not{_why(case, task)}"
+    verdicts = case.verdicts()
+    for task in sorted(set(case.before.tasks) & set(case.after.tasks)):
+        if all(task not in verdict.may_stay and task in verdict.world.tasks for verdict in verdicts):
+            said = case.told.get(task, "nothing")
+            yield f"law {5 if case.stuck else 2}: task {_name(case, task)} had to go: the report says {said[:300]!r}"
 
 
-def _files_first(case: Case) -> Iterable[str]:
-    """No file outlives its task, unless law 4 keeps it."""
-    registered = {plain(model.get("uri")) for model in case.after.models.values()}
-    gone = gone_tasks(case)
-    for address in sorted(case.after.files):
-        writer = writer_of(address)
-        if address in case.exempt or case.rules.ignore_file_errors or _freed_by_test(case, address):
+def _files_first(case: Case) -> Iterator[str]:
+    """No file is left under the folder of a deleted task, unless something that is there refers to it."""
+    held = case.after.held()
+    for file in sorted(case.after.files & case.before.files):
+        owner = owner_of(file)
+        if owner not in case.gone or held.holds(file) or case.rules.ignore_file_errors:
             continue
-        if writer in gone and address not in registered:
-            yield f"law 3: {address} is orphaned: its task is gone"
-        elif writer in gone and _held_for_going(case, address):
-            yield f"law 3: {address} was kept for a task that is itself to go: nothing will delete it"
+        if any(verdict.holds_file(file) for verdict in case.verdicts(owner)) or _unknowable(case, file, held):
+            continue
+        yield f"law 3: {file} is left, and its task is gone"
 
 
-def _freed_by_test(case: Case, address: str) -> bool:
-    """Tell whether a task that the test changed held a file, maybe when the service looked: then law 4 kept it."""
-    users = users_of(case.before)
-    models = [model for model in case.before.models.values() if plain(model.get("uri")) == address]
-    holders = {task for model in models for task in {str(model.get("task")), *users.get(str(model["id"]), set())}}
-    return bool((holders - {writer_of(address)}) & (case.meddling.removed | case.meddling.touched))
+def _unknowable(case: Case, file: str, held: Names) -> bool:
+    """Tell whether nothing could know of ``file``, which nobody names.
+
+    It lies in another task's folder, or beside something that stays on a server that cannot list what is in a folder,
+    or on a storage of which the report says that it could not be looked into.
+    """
+    owner, kind = owner_of(file), {"files": "http", "s3": "s3", "disk": "local"}[file.partition(":")[0]]
+    if case.before.named_by(owner).holds(file):
+        return False
+    if any(name.startswith(kind) for result in case.results if result for name in result.unlisted):
+        return True
+    beside = [one for one in case.after.files - {file} if any(task == owner for task, _ in names_in(one))]
+    kept = held.into(owner) or any(owner_of(one) in case.after.tasks for one in beside)
+    return len(names_in(file)) > 1 or (kept and kind == "http")
 
 
-def _held_for_going(case: Case, address: str) -> bool:
-    """Tell whether the only entries that hold a file are drafts of tasks that merely failed in this cycle."""
-    holders = [model for model in case.after.models.values() if plain(model.get("uri")) == address]
-    kept = {entry.task.id for entry in case.result.kept} if case.result and not case.result.interrupted else set()
-    staying = case.meddling.spared | case.meddling.touched | held_tasks(case.before, case.rules)
-    going = {
-        task
-        for task, fields in case.before.tasks.items()
-        if task in case.after.tasks and case.rules.reaches(fields) and task not in kept | staying
-    }
-    users = users_of(case.after)
-    return all(
-        not model["ready"] and {str(model.get("task")), *users.get(str(model["id"]), set())} <= going
-        for model in holders
-    )
+def _outlived(case: Case) -> Iterator[str]:
+    """A draft that outlived its maker, and its file, go with the last task that used it."""
+    users, left = case.before.users(), case.after.users()
+    changed = {key for change in case.watch.changes for key in {*change.tasks, *change.models}}
+    for key in sorted(case.before.models):
+        had, model = users[key], case.before.models[key]
+        if model.get("ready") or not had or not had <= case.gone or ({key} | had) & changed:
+            continue
+        names = names_in(str(model.get("uri") or ""))
+        if not names or names[-1][0] in case.after.tasks or left.get(key):
+            continue
+        others = Names(row.get("uri") for other, row in case.after.models.items() if other != key)
+        links = Names(item for row in case.after.tasks.values() for item in artifacts(row))
+        files = [file for file in case.after.files if Names([model["uri"]]).holds(file)]
+        if all(others.holds(file) or links.holds(file) for file in files) and (files or key not in case.after.models):
+            continue
+        yield f"law 4: model {model['name']!r} ({model['uri']}) outlived all its users, and is left: entry or file"
 
 
-def _only_its_own(case: Case) -> Iterable[str]:
+def _only_its_own(case: Case) -> Iterator[str]:
     lost = case.before.files - case.after.files
-    linked_by_going = _links(case) if case.rules.linked else set()
-    for address in sorted(lost):
-        writer = writer_of(address)
-        if writer in case.meddling.removed:
+    for file in sorted(lost):
+        owner = owner_of(file)
+        if owner in case.removed:
             continue
-        fields = case.before.tasks.get(writer or "")
-        own = fields is not None and (case.rules.reaches(fields) or writer in case.meddling.touched)
-        if not own and address not in linked_by_going:
-            yield f"law 4: {address} is gone, whose task stays or did not write it"
-        if writer in case.meddling.spared and not _deleted_before(case, writer):
-            yield f"law 4: {address} is gone, though its task was taken out of reach in time"
-    yield from _dangling(case, lost)
+        whys = [verdict.holds_file(file) for verdict in case.verdicts(file)]
+        if all(whys):
+            yield f"law {1 if 'task stays' in whys[0] else 4}: {file} is gone, though {whys[0]}"
+        elif not {task for task, _ in names_in(file)} & case.before.tasks.keys() and not _went_along(case, file):
+            yield f"law 4: {file} is gone, and nothing that went referred to it"
+    others = {key for change in case.watch.changes for key, fields in change.models.items() if fields is None}
+    for key in sorted(set(case.before.models) - set(case.after.models) - others):
+        files = [file for file in lost if Names([case.before.models[key].get("uri")]).holds(file)]
+        if all(verdict.holds_model(key) for verdict in case.verdicts(min(files, default=key))):
+            yield f"law 4: model entry {case.before.models[key]['name']!r} is gone, which something that stays needs"
 
 
-def _deleted_before(case: Case, writer: str | None) -> bool:
-    """Tell whether the service said that it deleted the files of a task that then was taken out of reach."""
-    kept = case.result.kept if case.result else []
-    return any(entry.task.id == writer and "after its files were deleted" in entry.reason for entry in kept)
+def _went_along(case: Case, file: str) -> bool:
+    """Tell whether only what was to go named a file whose task was gone before."""
+    stays, users = case.verdicts()[0].stays, case.before.users()
+    models = [row.get("uri") for key, row in case.before.models.items() if users[key] and not users[key] & stays]
+    links = [uri for task, row in case.before.tasks.items() if task not in stays for uri in artifacts(row)]
+    return Names([*models, *links]).holds(file)
 
 
-def _dangling(case: Case, lost: Collection[str]) -> Iterable[str]:
-    """No model entry that stays names a file that is gone, except of a task that the next cycle takes."""
-    users = users_of(case.after)
-    for model in case.after.models.values():
-        address = plain(model.get("uri"))
-        if address not in lost:
-            continue
-        maker = str(model.get("task"))
-        unfinished = maker in case.after.tasks and not model["ready"]
-        own = unfinished and maker in case.before.tasks and case.rules.reaches(case.before.tasks[maker])
-        if not own or users.get(str(model["id"]), set()) - {maker}:
-            yield f"law 4: model {model['id']} stays and its file {address} is gone"
-
-
-def _links(case: Case) -> set[str]:
-    return {
-        plain(artifact.get("uri"))
-        for task, fields in case.before.tasks.items()
-        if case.rules.reaches(fields)
-        for artifact in fields["execution"].get("artifacts", [])
-    }
-
-
-def _says_what_happened(case: Case) -> Iterable[str]:
-    result = case.result
-    if result is None:
-        return
-    deleted = [entry.task.id for entry in result.deleted]
-    failed = {entry.task.id: entry.error for entry in result.failed}
-    kept = {entry.task.id: entry.reason for entry in result.kept}
-    told = [*deleted, *failed, *kept]
-    if result.matched != len(result.deleted) + len(result.kept) + len(result.failed) or len(told) != len(set(told)):
-        yield f"law 6: {result.matched} matched, {len(deleted)} deleted, {len(kept)} kept, {len(failed)} failed"
-    names = {**case.before.tasks, **case.after.tasks}
-    for task in sorted(set(deleted)):
-        if task in case.after.tasks:
-            yield f"law 6: task {names[task]['name']!r} is said to be deleted and is there"
-    unsure = {task for task, error in failed.items() if _UNSURE in error}
-    for task in sorted(gone_tasks(case) - set(deleted) - unsure):
-        said = failed.get(task) or kept.get(task) or "nothing"
-        yield f"law 6: task {names[task]['name']!r} was deleted and the report says: {said}"
-    for task, text in [*failed.items(), *kept.items()]:
+def _says_what_happened(case: Case) -> Iterator[str]:
+    deleted: list[str] = []
+    some = [result for result in case.results if result]
+    for result in some:
+        deleted += [entry.task.id for entry in result.deleted]
+        told = [entry.task.id for entry in (*result.deleted, *result.kept, *result.failed)]
+        if result.matched != len(told) or len(told) != len(set(told)):
+            yield f"law 6: {result.matched} matched, {len(told)} told, {len(set(told))} of them different"
+        changed = {task for change in case.watch.changes for task in change.tasks}
+        reached = {task for task, row in case.before.tasks.items() if case.rules.reach(row)}
+        if case.clean and (unsaid := reached - set(told) - changed):
+            yield f"law 6: not a word on {sorted(_name(case, task) for task in unsaid)}"
+        # S3 answers that it deleted what was not there.
+        counted = sum(counts.deleted for name, counts in result.storages.items() if not name.startswith("s3"))
+        if counted > sum(not file.startswith("s3") for file in case.before.files - case.after.files):
+            yield f"law 6: {counted} files are said to be deleted, more than are gone"
+    for task in sorted(set(deleted) & set(case.after.tasks)):
+        yield f"law 6: task {_name(case, task)} is said to be deleted and is there"
+    for task, text in case.told.items():
         if not text.strip():
-            yield f"law 6: no reason for task {names.get(task, {}).get('name', task)!r}"
-    if not case.complete:
+            yield f"law 6: no reason for task {_name(case, task)}"
+    if None in case.results or not some:
         return
-    if not result.ok:
-        yield f"law 6: a cycle without faults says {_complaints(result)}"
+    failed = {entry.task.id for result in some for entry in result.failed}
+    for task in sorted(case.gone - set(deleted) - (set() if case.clean else failed)):
+        yield f"law 6: task {_name(case, task)} was deleted and the report says {case.told.get(task, 'nothing')!r}"
+    yield from _tells_the_truth(case, some, failed)
 
 
-def _complaints(result: CycleResult) -> str:
-    texts = [
-        *(entry.error for entry in result.failed),
-        *result.errors,
-        result.interrupted,
-        *map(str, result.failed_files),
-    ]
-    return "; ".join(filter(None, texts))[:500]
+def _tells_the_truth(case: Case, results: Sequence[CycleResult], failed: set[str]) -> Iterator[str]:
+    stripped = {owner_of(file) for file in case.before.files - case.after.files} & set(case.after.tasks)
+    for task in sorted(stripped - failed):
+        yield f"law 5: {_name(case, task)} lost a file and stays, and is not told as failed: {case.told.get(task)!r}"
+    good = all(result.ok for result in results)
+    if good and stripped:
+        yield "law 6: all is well, it says, and tasks stay that lost files"
+    touched = {task for change in case.watch.changes for task, fields in change.tasks.items() if fields}
+    if case.clean and not case.stuck and not failed & touched and not good:
+        texts = [text for result in results for text in (*result.errors, result.interrupted, *map(str, result.failed))]
+        texts += [str(file) for result in results for file in result.failed_files]
+        yield f"law 6: a cycle without faults says {json.dumps([text for text in texts if text])[:600]}"
 
 
-def _why(case: Case, task: str) -> str:
-    if case.result is None:
-        return ""
-    entries = [(entry.task.id, entry.error) for entry in case.result.failed]
-    entries += [(entry.task.id, entry.reason) for entry in case.result.kept]
-    return ": " + next((text for found, text in entries if found == task), "not in the report")
-
-
-def _time(value: object) -> datetime:
-    moment = datetime.fromisoformat(str(value)) if value else datetime.max.replace(tzinfo=timezone.utc)
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+def _name(case: Case, task: str) -> str:
+    row = case.before.tasks.get(task) or case.after.tasks.get(task) or {}
+    return f"{row.get('name')!r} ({task[:6]})"

@@ -2,82 +2,92 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
+import contextlib
+import io
+import itertools
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from queue import SimpleQueue
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from importlib import import_module
+from multiprocessing import get_context
 
-from tests.faults.case import Attack, Finding, try_one
+from tests.faults.rig import Rig
 
-ROOT = Path(__file__).parents[2]
+LONGEST = 60.0
+"""Seconds: an attack that takes longer, and as much again for every 25 cases in it, counts as one that hangs."""
 
-
-KINDS = ("found", "faults", "kills", "cuts", "changes", "worlds", "hostile", "clocks", "soak")
-
-
-def attacks_of(kind: str, cycles: int = 500) -> Iterator[Attack]:
-    """Yield the attacks of a kind; ``cycles``: of a soak."""
-    from tests.faults import changes, clocks, found, hostile, kills, matrix, soak, worlds
-
-    kinds: dict[str, Callable[[], Iterator[Attack]]] = {
-        "found": found.attacks,
-        "faults": matrix.attacks,
-        "kills": kills.kills,
-        "cuts": kills.cuts,
-        "changes": changes.attacks,
-        "worlds": worlds.attacks,
-        "hostile": hostile.attacks,
-        "clocks": clocks.attacks,
-        "soak": lambda: soak.attacks(cycles),
-    }
-    return kinds[kind]()
+MOST = 2000
+"""Attacks in one series, where its end depends on what the service does."""
 
 
-def chosen(kind: str, most: int, only: str = "") -> list[Attack]:
-    """Return at most ``most`` attacks of a kind (0: all), spread evenly over it."""
-    if kind == "soak":
-        return list(attacks_of(kind, most or 500))
-    found = [attack for attack in attacks_of(kind) if only in attack.name]
-    if not most or len(found) <= most:
-        return found
-    return [found[number * len(found) // most] for number in range(most)]
+@dataclass(frozen=True)
+class Attack:
+    """``run`` returns one line for each breach of a law; None: what the attack waits for never came."""
+
+    name: str
+    run: Callable[[Rig], list[str] | None]
 
 
-def work(kind: str, most: int, part: int, parts: int, only: str = "") -> None:
-    """Run every ``parts``-th attack from ``part`` on, and print each finding as a line of JSON."""
-    from tests.faults.rig import Rig
+@dataclass(frozen=True)
+class Finding:
+    """What one attack found: the broken laws, and the secrets that were in the output."""
 
-    out = sys.stdout
-    rig = Rig()
-    for attack in chosen(kind, most, only)[part::parts]:
-        print(json.dumps(try_one(rig, kind, attack).as_json()), file=out, flush=True)
+    kind: str
+    name: str
+    broken: Sequence[str]
+    leaked: Sequence[str]
+    seconds: float
+    cases: int
+    measured: str
+
+
+def run(kind: str, every: int, *, processes: int, only: str = "") -> list[Finding]:
+    """Run every ``every``-th attack of a kind in ``processes`` at once."""
+    parts = range(processes)
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+        found = pool.map(_work, *zip(*((kind, every, part, processes, only) for part in parts), strict=True))
+        return list(itertools.chain.from_iterable(found))
+
+
+def _work(kind: str, every: int, part: int, parts: int, only: str) -> list[Finding]:
+    """Run one part of the attacks; say at once what breaks a law."""
+    findings, rig, errors = [], Rig(), sys.stderr
+    for series in _chosen(kind, every, part, parts, only):
+        for finding in itertools.takewhile(bool, (_try(rig, kind, attack) for attack in series)):
+            assert finding is not None
+            findings.append(finding)
+            for line in [*finding.broken, *finding.leaked]:
+                print(f"BROKEN {kind}: {finding.name}: {line}", file=errors, flush=True)
     rig.close()
+    return findings
 
 
-def run(kind: str, most: int = 0, *, processes: int = 2, only: str = "") -> Iterator[Finding]:
-    """Run attacks in ``processes`` at once; yield the findings as they come."""
-    findings: SimpleQueue[Finding | None] = SimpleQueue()
+def _chosen(kind: str, every: int, part: int, parts: int, only: str) -> Iterator[Iterable[Attack]]:
+    """Yield the series of a kind, of each every ``every``-th attack, and of those the ones of this part."""
+    for number, attacks in enumerate(import_module(f"tests.faults.{kind}").series(every)):
+        first = (number + part * every) % (parts * every)
+        some = itertools.islice(attacks, first, MOST, parts * every)
+        yield (attack for attack in some if only in attack.name)
 
-    def one(part: int) -> None:
-        command = [sys.executable, "-m", "tests.faults.worker", kind, str(most), str(part), str(processes), only]
-        with (
-            tempfile.TemporaryFile("w+") as errors,
-            subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
-        ):
-            for line in process.stdout or ():
-                findings.put(Finding(**json.loads(line)))
-            if process.wait():
-                errors.seek(0)
-                findings.put(Finding(kind, f"process {part}", [f"it died: {errors.read()[-2000:]}"], [], 0.0))
-        findings.put(None)
 
-    with ThreadPoolExecutor(processes) as pool:
-        for part in range(processes):
-            pool.submit(one, part)
-        for _ in range(processes):
-            while finding := findings.get():
-                yield finding
+def _try(rig: Rig, kind: str, attack: Attack) -> Finding | None:
+    """Run one attack on an empty rig."""
+    rig.reset()
+    rig.tried, rig.measured = 1, ""
+    begun, out = time.monotonic(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+        try:
+            broken = attack.run(rig)
+        except Exception:
+            # The service raises its own errors alone; whatever else comes out of it is a breach.
+            broken = [f"raised: {traceback.format_exc()[-1500:]}"]
+    rig.said.append(out.getvalue())
+    if broken is None:
+        return None
+    seconds = time.monotonic() - begun
+    if not broken and seconds > LONGEST * (1 + rig.tried / 25):
+        broken.append(f"law 5: it took {seconds:.0f} s")
+    return Finding(kind, attack.name, broken, rig.leaked(), seconds, rig.tried, rig.measured)

@@ -2,76 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from datetime import datetime, timezone
+import gc
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+from multiprocessing import get_context
+from typing import Any
 
+import psutil
+
+from cleanup.base.errors import CleanupError
+from cleanup.cycle.result import CycleResult
 from cleanup.sandbox import Fault
-from tests.faults.case import Attack
-from tests.faults.judge import Case, Rules, broken_laws
-from tests.faults.matrix import RULES_TAGS
-from tests.faults.resident import Resident, Told, Use
-from tests.faults.rig import Rig
-from tests.faults.world import World
+from tests.faults import service
+from tests.faults.build import Builder
+from tests.faults.judge import Case, broken_laws
+from tests.faults.rig import Rig, utc_now
+from tests.faults.runner import Attack
+from tests.faults.street import STREET
+from tests.faults.world import Rules
+from tests.faults.worlds import FAULTS
 
-WARM = 20
-"""Cycles before the first measurement: what is loaded and cached once is no leak."""
+CYCLES, WARM = 200, 20
+"""Cycles in all, and before the first measurement: what is loaded and cached once is no leak."""
 
-_SHAPES = (
-    {"status": 500}, {"status": 503}, {"status": 500, "acted": True}, {"kind": "drop"}, {"kind": "drop", "acted": True},
-    {"kind": "truncated", "acted": True}, {"kind": "malformed", "acted": True}, {"status": 429},
-)  # fmt: skip
+MAY_GROW = {"MB of memory": 10.0, "threads": 5.0, "connections": 5.0, "open files": 5.0}
 
 
-def attacks(cycles: int = 500) -> Iterator[Attack]:
+def series(every: int) -> Iterator[Iterator[Attack]]:
     """Yield the one soak."""
-    yield Attack(f"{cycles} cycles with faults at 5% of all requests", _soak(cycles))
+    cycles = max(WARM + 5, CYCLES // every)
+    yield iter([Attack(f"{cycles} cycles with faults at 5% of all requests", lambda rig: _soak(rig, cycles))])
 
 
-def _soak(cycles: int) -> Callable[[Rig], list[str]]:
-    def run(rig: Rig) -> list[str]:
-        broken: list[str] = []
-        service = Resident()
-        uses: list[Use] = []
-        rig.tried = 0
+def _soak(rig: Rig, cycles: int) -> list[str]:
+    broken, uses = [], []
+    with ProcessPoolExecutor(1, get_context("spawn")) as process:
         for number in range(cycles):
-            told, lines = _one(rig, service)
+            leaked = rig.leaked()
+            rig.reset()
+            Builder(rig, STREET)
+            before, rules = rig.snapshot(), Rules(utc_now())
+            for fault in FAULTS:
+                rig.sandbox.inject(Fault("*", times=None, probability=0.05 / len(FAULTS), **fault))
+            result, said, use = process.submit(cycle).result()
+            rig.said += [said, repr(result)]
+            uses.append(use)
+            lines = leaked + broken_laws(Case(before, rig.snapshot(), rules, [result]))
             broken += [f"cycle {number}: {line}" for line in lines]
-            uses.append(told.use)
-            rig.tried += 1
-        service.close()
-        start, end = uses[min(WARM, cycles - 1)], uses[-1]
-        rig.measured = f"Soak of {cycles} cycles, after {WARM} of them and at the end: " + ", ".join(
-            f"{getattr(start, name):.0f} -> {getattr(end, name):.0f} {unit}"
-            for name, unit in (
-                ("memory", "MB"),
-                ("threads", "threads"),
-                ("connections", "connections"),
-                ("files", "files"),
-            )
-        )
-        return broken + list(_grown(start, end))
-
-    return run
+    rig.tried = cycles
+    growth = list(zip(MAY_GROW.items(), uses[WARM], uses[-1], strict=True))
+    grown = ", ".join(f"{start:.0f} -> {end:.0f} {unit}" for (unit, _), start, end in growth)
+    rig.measured = f"Soak of {cycles} cycles, after {WARM} of them and at the end: {grown}"
+    return broken + ([f"leak: {rig.measured}"] if any(end > start + more for (_, more), start, end in growth) else [])
 
 
-def _grown(start: Use, end: Use) -> Iterator[str]:
-    if end.memory > start.memory * 1.1 + 5:
-        yield f"leak: memory from {start.memory:.0f} to {end.memory:.0f} MB"
-    for name in ("threads", "connections", "files"):
-        if getattr(end, name) > getattr(start, name) + 5:
-            yield f"leak: {name} from {getattr(start, name)} to {getattr(end, name)}"
+@cache
+def _service() -> tuple[Any, Any]:
+    """Return the server and the storages of the service that stays."""
+    service.prepare()
+    return service.open_all()
 
 
-def _one(rig: Rig, service: Resident) -> tuple[Told, list[str]]:
-    leaked = rig.leaked()
-    rig.reset()
-    World(rig)
-    before = rig.snapshot()
-    for shape in _SHAPES:
-        rig.sandbox.inject(Fault("*", times=None, probability=0.05 / len(_SHAPES), **shape))  # type: ignore[arg-type]
-    rules = Rules(datetime.now(timezone.utc), keep_tags=RULES_TAGS)
-    told = service.cycle()
-    rig.said.append(told.said)
-    if told.result:
-        rig.hear(told.result)
-    return told, leaked + broken_laws(Case(before, rig.snapshot(), rules, told.result))
+def cycle() -> tuple[CycleResult | None, str, list[float]]:
+    """Run a cycle with the session of the one before; return what came of it, and what the process holds now."""
+    result, said = None, ""
+    try:
+        result = service.run_on(*_service(), {})
+    except CleanupError as error:
+        said = f"{error!r} {error}"
+    gc.collect()
+    mine = psutil.Process()
+    held = [mine.memory_info().rss / 1e6, threading.active_count(), len(mine.net_connections()), mine.num_fds()]
+    return result, said, held

@@ -1,111 +1,231 @@
-"""A small world with every kind of task and file, for attacks that try the same world in many ways."""
+"""A world at one moment, and what the laws say of it: which tasks and models may go, and what holds a file.
+
+Written from the laws alone: nothing of the package is used here.
+"""
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
 from typing import Any
+from urllib.parse import unquote
 
-from tests.faults.rig import Rig
+Row = Mapping[str, Any]
+Name = tuple[str, str]
+"""What a file is called wherever it lies: the id of a task, and the path behind the folder that ends in it."""
 
-OLD = 60.0
-ODD_NAME = "odd +%41 ü;'(x)"
+_FOLDER = re.compile(r"\.([0-9a-f]{32})(?=/|$)")
+_ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
+_AT_WORK = ("in_progress", "queued", "publishing")
 
 
+def decoded(text: str) -> str:
+    """Return ``text`` without any escapes, however often it was quoted."""
+    while (plain := unquote(text)) != text:
+        text = plain
+    return text
+
+
+def names_in(path: str) -> list[Name]:
+    """Return the names of the file or folder at ``path``, those of the innermost task last."""
+    plain = decoded(path.replace("\\", "/")).lower()
+    return [(found[1], plain[found.end() :].strip("/")) for found in _FOLDER.finditer(plain)]
+
+
+def names_of(address: object) -> set[Name]:
+    """Return every name that an address may stand for, whatever its host, with and without its query."""
+    text = str(address or "")
+    return {name for reading in (text, re.split("[?#]", text)[0]) for name in names_in(reading)}
+
+
+def owner_of(file: str) -> str:
+    """Return the id of the task in whose folder a file lies, the innermost one; empty if there is none."""
+    names = names_in(file)
+    return names[-1][0] if names else ""
+
+
+class Names:
+    """A set of names; one of a folder holds all that is in it."""
+
+    def __init__(self, addresses: Iterable[object] = ()) -> None:
+        self._held: dict[str, set[str]] = {}
+        for address in addresses:
+            for task, rest in names_of(address):
+                self._held.setdefault(task, set()).add(rest)
+
+    def into(self, task: str) -> bool:
+        """Tell whether anything in the task's folder is among the names."""
+        return task in self._held
+
+    def holds(self, file: str) -> bool:
+        """Tell whether the file, or a folder that it lies in, is among the names."""
+        return any(
+            not rest or path == rest or path.startswith(f"{rest}/")
+            for task, path in names_in(file)
+            for rest in self._held.get(task, ())
+        )
+
+
+@dataclass(frozen=True)
+class Change:
+    """What somebody else did when the given request arrived: fields of rows, whole new rows, None for a deleted one."""
+
+    request: int
+    what: str
+    tasks: Mapping[str, Row | None] = field(default_factory=dict)
+    models: Mapping[str, Row | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class World:
-    """About twenty tasks: what goes in them, what stays, and every way in which files are shared."""
+    """Tasks and models by id, the addresses in the events of each task, and every file of every storage."""
 
-    def __init__(self, rig: Rig, *, storages: bool = True) -> None:
-        self.rig, self.sandbox = rig, rig.sandbox
-        self.tasks: dict[str, str] = {}
-        self._neighbours()
-        self._plain()
-        self._models()
-        if storages:
-            self._elsewhere()
+    tasks: Mapping[str, Row]
+    models: Mapping[str, Row]
+    samples: Mapping[str, frozenset[str]]
+    files: frozenset[str]
 
-    def add(
-        self, name: str, status: str = "completed", *, archived: bool = True, days: float = OLD, **more: Any
-    ) -> str:
-        task = self.sandbox.add_task(name, "team/vision", status, archived=archived, age_days=days, **more)
-        self.tasks[name] = task
-        return task
+    def after(self, changes: Iterable[Change]) -> World:
+        """Return this world with ``changes`` made to it."""
+        tasks, models = dict(self.tasks), dict(self.models)
+        for change in changes:
+            for rows, made in ((tasks, change.tasks), (models, change.models)):
+                for key, fields in made.items():
+                    if fields is None:
+                        rows.pop(key, None)
+                    else:
+                        rows[key] = {**rows.get(key, {}), **fields}
+        return World(tasks, models, self.samples, self.files)
 
-    def _neighbours(self) -> None:
-        """What must not be touched."""
-        add, sandbox = self.add, self.sandbox
-        for name, more in {
-            "living": {"archived": False},
-            "young": {"days": 1.0},
-            "kept by its tag": {"tags": ["keep"]},
-            "public": {"public": True},
-        }.items():
-            task = add(name, **more)
-            sandbox.add_artifact(task, "data")
-            sandbox.add_model(task, "weights")
-            sandbox.add_debug_samples(task, 2)
-        running = add("running", "in_progress", days=0.0)
-        sandbox.add_artifact(running, "data")
+    def users(self) -> dict[str, set[str]]:
+        """Return for each model the tasks that made it, have it as input or list it as output, while they exist."""
+        found = {key: {str(model.get("task"))} & self.tasks.keys() for key, model in self.models.items()}
+        for task, row in self.tasks.items():
+            for entry in [*row["models"]["input"], *row["models"]["output"]]:
+                found.setdefault(str(entry.get("model")), set()).add(task)
+        return found
 
-    def _plain(self) -> None:
-        add, sandbox = self.add, self.sandbox
-        draft = add("draft", "created")
-        sandbox.add_artifact(draft, "data")
-        full = add(ODD_NAME)
-        sandbox.add_artifact(full, "data one")
-        sandbox.add_debug_samples(full, 5, metric="a b", variant="c+d")
-        sandbox.add_plot_image(full)
-        sandbox.add_model(full, "weights")
-        add("empty", "failed")
-        dead = add("dead run", "in_progress")
-        sandbox.add_debug_samples(dead, 3)
-        linking = add("linking", "stopped")
-        neighbour = sandbox.add_artifact(self.tasks["living"], "shared")
-        sandbox.add_artifact(linking, "link", uri=neighbour)
-        sandbox.add_debug_samples(linking, 1, [neighbour])
-        sandbox.add_artifact(linking, "elsewhere", uri="https://example.com/data.bin")
-        sandbox.add_artifact(linking, "own")
-        lost = add("file gone already")
-        sandbox.add_artifact(lost, "data")
-        (sandbox.files_root / self._path(lost) / "artifacts/data/data.bin").unlink()
-        sandbox.add_artifact(lost, "other")
-        hidden = add("hidden", system_tags=["hidden"])
-        sandbox.add_artifact(hidden, "data")
+    def named_by(self, task: str) -> Names:
+        """Return the names that ``task`` knows: its artifacts, its models and its events."""
+        own = [model.get("uri") for model in self.models.values() if model.get("task") == task]
+        return Names([*artifacts(self.tasks[task]), *own, *self.samples.get(task, ())])
 
-    def _models(self) -> None:
-        add, sandbox = self.add, self.sandbox
-        published = add("published", "published")
-        sandbox.add_model(published, "weights", published=True)
-        sandbox.add_artifact(published, "data")
-        living = self.tasks["living"]
-        sandbox.use_model(living, sandbox.add_model(add("maker for the living"), "weights"))
-        first, second, third = add("chain 1"), add("chain 2"), add("chain 3")
-        sandbox.use_model(second, sandbox.add_model(first, "weights"))
-        sandbox.use_model(third, sandbox.add_model(second, "weights"))
-        sandbox.add_model(third, "weights")
-        itself = add("user of itself")
-        sandbox.use_model(itself, sandbox.add_model(itself, "weights"))
-        one, two = add("registered twice"), add("its other registrant")
-        sandbox.add_model(two, "same", uri=self._address(sandbox.add_model(one, "weights")))
-        shared = add("shared with the living")
-        sandbox.add_model(living, "same", uri=self._address(sandbox.add_model(shared, "weights")))
+    def held(self) -> Names:
+        """Return what any model entry or artifact of this world refers to."""
+        entries = [model.get("uri") for model in self.models.values()]
+        return Names([*entries, *(uri for row in self.tasks.values() for uri in artifacts(row))])
 
-    def _elsewhere(self) -> None:
-        add, sandbox, rig = self.add, self.sandbox, self.rig
-        for name in ("on s3", "on s3 too"):
-            task = add(name)
-            folder = f"team/{name}.{task}"
-            sandbox.add_artifact(task, "data", uri=rig.s3.put(f"{folder}/artifacts/data/data.bin"))
-            sandbox.add_model(task, "weights", uri=rig.s3.put(f"{folder}/models/weights.pt"))
-            sandbox.add_debug_samples(task, 2, [rig.s3.put(f"{folder}/metrics/m/v/{n}.png") for n in range(2)])
-        local = add("on disk")
-        sandbox.add_artifact(local, "data", uri=rig.put_local(f"team/local.{local}/artifacts/data/data.bin"))
-        neighbour = self.tasks["living"]
-        sandbox.add_artifact(neighbour, "s3", uri=rig.s3.put(f"team/living.{neighbour}/artifacts/data/data.bin"))
-        sandbox.add_artifact(neighbour, "disk", uri=rig.put_local(f"team/living.{neighbour}/artifacts/d/d.bin"))
 
-    def _address(self, model: str) -> str:
-        return str(self.sandbox.models[model]["uri"])
+def artifacts(row: Row) -> Iterator[object]:
+    """Yield the addresses of a task's artifacts."""
+    for item in row.get("execution", {}).get("artifacts") or ():
+        yield item.get("uri")
 
-    def _path(self, task: str) -> str:
-        from urllib.parse import unquote
 
-        return unquote(self.sandbox.folder(task))
+@dataclass(frozen=True)
+class Rules:
+    """What the settings of a cycle mean."""
+
+    now: datetime
+    days: float = 30.0
+    force: bool = True
+    keep_tags: frozenset[str] = frozenset({"keep"})
+    ignore_file_errors: bool = False
+
+    def reach(self, task: Row) -> bool:
+        """Tell whether the settings let ``task`` go, whatever else needs it."""
+        since = task.get("status_changed")
+        if since is None and task["status"] == "created":
+            since = task.get("last_update") or task.get("created")
+        cutoff = self.now - timedelta(days=self.days)
+        lately = min(cutoff, self.now - timedelta(hours=1))
+        return bool(
+            "archived" in task["system_tags"]
+            and task.get("company")
+            and since
+            and moment(since) < cutoff
+            and (self.force or task["status"] == "created")
+            and not (task["status"] in _AT_WORK and moment(task.get("last_update")) >= lately)
+            and not self.keep_tags.intersection([*task["tags"], *task["system_tags"]])
+        )
+
+
+def moment(value: object) -> datetime:
+    """Return a time of the API; without one, the end of time."""
+    found = datetime.fromisoformat(str(value)) if value else datetime.max.replace(tzinfo=timezone.utc)
+    return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
+
+
+class Verdict:
+    """What the laws say of one world."""
+
+    def __init__(self, world: World, rules: Rules, stuck: frozenset[str] = frozenset()) -> None:
+        """``stuck``: tasks that cannot be deleted, by a fault of the server or of a storage."""
+        self.world, self._users = world, world.users()
+        reached = {task for task, row in world.tasks.items() if rules.reach(row)}
+        claims = [*_versions(world), *_steps(world)]
+        self.stays = _grown(set(world.tasks) - reached, claims)
+        """The tasks that must not go."""
+        self.may_stay = _grown(self.stays | stuck, [*claims, *self._listed()])
+        """Those, and the tasks that may stay: the server would delete a model of a staying task with them."""
+        self._holding = {key: self._holds(key) for key in world.models}
+        entries = [model.get("uri") for key, model in world.models.items() if self._holding[key]]
+        self._names = Names([*entries, *(uri for task in self.stays for uri in artifacts(world.tasks[task]))])
+
+    def holds_task(self, task: str) -> bool:
+        """Tell whether ``task`` must not be deleted."""
+        return task in self.stays or task not in self.world.tasks
+
+    def holds_model(self, model: str) -> bool:
+        """Tell whether the entry must stay."""
+        return self._holding.get(model, True)
+
+    def holds_file(self, file: str) -> str:
+        """Return why the file must stay, empty if it may go."""
+        owner = owner_of(file)
+        if owner in self.stays:
+            return "its task stays"
+        if not owner:
+            return "it lies in no task's folder"
+        return "something that stays refers to it" if self._names.holds(file) else ""
+
+    def _holds(self, key: str) -> bool:
+        users = self._users.get(key, set())
+        # What nobody made and nobody uses is nobody's to delete.
+        return bool(self.world.models[key].get("ready") or users & self.stays or not users)
+
+    def _listed(self) -> Iterator[tuple[str, str]]:
+        """Yield (task, other): the other's output lists a draft that the task made, or the other way round."""
+        for task, row in self.world.tasks.items():
+            for entry in row["models"]["output"]:
+                model = self.world.models.get(str(entry.get("model")), {})
+                if model and not model.get("ready") and model.get("task") not in {task, None}:
+                    yield model["task"], task
+                    yield task, model["task"]
+
+
+def _grown(stay: set[str], claims: Iterable[tuple[str, str]]) -> set[str]:
+    """Return the tasks that stay because those in ``stay`` do. ``claims``: (task, who needs it)."""
+    claims, grown = list(claims), set(stay)
+    while more := {task for task, other in claims if other in grown} - grown:
+        grown |= more
+    return grown
+
+
+def _versions(world: World) -> Iterator[tuple[str, str]]:
+    """Yield each task that a version of a dataset names in its configuration: it is built on that."""
+    for task, row in world.tasks.items():
+        if "dataset" in row["system_tags"]:
+            for parent in world.tasks.keys() & set(_ID.findall(json.dumps(row["configuration"]))) - {task}:
+                yield parent, task
+
+
+def _steps(world: World) -> Iterator[tuple[str, str]]:
+    """Yield each step that a pipeline's run names in its configuration."""
+    for task, row in world.tasks.items():
+        for step in _ID.findall(json.dumps(row["configuration"].get("Pipeline", ""))):
+            if step in world.tasks and step != task:
+                yield step, task

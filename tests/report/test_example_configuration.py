@@ -30,7 +30,7 @@ storages = Storages(known_file_servers(), lambda refresh: "")
 old = ("http://old-files.example.com:8081/p/t.1/a", "file:///mnt/old/p/t.1/a")
 
 def s3(address, *names):
-    found = sdk.s3.get_config_by_uri(address)
+    found = sdk.buckets("s3").get_config_by_uri(address)
     return [getattr(found, name, None) for name in names]
 
 print("LOOK" + json.dumps({
@@ -41,8 +41,8 @@ print("LOOK" + json.dumps({
     "own_bucket": s3("s3://my-bucket/", "key", "secret"),
     "other_bucket": s3("s3://other/", "key", "secret", "region"),
     "minio": s3("s3://minio.example.com:9000/b/", "host", "key", "secret", "secure"),
-    "gs": [vars(sdk.gs.get_config_by_uri(f"gs://{bucket}/x")) for bucket in ("my-bucket", "other")],
-    "azure": vars(sdk.azure.get_config_by_uri("azure://myaccount.blob.core.windows.net/mycontainer/") or object),
+    "gs": [vars(sdk.buckets("gs").get_config_by_uri(f"gs://{bucket}/x")) for bucket in ("my-bucket", "other")],
+    "azure": vars(sdk.buckets("azure").get_config_by_uri("azure://myaccount.blob.core.windows.net/mycontainer/") or object),
     "moved": [f"{found.path} at {found.root}" for address in old for found in storages.locate(address)[:1]],
 }, default=str))
 """

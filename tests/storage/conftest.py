@@ -16,7 +16,6 @@ import pytest
 
 from tests.storage import stores
 
-
 KINDS = ["file server", "disks", "s3", pytest.param("minio", marks=pytest.mark.slow), "gs", "azure"]
 
 

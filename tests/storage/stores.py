@@ -148,7 +148,12 @@ def azure(host: str, monkeypatch: Any) -> Iterator[Store]:
 
         def fail(pages: int) -> None:
             client: Any = storages._storage(root)
-            failing(monkeypatch, client._client._client.container, "list_blob_flat_segment", HttpResponseError("AuthorizationPermissionMismatch"))(pages)
+            failing(
+                monkeypatch,
+                client._client._client.container,
+                "list_blob_flat_segment",
+                HttpResponseError("AuthorizationPermissionMismatch"),
+            )(pages)
 
         yield Store("azure", storages, root, root, put, lambda: set(container.list_blob_names()), fail, has=container)
     monkeypatch.undo()

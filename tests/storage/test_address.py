@@ -1,13 +1,18 @@
-"""Addresses: the exact object, as the SDK reads them, or a refusal with its reason."""
+"""Addresses: the exact names that they may stand for, as the SDK reads and writes them, or a refusal."""
 
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from clearml import Task
+from clearml.backend_config import bucket_config
+from clearml.storage.helper import StorageHelper
+from clearml.storage.url import quote_url
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from cleanup.storage import BadAddress, Location
-from tests.storage.support import FILES, OTHER, PREFIXED, SDK, TASK, T, storages
+from cleanup.storage import BadAddress, Location, known_file_servers, sdk_path, task_depth
+from cleanup.storage.address import file_server_base, is_task_folder
+from tests.storage.support import FILES, ODD_NAMES, OTHER, PREFIXED, SDK, TASK, T, storages
 
 
 @pytest.fixture(scope="module")
@@ -24,13 +29,11 @@ def here():
         (f"HTTPS://FILES.example.com:443/{T}/a.pkl", FILES, f"{T}/a.pkl"),
         (f"http://files.example.com:443/{T}/a.pkl", FILES, f"{T}/a.pkl"),
         (f"http://files.example.com/{T}/a.pkl", "http://files.example.com", f"{T}/a.pkl"),
-        (f"{FILES}//{T}//a.pkl", FILES, f"{T}/a.pkl"),
         (f"{FILES}/p/a%20b%2Bc+d.{TASK}/x.pt", FILES, f"p/a b+c+d.{TASK}/x.pt"),
         (f"{FILES}/p/100%2525.{TASK}/x.pt", FILES, f"p/100%25.{TASK}/x.pt"),
         (f"{FILES}/p/100%.{TASK}/50%zz.pt", FILES, f"p/100%.{TASK}/50%zz.pt"),
         (f"{FILES}/p/%D1%84.{TASK}/ф.pt", FILES, f"p/ф.{TASK}/ф.pt"),
         (f"{FILES}/p%2Fn.{TASK}/x.pt", FILES, f"{T}/x.pt"),
-        (f"{FILES}/{T}/a;b.pt", FILES, f"{T}/a;b.pt"),
         (f"{FILES}/{T}/back\\slash.pt", FILES, f"{T}/back\\slash.pt"),
         (f"{FILES}/...{TASK}/..a/b...pt", FILES, f"...{TASK}/..a/b...pt"),
         (f"{FILES}/{T}/" + "x" * 3000, FILES, f"{T}/" + "x" * 3000),
@@ -43,14 +46,11 @@ def here():
         (f"http://[::1]:8081/{T}/a.pkl", "http://[::1]:8081", f"{T}/a.pkl"),
         (f"s3://bucket/{T}/a b+%41?q#f.pt", "s3://bucket", f"{T}/a b+%41?q#f.pt"),
         (f"s3://bucket//{T}//a.pt", "s3://bucket", f"{T}//a.pt"),
-        (f"s3://data/{T}/a.pt", "s3://data", f"{T}/a.pt"),
-        (f"s3://my_bucket/{T}/a.pt", "s3://my_bucket", f"{T}/a.pt"),
         (f"s3://minio.example.com:9000/bucket/{T}/a.pt", "s3://minio.example.com:9000/bucket", f"{T}/a.pt"),
         (f"s3://other.example.com:9000/bucket/{T}/a.pt", "s3://other.example.com:9000/bucket", f"{T}/a.pt"),
         (f"s3://ceph.example.com/one/{T}/a.pt", "s3://ceph.example.com/one", f"{T}/a.pt"),
         (f"gs://bucket/{T}/a b+%41?q#f.pt", "gs://bucket", f"{T}/a b+%41?q#f.pt"),
         (f"gs://data/deep/{T}/a.pt", "gs://data", f"deep/{T}/a.pt"),
-        (f"gs://b.c_d/{T}/a.pt", "gs://b.c_d", f"{T}/a.pt"),
         (
             f"azure://acct.blob.core.windows.net/c/{T}/a b+%41.pt",
             "azure://acct.blob.core.windows.net/c",
@@ -65,8 +65,32 @@ def here():
         (f"\\\\nas\\share\\p\\n.{TASK}\\a.pt", "file://", f"/nas/{T}/a.pt"),
     ],
 )
-def test_an_address_names_exactly_one_object(here, address, root, path):
-    assert here.locate(address) == Location(root, path)
+def test_an_address_names_an_object_first_of_all_as_the_sdk_reads_it(here, address, root, path):
+    places = here.locate(address)
+    assert places[0] == Location(root, path)
+    assert {place.root for place in places} == {root}
+    assert len(places) == 1 or address.startswith("http")
+
+
+@pytest.mark.parametrize(
+    ("rest", "names"),
+    [
+        ("lr%3A0.1 run.ID/w.pt", ["lr:0.1 run.ID/w.pt", "lr%3A0.1 run.ID/w.pt"]),
+        ("lr%253A0.1%20run.ID/w.pt", ["lr%3A0.1 run.ID/w.pt", "lr%253A0.1%20run.ID/w.pt"]),
+        ("n.ID/w.pt", ["n.ID/w.pt"]),
+        ("n.ID/w.pt?download=1", ["n.ID/w.pt", "n.ID/w.pt?download=1"]),
+        ("n.ID/a%20b#c.pt", ["n.ID/a b", "n.ID/a%20b", "n.ID/a b#c.pt", "n.ID/a%20b#c.pt"]),
+        ("n.ID/a;b.pt", ["n.ID/a;b.pt"]),
+        ("n.ID/a%20b;c%41.pt", ["n.ID/a b;cA.pt", "n.ID/a b;c%41.pt", "n.ID/a%20b;c%41.pt"]),
+        ("n.ID/%ff.pt", ["n.ID/%ff.pt"]),
+        ("my%2522n.ID/w.pt", ["my%22n.ID/w.pt", "my%2522n.ID/w.pt", 'my"n.ID/w.pt']),
+    ],
+)
+def test_an_http_address_stands_for_all_names_that_the_sdk_may_have_meant(here, rest, names):
+    """Stored quoted once more or as it is; "?", "#" and ";" end an address or are part of a name; the server's %22."""
+    for base in (FILES, PREFIXED):
+        places = here.locate(f"{base}/p/{rest.replace('ID', TASK)}")
+        assert places == tuple(Location(base, f"p/{name.replace('ID', TASK)}") for name in names)
 
 
 @pytest.mark.parametrize(
@@ -74,50 +98,40 @@ def test_an_address_names_exactly_one_object(here, address, root, path):
     [
         (None, "no address"),
         (7, "no address"),
-        (b"s3://b/k", "no address"),
         ("", "no address"),
         (" \t", "no address"),
         (f"{FILES}/" + "x" * 4096, "longer"),
         (f"{FILES}/{T}/a\x00.pt", "control"),
-        (f"{FILES}/{T}/a\n.pt", "control"),
         (f"{FILES}/{T}/a%00.pt", "control"),
-        (f"{FILES}/{T}/a%0A.pt", "control"),
         (f"{FILES}/{T}/a\x85.pt", "control"),
         (f"{FILES}/{T}/\ud800.pt", "surrogate"),
-        (f"{FILES}/{T}/%ff.pt", "UTF-8"),
-        (f"{FILES}/{T}/%ED%A0%80.pt", "UTF-8"),
         (f"{FILES}/{T}/../{OTHER}", "climbs"),
         (f"{FILES}/{T}/./a", "climbs"),
         (f"{FILES}/{T}/%2e%2e/a", "climbs"),
-        (f"{FILES}/{T}/.%2E/a", "climbs"),
         (f"{FILES}/{T}/%252e%252e/a", "climbs"),
         (f"{FILES}/{T}/%25252e%25252e%25252fa", "climbs"),
         (f"{FILES}/{T}/..%2fa", "climbs"),
         (f"{FILES}/{T}/..\\a", "climbs"),
         (f"{FILES}/{T}/..%5Ca", "climbs"),
         (f"{FILES}/{T}/%" + "25" * 40 + "2e", "escapes"),
-        (f"{FILES}/{T}/a/..", "climbs"),
         (f"{FILES}/..", "climbs"),
         (f"{FILES}/{T}/", "folder"),
         (f"{FILES}/{T}/a%2F", "folder"),
+        (f"{FILES}/{T}/a?to=/../b", "climbs"),
+        (f"{FILES}/{T}/?download=1", "folder"),
+        (f"{FILES}?x/{T}/a", "no path"),
         (f"{FILES}/", "no path"),
         (FILES, "no path"),
-        (f"{FILES}//", "no path"),
         (f"{PREFIXED}/", "no path"),
         ("https://user:secret@files.example.com/p/x", "credentials"),
         ("https://user@files.example.com/p/x", "credentials"),
         ("https://files.example.com\\@evil.example.com/p/x", "credentials"),
-        (f"{FILES}/{T}/a?x=1", "query"),
-        (f"{FILES}?x/{T}/a", "query"),
-        (f"{FILES}/{T}/a#f", "fragment"),
-        (f"{FILES}/{T}/a;b%41.pt", "escape after ';'"),
         ("https:///p/x", "no host"),
         ("https://files.example.com:port/p/x", "port"),
         ("https://files.example.com:99999/p/x", "port"),
         ("https://a b/p/x", "no host"),
         ("https://[::1/p/x", "port"),
         ("ftp://host/p/x", "unknown scheme ftp"),
-        ("hdfs://host/p/x", "unknown scheme hdfs"),
         ("S3://bucket/k", "capitals"),
         ("FILE:///srv/x", "capitals"),
         ("s3://bucket", "no path"),
@@ -132,7 +146,6 @@ def test_an_address_names_exactly_one_object(here, address, root, path):
         ("s3://MINIO.example.com:9000/bucket/k", "otherwise"),
         ("s3://minio.example.com:9000/bucket", "no path"),
         ("s3://minio.example.com:9000", "written otherwise|no path|cannot read"),
-        ("s3://bucket/a/../b", "climbs"),
         ("s3://bucket/a/%2e%2e/b", "climbs"),
         ("s3://bucket/folder/", "folder"),
         ("s3://host:99999/b/k", "cannot read"),
@@ -161,7 +174,7 @@ def test_an_address_names_exactly_one_object(here, address, root, path):
 )
 def test_an_address_that_names_no_single_object_is_refused_with_its_reason(here, address, reason):
     if reason == "^$":  # legal: kept in this table beside its look-alikes
-        assert here.locate(address).path == "deeper"
+        assert here.locate(address)[0].path == "deeper"
         return
     with pytest.raises(BadAddress, match=reason) as refused:
         here.locate(address)
@@ -177,6 +190,152 @@ def test_no_text_crashes_the_reading_of_addresses(text):
             found = here.locate(prefix + text)
         except BadAddress:
             continue
-        assert not {".", ".."} & set(found.path.split("/"))
-        assert found.path.strip("/")
+        for place in found:
+            assert not {".", ".."} & set(place.path.split("/"))
+            assert place.path.strip("/")
     here.close()
+
+
+@pytest.mark.parametrize("project", ["p", "a/b: c/d", "x" * 300, ""])
+@pytest.mark.parametrize("name", ["n", "lr:0.1 run/ü%?#", "y" * 200])
+def test_a_tasks_folder_is_where_the_sdk_puts_it(here, project, name):
+    class AsInTheSdk:
+        """As much of a task as the SDK's own method asks for."""
+
+        project = OTHER
+
+        def __init__(self):
+            self.name, self.data = name, type("Data", (), {"id": TASK})
+
+        def get_project_name(self):
+            return project
+
+    path = Task._get_output_destination_suffix(AsInTheSdk())
+    assert sdk_path(project, name, TASK, OTHER) == path
+    assert sdk_path(project, name, TASK) == (path if len(project) < 256 else "")
+    assert here.task_folder("", project, name, TASK, OTHER) == Location(FILES, path)
+
+
+@pytest.mark.parametrize(
+    ("destination", "root", "path"),
+    [
+        ("", FILES, f"a:b/{T}"),
+        (f"{PREFIXED}/sub/", PREFIXED, f"sub/a:b/{T}"),
+        ("https://old.example.com", FILES, f"a:b/{T}"),
+        ("s3://bucket", "s3://bucket", f"a:b/{T}"),
+        ("s3://minio.example.com:9000/bucket/pre/", "s3://minio.example.com:9000/bucket", f"pre/a:b/{T}"),
+        ("gs://data/deep/", "gs://data", f"deep/a:b/{T}"),
+        ("azure://acct.blob.core.windows.net/c", "azure://acct.blob.core.windows.net/c", f"a:b/{T}"),
+        ("file:///srv/", "file://", f"/srv/a:b/{T}"),
+        ("/", "file://", f"/a:b/{T}"),
+        ("/srv//x/", "file://", f"/srv/x/a:b/{T}"),
+        ("https://elsewhere.example.com", None, ""),
+        ("https://user:secret@files.example.com", None, ""),
+        ("s3://", None, ""),
+        ("models", None, ""),
+    ],
+)
+def test_a_tasks_folder_lies_at_its_output_destination(here, destination, root, path):
+    project, _, name = f"a:b/{T}".rpartition(".")[0].rpartition("/")
+    expected = Location(root, path.replace("a:b", "a%3Ab")) if root else None
+    assert here.task_folder(destination, project, name, TASK) == expected
+
+
+NAMES = st.text(st.characters(exclude_categories=("Cc", "Cs"), exclude_characters="?#;\\"), min_size=1, max_size=80)
+
+
+@given(NAMES)
+def test_a_file_server_address_made_by_the_sdk_leads_back_to_the_uploaded_name(name):
+    uploaded = f"/p/{name}.{TASK}/models/x.pt"
+    assume(not {".", ".."} & set(name.split("/")))
+    here = storages(FILES)
+    try:
+        found = here.locate(quote_url(FILES + uploaded))[0]
+    except BadAddress as refused:
+        assume("climbs" not in str(refused) and "escapes" not in str(refused))
+        raise
+    finally:
+        here.close()
+    assert found.path == "/".join(part for part in uploaded.split("/") if part)
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+@pytest.mark.parametrize(
+    "bucket", ["s3://data", "s3://free", "s3://minio.example.com:9000/b", "gs://data", "gs://free"]
+)
+def test_buckets_and_keys_are_those_that_the_sdk_uses(here, monkeypatch, bucket, name):
+    s3 = bucket_config.S3BucketConfigurations.from_config(SDK["aws"]["s3"])
+    gs = bucket_config.GSBucketConfigurations.from_config(SDK["google"]["storage"])
+    monkeypatch.setattr(StorageHelper, "_s3_configurations", s3)
+    monkeypatch.setattr(StorageHelper, "_gs_configurations", gs)
+    address = f"{bucket}/{T}/models/{name}"
+    base = StorageHelper._resolve_base_url(address)
+    (found,) = here.locate(address)
+    assert found == Location(base, address[len(base) :].lstrip("/"))
+
+
+def test_azure_containers_and_names_are_those_that_the_sdk_uses(here, monkeypatch):
+    configurations = bucket_config.AzureContainerConfigurations.from_config(SDK["azure"]["storage"])
+    monkeypatch.setattr(StorageHelper, "_azure_configurations", configurations)
+    address = f"azure://acct.blob.core.windows.net/c/{T}/models/a b%25.pt"
+    base = StorageHelper._resolve_base_url(address)
+    assert here.locate(address) == (Location(base, address[len(base) :].lstrip("/")),)
+
+
+def test_a_setting_that_the_sdk_cannot_read_is_named():
+    broken = storages(FILES, sdk={"aws": {"s3": {"credentials": [{"nonsense": "very secret"}]}}})
+    with pytest.raises(BadAddress, match=r"sdk\.aws\.s3 in clearml\.conf cannot be read") as refused:
+        broken.locate("s3://bucket/k")
+    assert "very secret" not in str(refused.value)
+    broken.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "depth"),
+    [
+        (f"{T}/artifacts/a/b", 2),
+        (f"/mnt/{T}/models/x", 4),
+        (f"long.{OTHER}/n.{TASK}/models/x", 2),
+        (f"long.{OTHER}/sub/x", 1),
+        (f"p/n.{TASK}", 0),
+        ("p/n.0123/models/x", 0),
+        (f"p/n.{TASK.upper()}/models/x", 0),
+    ],
+)
+def test_a_tasks_folder_is_found_by_its_id(path, depth):
+    assert task_depth(path) == depth
+
+
+def test_a_file_belongs_to_a_task_only_below_its_folder():
+    file = Location(FILES, f"{T}/models/x.pt")
+    assert file.folder_of(TASK) == Location(FILES, T)
+    assert file.folder_of(OTHER) is None
+    assert Location(FILES, T).folder_of(TASK) is None
+    assert Location("file://", f"/mnt/{T}/x").folder_of(TASK) == Location("file://", f"/mnt/{T}")
+    assert Location(FILES, f"p/{TASK}/x").folder_of(TASK) is None
+    assert is_task_folder(T)
+    assert not is_task_folder("p/n")
+
+
+@pytest.mark.parametrize(
+    ("url", "base"),
+    [
+        ("https://Files.example.com/", "https://files.example.com"),
+        ("http://h:80", "http://h"),
+        ("http://h:8081//a//b/", "http://h:8081/a/b"),
+        ("https://user:secret@h/x?y#z", "https://h/x"),
+        ("s3://bucket", None),
+        ("h:8081", None),
+        ("http://", None),
+    ],
+)
+def test_base_urls_are_taken_apart(url, base):
+    found = file_server_base(url)
+    assert (found.url if found else None) == base
+
+
+def test_the_hosted_services_former_file_servers_count_for_the_hosted_service_alone(monkeypatch):
+    monkeypatch.setenv("CLEARML_FILES_HOST", "https://files.clear.ml")
+    assert known_file_servers() == ["https://files.clear.ml", "https://files.community.clear.ml"]
+    monkeypatch.setenv("CLEARML_FILES_HOST", "https://files.example.com/")
+    assert known_file_servers() == ["https://files.example.com"]

@@ -1,4 +1,4 @@
-"""Files on disk: unlinked by path, never through a link, never a folder."""
+"""Files on disks: unlinked and listed by path, never through a link; folders only when empty."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cleanup.storage import Location, Outcome
-from cleanup.storage.address import LOCAL
+from cleanup.storage import LOCAL, Location, Outcome, Unlistable, sdk_path
 from tests.storage.support import (
-    ODD_NAMES,
     OTHER,
     TASK,
     failures,
@@ -44,21 +42,6 @@ def at(root, paths):
 
 def held(root):
     return {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file() or path.is_symlink()}
-
-
-def test_2500_files_of_50_tasks_go_and_their_neighbours_stay(storages, tmp_path):
-    put(tmp_path, [*files_of_tasks(), *neighbours()])
-    result = storages.delete(at(tmp_path, files_of_tasks()))
-    assert set(outcomes(result).values()) == {Outcome.DELETED}
-    assert held(tmp_path) == set(neighbours())
-
-
-@pytest.mark.parametrize("name", [*ODD_NAMES, "x" * 255, 'quo"te.txt', "back\\slash.txt"])
-def test_any_legal_name_is_deleted_by_the_address_that_the_sdk_stores(storages, tmp_path, name):
-    put(tmp_path, [f"{FOLDER}/models/{name}", *neighbours()])
-    location = storages.locate(f"file://{tmp_path}/{FOLDER}/models/{name}")
-    assert set(outcomes(storages.delete([location])).values()) == {Outcome.DELETED}
-    assert held(tmp_path) == set(neighbours())
 
 
 def test_a_file_that_is_gone_is_gone_if_its_project_is_there(storages, tmp_path):
@@ -142,17 +125,56 @@ def test_a_file_where_a_folder_should_be_fails(storages, tmp_path):
     assert len(failures(storages.delete(at(tmp_path, [f"{FOLDER}/models/x.pt"])))) == 1
 
 
-def test_empty_task_folders_go_and_what_holds_files_stays(storages, tmp_path):
-    kept = f"p/n.{task_id(2)}/models/kept.pt"
-    put(tmp_path, [f"p/n.{task_id(1)}/artifacts/a/b/c.pkl", kept])
-    (tmp_path / f"p/n.{task_id(2)}/artifacts/empty").mkdir(parents=True)
-    (tmp_path / f"p/n.{task_id(1)}/artifacts/a/b/c.pkl").unlink()
-    folders = at(tmp_path, [f"p/n.{task_id(n)}" for n in (1, 2, 3)])
-    result = storages.remove_task_folders([*folders, *at(tmp_path, ["p"])])
-    assert [answer.outcome.value for answer in result.values()] == ["deleted", "failed", "gone", "failed"]
-    assert held(tmp_path) == {kept}
-    assert sorted(path.name for path in (tmp_path / "p").iterdir()) == [f"n.{task_id(2)}"]
-    assert not (tmp_path / f"p/n.{task_id(2)}/artifacts").exists()
+def test_listing_follows_no_link_and_lists_links_as_files(storages, tmp_path):
+    put(tmp_path, ["outside/x.pt", f"{FOLDER}/models/m.pt", f"{FOLDER}/deep/er/y"])
+    (tmp_path / FOLDER / "link").symlink_to(tmp_path / "outside")
+    (tmp_path / FOLDER / "loop").symlink_to(tmp_path / FOLDER)
+    (tmp_path / FOLDER / "nowhere").symlink_to(tmp_path / "nowhere")
+    (tmp_path / f"p/l.{OTHER}").symlink_to(tmp_path / "outside")
+    found = [listed.location for listed in storages.list(*at(tmp_path, [FOLDER]))]
+    own = ["models/m.pt", "deep/er/y", "link", "loop", "nowhere"]
+    assert set(found) == set(at(tmp_path, [f"{FOLDER}/{name}" for name in own]))
+    assert not failures(storages.delete(found))
+    assert held(tmp_path) == {"outside/x.pt", f"p/l.{OTHER}"}
+    with pytest.raises(Unlistable, match="link"):
+        list(storages.list(*at(tmp_path, [f"p/l.{OTHER}"])))
+
+
+def test_a_folder_that_is_not_there_is_empty_unless_its_disk_looks_unmounted(storages, tmp_path):
+    assert list(storages.list(*at(tmp_path, [FOLDER]))) == []
+    with pytest.raises(Unlistable, match="mounted"):
+        list(storages.list(*at(tmp_path, [f"missing/{FOLDER}"])))
+
+
+def test_emptied_folders_go_up_to_the_projects_and_no_further(storages, tmp_path):
+    def empty(*paths):
+        for path in paths:
+            (tmp_path / path).mkdir(parents=True)
+        return at(tmp_path, paths)
+
+    deep, shared = empty(f"root/a/b/n.{task_id(1)}/models/x", f"root/a/c/n.{task_id(2)}")
+    moved, slash = empty(f"root/was/here/n.{task_id(3)}", f"other/p/x/y.{task_id(4)}")
+    put(tmp_path, [f"root/a/c/n.{OTHER}/kept", f"root/a/n.{task_id(5)}/kept"])
+    folders = {
+        Location(LOCAL, deep.path.removesuffix("/models/x")): sdk_path("a/b", "n", task_id(1)),
+        shared: sdk_path("a/c", "n", task_id(2)),
+        moved: sdk_path("is/elsewhere", "n", task_id(3)),
+        slash: sdk_path("p", "x/y", task_id(4)),
+        Location(LOCAL, f"{tmp_path}/root/a/n.{task_id(5)}"): sdk_path("a", "n", task_id(5)),
+        Location(LOCAL, f"{tmp_path}/root/a"): "",
+        Location("s3://bucket", f"p/n.{task_id(6)}"): sdk_path("p", "n", task_id(6)),
+    }
+    result = storages.remove_empty_folders(folders)
+    assert [answer.outcome.value for answer in result.values()] == ["deleted"] * 4 + ["failed"] * 2
+    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_dir()} == {
+        "other",
+        "root",
+        "root/a",
+        "root/a/c",
+        f"root/a/c/n.{OTHER}",
+        f"root/a/n.{task_id(5)}",
+        "root/was",
+    }
 
 
 def test_removing_folders_follows_no_link(storages, tmp_path):
@@ -160,14 +182,9 @@ def test_removing_folders_follows_no_link(storages, tmp_path):
     (tmp_path / FOLDER).mkdir(parents=True)
     (tmp_path / FOLDER / "link").symlink_to(tmp_path / "outside")
     (tmp_path / f"p/l.{OTHER}").symlink_to(tmp_path / "outside")
-    result = storages.remove_task_folders(at(tmp_path, [FOLDER, f"p/l.{OTHER}"]))
+    result = storages.remove_empty_folders(dict.fromkeys(at(tmp_path, [FOLDER, f"p/l.{OTHER}"]), ""))
     assert {answer.outcome for answer in result.values()} == {Outcome.FAILED}
     assert (tmp_path / "outside/empty").is_dir()
-
-
-def test_local_files_have_a_name_and_can_be_reached(storages):
-    assert storages.name(LOCAL) == "local files"
-    assert storages.check([LOCAL]) == {LOCAL: ""}
 
 
 def test_no_descriptor_is_left_open(storages, tmp_path):
@@ -175,6 +192,7 @@ def test_no_descriptor_is_left_open(storages, tmp_path):
     storages.delete([])
     before = len(list(Path("/proc/self/fd").iterdir())) if Path("/proc/self/fd").exists() else 0
     storages.delete([*at(tmp_path, files_of_tasks(2, 6)), Location(LOCAL, f"/nowhere/{FOLDER}/x")])
-    storages.remove_task_folders(at(tmp_path, [f"project/some task.{task_id(0)}"]))
+    storages.remove_empty_folders(dict.fromkeys(at(tmp_path, [f"project/some task.{task_id(0)}"]), ""))
+    list(storages.list(Location(LOCAL, str(tmp_path))))
     after = len(list(Path("/proc/self/fd").iterdir())) if Path("/proc/self/fd").exists() else 0
     assert after <= before

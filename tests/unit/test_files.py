@@ -70,6 +70,7 @@ def test_every_spelling_of_an_address_names_the_same_file(address: object) -> No
         f"http://files/p/x.{A}/models/../artifacts/w.bin",
         f"http://files/p/x.{A}/%ff%fe/w.bin",
         f"http://files/p/x.{A}/mod\x00els/w.bin",
+        f"http://files/p/x.{A}/w%{'25' * 20}2Ebin",
         {"url": f"http://files/p/x.{A}"}["url"],
     ],
 )
@@ -126,6 +127,22 @@ def test_condemned_tasks_hold_nothing_and_lend() -> None:
 
 
 @pytest.mark.parametrize(
+    "seen",
+    [
+        view(links=[(FILE, B)]),
+        view(model("m", B)),
+        view(model("m"), users={"m": {B}}),
+        view(model("m"), listers={"m": {B}}),
+    ],
+)
+def test_only_what_condemned_tasks_refer_to_is_lent_and_never_to_its_own_task(seen: View) -> None:
+    assert lent(seen, {A, B}).of(HELD) is not None
+    assert lent(seen, {A}).of(HELD) is None
+    own = view(*(Model(name, entry.uri, A, False) for name, entry in seen.models.items()), links=[(FILE, A)])
+    assert lent(own, {A, B}).of(HELD) is None
+
+
+@pytest.mark.parametrize(
     ("entry", "fields", "stays"),
     [
         (model("m", A), {}, ""),
@@ -136,7 +153,9 @@ def test_condemned_tasks_hold_nothing_and_lend() -> None:
         (model("m", B), {"existing": {B}}, f"model m is made by task {B}"),
         (model("m", B), {}, "model m, which no task made or uses"),
         (model("m"), {}, "model m, which no task made or uses"),
+        (model("m", B), {"rows": (Task(A), Task(B))}, f"model m is made by task {B}"),
         (model("m"), {"users": {"m": {A}}}, ""),
+        (model("m"), {"listers": {"m": {A}}}, ""),
     ],
 )
 def test_why_the_entry_of_a_model_stays(entry: Model, fields: dict[str, Any], stays: str) -> None:
@@ -151,10 +170,12 @@ def test_a_task_stays_with_its_model_among_the_outputs_of_one_that_stays() -> No
     seen = view(model("m", A), listers={"m": {A, B}})
     assert B in reason_task_stays(A, seen, {A})
     assert reason_task_stays(A, seen, {A, B}) == ""
+    for spared in (model("m", A, published=True), model("m", C)):
+        assert reason_task_stays(A, view(spared, listers={"m": {B}}), {A}) == ""
 
 
 def test_a_task_stays_while_one_that_stays_needs_it_as_a_whole() -> None:
-    seen = view(claims={A: {B: "why B", C: "why C"}})
+    seen = view(claims={A: [(B, "why B"), (C, "why C")]})
     assert reason_task_stays(A, seen, {A, B}) == "why C"
     assert reason_task_stays(A, seen, {A, B, C}) == ""
 
@@ -212,6 +233,8 @@ def test_a_file_in_another_tasks_folder_inside_is_that_tasks_own() -> None:
     place = place_of(path, A)
     assert place
     assert inner_tasks(place) == {B}
+    assert inner_tasks(Place(A, f"artifacts/y.{B}")) == set()
+    assert place_of(f".{A}/models/w.bin", A) == HELD
     assert own_place(path, A, view(existing={B})) is None
     assert own_place(path, A, view(rows=(Task(A), Task(B)))) is None
     # The name of an artifact may end like a task's folder.

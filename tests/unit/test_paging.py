@@ -46,13 +46,16 @@ def test_chunks_hold_all_and_never_more_than_asked() -> None:
 
 
 def test_short_pages_and_pages_without_a_usable_row_are_not_the_end() -> None:
-    held = [[1, 2], [-1], [3], []]
+    held = [[-1], [1, 2], []]
+    asked: list[int] = []
 
     def fetch(page: int, _: int) -> list[Any]:
+        asked.append(page)
         return [SimpleNamespace(data={"id": number}) for number in held[page]]
 
     for read in (pages(fetch, parse), complete(fetch, parse, [])):
-        assert [row.id for row in read] == [1, 2, 3]
+        assert [row.id for row in read] == [1, 2]
+    assert asked == [0, 1, 2] * 3
 
 
 def test_rows_that_a_deletion_shifts_are_read_all_the_same() -> None:
@@ -68,8 +71,9 @@ def test_rows_that_a_deletion_shifts_are_read_all_the_same() -> None:
 
 
 def test_a_long_list_that_does_not_change_is_read_twice_and_one_that_grows_for_ever_is_left() -> None:
-    short, still, growing = Listing(5), Listing(350), Listing(350)
+    short, full, still, growing = Listing(99), Listing(100), Listing(350), Listing(350)
     assert (short.read()[0], short.requests) == (short.rows, 2)
+    assert (full.read()[0], full.requests) == (full.rows, 2 * 2)
     assert (still.read()[0], still.requests) == (still.rows, 2 * 5)
 
     growing.meanwhile = lambda: growing.rows.append(len(growing.rows)) if growing.requests % 5 == 0 else None

@@ -17,7 +17,7 @@ SINCE = datetime(2026, 6, 15, 14, 30, 0, 250_000, tzinfo=timezone(timedelta(hour
 def test_what_tasks_refer_to_is_their_artifacts_and_the_folder_they_upload_to(api: Api, server: Server) -> None:
     artifacts: list[Any] = [{"uri": "s3://b/x"}, {"uri": ""}, {"uri": ["odd"]}, {}, None]
     first = {"id": FIRST, "execution": {"artifacts": artifacts}, "output": {"destination": "s3://b/out"}}
-    api.rows("tasks.get_all", [first], [{"id": SECOND, "execution": "junk"}])
+    api.rows("tasks.get_all", [first], [{"id": SECOND, "execution": "junk"}, {"id": "../x"}])
 
     addresses = ("s3://b/x", ["odd"], f"s3://b/out/.{FIRST}")
     assert list(server.survey.references()) == [References(FIRST, addresses), References(SECOND, ())]
@@ -30,7 +30,7 @@ def test_a_dataset_version_needs_all_versions_that_it_names_and_a_run_its_steps(
     dataset = {"Dataset": {"value": f'{{"{SECOND}": ["{FIRST}"], "{THIRD}": ["{SECOND}"]}}'}, "odd": None}
     pipeline = {"pipeline": {"value": f'{{"step": {{"job_id": "{FIRST}"}}}}'}, "Other": {"value": SECOND}}
     held = {
-        "dataset": [{"id": THIRD, "configuration": dataset}, {"id": FIRST, "configuration": "junk"}],
+        "dataset": [{"id": THIRD, "configuration": dataset}, {"id": FIRST, "configuration": "junk"}, {"id": "-x"}],
         "pipeline": [{"id": RUN, "configuration": pipeline}],
         "controller": [{"id": OLD_RUN, "configuration": {"Pipeline": {"value": SECOND}}}],
     }

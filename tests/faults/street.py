@@ -1,0 +1,100 @@
+"""A small world with every kind of task and file, and the trial of one attack in it: a cycle, then a clean one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from tests.faults import service
+from tests.faults.build import ODD, Builder, Step
+from tests.faults.judge import Case, broken_laws
+from tests.faults.rig import Rig, utc_now
+from tests.faults.watch import Watch
+from tests.faults.world import Rules
+
+
+def _task(name: str, days: float = 60.0, more: str = "", storage: str = "files", **fields: Any) -> Iterator[Step]:
+    """Yield a task and what it wrote: ``more`` has an ``a`` for an artifact, ``m`` a model, ``s`` samples, ``u``
+    a file that nothing names any more."""
+    yield "task", name, {"age_days": days, **fields}, storage, ODD if name == "full" else ""
+    yield from (("artifact", name, "data") for letter in more if letter == "a")
+    yield from (("model", f"{name}'s", name, fields.get("status") == "published") for letter in more if letter == "m")
+    yield from (("samples", name, 2) for letter in more if letter == "s")
+    yield from (("unnamed", name, "models/superseded.pt") for letter in more if letter == "u")
+
+
+STREET: tuple[Step, ...] = (
+    # What must not be touched.
+    *_task("living", 60, "ams", archived=False),
+    *_task("young", 1, "a"),
+    *_task("tagged", 60, "a", tags=["keep"]),
+    *_task("public", 60, "a", public=True),
+    *_task("running", 0, "a", status="in_progress"),
+    # What goes whole.
+    *_task("draft", 58, "a", status="created"),
+    *_task("full", 57, "amsu"),
+    ("plot", "full"),
+    *_task("empty", 56, status="failed"),
+    *_task("dead run", 55, "s", status="in_progress"),
+    *_task("linking", 54, "a", status="stopped"),
+    ("links", "linking", "living.data"),
+    ("artifact", "linking", "lost"),
+    ("lost", "linking.lost"),
+    *_task("reset", 53, "a"),
+    ("was_reset", "reset"),
+    *_task("on s3", 45, "amsu", "s3"),
+    *_task("on disk", 44, "amu", "disk"),
+    # What others use: a ring over three storages, a link, and a model that outlived its maker.
+    *_task("published", 52, "am", status="published"),
+    *_task("maker", 51, "m"),
+    ("uses", "living", "maker's"),
+    *_task("ring 1", 50, "m"),
+    *_task("ring 2", 49, "m", "s3"),
+    *_task("ring 3", 48, "m", "disk"),
+    ("uses", "ring 2", "ring 1's"),
+    ("uses", "ring 3", "ring 2's"),
+    ("uses", "ring 1", "ring 3's"),
+    *_task("linked", 47, "a"),
+    ("artifact", "linked", "other"),
+    ("links", "living", "linked.data", "localhost"),
+    *_task("ancestor", 70, "m"),
+    *_task("heir", 46),
+    ("uses", "heir", "ancestor's"),
+    ("went", "ancestor"),
+)
+
+
+def finished(rig: Rig, rules: Rules, settings: dict[str, Any] | None = None) -> list[str]:
+    """Run one cycle without faults; return what it breaks or leaves unfinished."""
+    before = rig.snapshot()
+    result = rig.cycle(settings)
+    case = Case(before, rig.snapshot(), rules, [result], clean=True)
+    broken = broken_laws(case) if result else [f"law 5: it could not begin: {rig.said[-1][:300]}"]
+    return [f"then clean: {line}" for line in broken]
+
+
+def trial(
+    rig: Rig,
+    attack: Callable[[Builder], Watch | Callable[[], object]],
+    *,
+    steps: Iterable[Step] = STREET,
+    clean: bool = False,
+    run: Callable[[], Any] | None = None,
+    **cycle: Any,
+) -> list[str] | None:
+    """Build the world, attack it, run a cycle, then a clean one; return the broken laws of both.
+
+    ``attack`` returns what watches the cycle or tells whether what it waits for came; None if that did not.
+    """
+    built = Builder(rig, steps)
+    before, rules = rig.snapshot(), Rules(utc_now())
+    came = attack(built)
+    result = run() if run else rig.cycle(**cycle)
+    rig.sandbox.on_request = None
+    watch = came if isinstance(came, Watch) else Watch()
+    if not (watch.came if isinstance(came, Watch) else came()):
+        return None
+    broken = broken_laws(Case(before, rig.snapshot(), rules, [result], watch, clean, frozenset(built.stuck)))
+    rig.calm()
+    service.batches_of(service.PLAIN)
+    return broken + finished(rig, rules)
