@@ -6,21 +6,20 @@ It is a filter on what a cycle would do, never a licence: what it holds passes a
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 from pathlib import Path
 
 from cleanup.base.chunks import chunks
 from cleanup.base.errors import CredentialsError, ServerError, ServerUnreachable, SettingsError
 from cleanup.cycle.plan_file import BadPlan, Plan
 from cleanup.cycle.result import Kept
-from cleanup.selection import ALREADY_GONE, Rules, mismatch, reason_to_keep
-from cleanup.server import LISTED, Server
+from cleanup.selection import ALREADY_GONE
+from cleanup.server import Server
 
 ARTIFACT = "plan"
 """The artifact of a dry run's task that is its plan."""
 
 NOT_IN_PLAN = "not in the plan"
-OTHER_THAN_PLANNED = "in the plan, but "
 
 _TASK_ID = re.compile(r"[0-9a-f]{32}")
 
@@ -67,17 +66,17 @@ def find_plan(server: Server, named: str) -> Path:
     return server.download(str(address))
 
 
-def told_otherwise(server: Server, rules: Rules, plan: Plan, seen: Collection[str]) -> Iterator[Kept]:
-    """Yield the tasks of the plan that are not among ``seen``, the candidates, each with the reason."""
-    missing = (owner.entry for owner in plan.owners() if owner.kind == "task" and owner.entry.id not in seen)
+def told_otherwise(
+    plan: Plan, kind: str, seen: Container[str], look: Callable[[list[str]], Mapping[str, str]]
+) -> Iterator[Kept]:
+    """Yield the tasks (or models) of the plan that are not among ``seen``, those that match, each with the reason.
+
+    ``look`` returns of ids those that there are, each with why it does not match.
+    """
+    missing = (owner.entry for owner in plan.owners() if owner.kind == kind and owner.entry.id not in seen)
     for some in chunks(missing, 200):
-        ids = [entry.id for entry in some]
-        rows = server.tasks.read(ids, LISTED)
-        there = server.tasks.existing([name for name in ids if name not in rows])
+        why = look([entry.id for entry in some])
         for entry in some:
-            row = rows.get(entry.id)
-            if row:
-                why = OTHER_THAN_PLANNED + (mismatch(row, rules) or reason_to_keep(row, rules) or "not listed in time")
-            else:
-                why = f"{OTHER_THAN_PLANNED}not archived" if entry.id in there else ALREADY_GONE
-            yield Kept(entry, why)
+            reason = why.get(entry.id)
+            changed = f"in the plan, but {reason or 'not listed in time'}"
+            yield Kept(entry, ALREADY_GONE if reason is None else changed)

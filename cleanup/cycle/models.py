@@ -11,7 +11,7 @@ from cleanup import selection
 from cleanup.base.errors import CredentialsError, ServerError, ServerUnreachable
 from cleanup.base.records import Model
 from cleanup.base.text import one_line
-from cleanup.cycle.approved import NOT_IN_PLAN, OTHER_THAN_PLANNED
+from cleanup.cycle.approved import NOT_IN_PLAN, told_otherwise
 from cleanup.cycle.batch import Means
 from cleanup.cycle.decision import Judge, Refused
 from cleanup.cycle.docket import Docket, File
@@ -55,20 +55,14 @@ class ArchivedModels:
                 self.docket.result.models.kept.append(Kept(entry, reason))
             else:
                 plan.append((sorted((place.task, place.rest) for place in places(model.uri)), entry.id, entry))
-        self._tell_otherwise(seen)
+        if approved:
+            self.docket.result.models.kept += told_otherwise(approved, "model", seen, self._why_not)
         self.docket.condemn(entry for *_, entry in sorted(plan))
         return list(self.docket.open)
 
-    def _tell_otherwise(self, seen: Container[str]) -> None:
-        """Tell of the entries of the plan that are not among ``seen``, those that match."""
-        owners = self._means.approved.owners() if self._means.approved else ()
-        entries = {owner.entry.id: owner.entry for owner in owners if owner.kind == "model"}
-        missing = [name for name in entries if name not in seen]
-        found = self._server.models.whole(missing) if missing else {}
-        for name in missing:
-            changed = selection.model_mismatch(found[name], self._rules) if name in found else ""
-            why = f"{OTHER_THAN_PLANNED}{changed or 'not listed in time'}" if name in found else selection.ALREADY_GONE
-            self.docket.result.models.kept.append(Kept(entries[name], why))
+    def _why_not(self, ids: list[str]) -> dict[str, str]:
+        found = self._server.models.whole(ids)
+        return {name: selection.model_mismatch(model, self._rules) for name, model in found.items()}
 
     def run(self, ids: Sequence[str]) -> None:
         """Delete the files of the entries ``ids``, then the entries, or decide otherwise about each.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Iterator
+from functools import partial
 
 from cleanup.base.records import Task
 from cleanup.base.text import one_line
@@ -12,7 +13,7 @@ from cleanup.cycle.approved import NOT_IN_PLAN, told_otherwise
 from cleanup.cycle.plan_file import Plan
 from cleanup.cycle.result import CycleResult, Kept, Planned
 from cleanup.selection import EPOCH, Rules, mismatch, reason_to_keep, since
-from cleanup.server import Server
+from cleanup.server import LISTED, Server
 
 
 def planned(task: Task) -> Planned:
@@ -44,8 +45,15 @@ def make_plan(
         else:
             plan.append(planned(task))
     if approved:
-        result.kept += told_otherwise(server, rules, approved, seen)
+        result.kept += told_otherwise(approved, "task", seen, partial(_why_not, server, rules))
     plan.sort(key=lambda entry: (entry.since, entry.id))
+
+
+def _why_not(server: Server, rules: Rules, ids: list[str]) -> dict[str, str]:
+    """Return of tasks of an approved plan those that there are, each with the reason why it is no candidate."""
+    rows = server.tasks.read(ids, LISTED)
+    found = {name: mismatch(row, rules) or reason_to_keep(row, rules) for name, row in rows.items()}
+    return dict.fromkeys(server.tasks.existing(set(ids) - found.keys()), "not archived") | found
 
 
 def count_force_would_add(server: Server, rules: Rules) -> int:

@@ -152,11 +152,8 @@ def _kept_files(result: CycleResult) -> list[str]:
     lines = []
     for reason, many in result.kept_files_by_reason.most_common():
         file, such_as = examples.get(reason), ", such as" if many > 1 else ":"
-        which = (
-            f"{such_as} {one_line(file.address)} ({'model' if file.task in models else 'task'} {file.task})"
-            if file
-            else ""
-        )
+        owner = f"{'model' if file.task in models else 'task'} {file.task}" if file else ""
+        which = f"{such_as} {one_line(file.address)} ({owner})" if file else ""
         lines.append(f"{plural(many, 'file')} kept{which}: {one_line(file.why if file else reason)}")
     return _bounded(lines)
 

@@ -17,6 +17,7 @@ import pytest
 
 from cleanup.base.errors import SettingsError
 from cleanup.cycle import search
+from cleanup.report.__main__ import main
 from cleanup.sandbox.values import stamp
 from cleanup.selection import ALREADY_GONE
 from tests.cycle.world import World, exit_code, ids, reasons
@@ -278,3 +279,38 @@ def test_a_large_plan_needs_hardly_more_memory_than_a_small_one() -> None:
 
     # Kilobytes. The addresses of 50,000 files alone would take more than twice as much.
     assert int(run.stdout) < 8_000
+
+
+def test_two_plans_are_told_apart_by_what_is_new_gone_and_changed(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    same, changed, gone = (world.add_full(name) for name in ("same", "changed", "gone"))
+    old = review(world, tmp_path)
+    older = old.rename(tmp_path / "old.jsonl.gz")
+    unarchive(world, gone)
+    file = world.sandbox.add_artifact(changed, "more")
+    new = world.add_full("new")
+    newer = review(world, tmp_path, keep_tags="gold")
+
+    assert main([str(older), str(newer)]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "setting keep_tags: '' before, 'gold' now"
+    assert sorted(line.split(":")[0] for line in said if line[0] in "-+~") == [
+        f"+ task new ({new}) in team", f"- task gone ({gone}) in team", f"~ task changed ({changed}) in team",
+    ]  # fmt: skip
+    (line,) = [line for line in said if line.startswith("    ")]
+    assert line.startswith(f"    + {world.sandbox.files_url} ")
+    assert line.endswith(f"{world.path(file)} (artifact, 7 bytes)")
+    assert not [line for line in said if same in line]
+    assert said[-3:-1] == [
+        "the same in both: 1",
+        "old: 3 tasks with 18 files, 42 bytes; 0 models with 0 files, 0 bytes",
+    ]
+    assert said[-1].startswith("new: 3 tasks with 19 files")
+
+
+def test_a_file_that_is_no_plan_cannot_be_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "plan.json").write_text("{}")
+
+    assert main([str(tmp_path / "plan.json"), str(tmp_path / "plan.json")]) == 2
+    assert "no plan, or a damaged one" in capsys.readouterr().err
