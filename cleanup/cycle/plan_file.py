@@ -108,8 +108,9 @@ class Plan:
             self.close()
             if isinstance(why, BadPlan):
                 raise
-            found = "there is no such file" if isinstance(why, FileNotFoundError) else "it is no plan, or a damaged one"
-            raise BadPlan(f"{found} ({type(why).__name__}: {one_line(why, 200)})") from None
+            if isinstance(why, FileNotFoundError):
+                raise BadPlan("there is no such file on this machine") from None
+            raise BadPlan(f"it is no plan, or a damaged one ({type(why).__name__}: {one_line(why, 200)})") from None
 
     def close(self) -> None:
         """Let go of what was read."""
