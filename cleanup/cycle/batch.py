@@ -123,8 +123,11 @@ class Batches:
             addresses = [*(artifact.uri for artifact in row.artifacts), *row.report_assets]
             folders[task] = {folder for address in addresses for folder in folders_named(self._storages, address, task)}
             project = self._docket.result.projects.get(row.project, "")
-            usual = self._storages.task_folder(row.destination, project, row.name, task)
-            folders[task] |= {usual} if usual else set()
+            # Debug samples can go to the file server although all else goes elsewhere.
+            usual = (
+                self._storages.task_folder(at, project, row.name, task, row.project) for at in {row.destination, ""}
+            )
+            folders[task].update(filter(None, usual))
         made, unreadable = in_parts(self._server.models.made_by, list(rows))
         self._settle(unreadable)
         for model in itertools.chain.from_iterable(made):
@@ -218,9 +221,11 @@ class Batches:
                     docket.plan_folder(task, folder)
             return
         for folder, answer in self._storages.remove_folders(empty).items() if empty else ():
+            if self._storages.can_list(folder.root):
+                continue
             if answer.outcome is Outcome.DELETED:
                 docket.empty(empty[folder])
-            elif answer.outcome is Outcome.FAILED and not self._storages.can_list(folder.root):
+            elif answer.outcome is Outcome.FAILED:
                 docket.result.unlisted[self._storages.name(folder.root)] = answer.error
 
     # Tasks

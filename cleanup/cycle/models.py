@@ -6,6 +6,7 @@ The server guards little: it deletes published entries without force, and by for
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
+from dataclasses import replace
 
 from cleanup import selection
 from cleanup.base.errors import CredentialsError, ServerError, ServerUnreachable
@@ -123,8 +124,8 @@ class ArchivedModels:
         held = self._held(view, ids)
         files = []
         for model in [view.models[name] for name in ids if view.models[name].uri]:
-            writer = _writer(model)
-            verdict = self._judge.verdict(Found(model.id, Kind.MODEL, model.uri, writer=writer), view, held)
+            written = Found(_writer(model) or model.id, Kind.MODEL, model.uri)
+            verdict = replace(self._judge.verdict(written, view, held), task=model.id)
             if isinstance(verdict, KeptFile):
                 self.docket.keep_file(verdict)
             elif isinstance(verdict, Refused):

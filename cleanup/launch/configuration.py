@@ -60,7 +60,7 @@ def _look(config: Any, key: str, allowed: str, kind: type) -> None:
     value = config.get(key, None)
     if value is not None and not isinstance(value, kind):
         # The value may be a secret, so only its kind is told.
-        raise _wrong(key, f"is a {type(value).__name__}, allowed is a {allowed}")
+        raise _wrong(key, f"holds something else ({type(value).__name__}) than a {allowed}")
 
 
 def _look_at_address(address: str, key: str, variable: str) -> None:

@@ -11,7 +11,9 @@ import contextlib
 import io
 import json
 import os
+import select
 import signal
+import socket
 import sys
 import threading
 import time
@@ -69,6 +71,8 @@ class Guard:
         self.task: Any = None
         """The SDK's Task, once it is there: it is closed on leaving."""
         self._signals = 0
+        self._way_out = threading.Lock()
+        """Who holds it leaves: the script, or the main thread without it."""
         self._told = False
         self._ending: Ending | None = None
         self._code: int | None = None
@@ -98,16 +102,21 @@ class Guard:
 
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, heard)
+        # The system may hand a signal to any thread; this wakes the main one, which alone runs the handler.
+        woken, wakes = socket.socketpair()
+        wakes.setblocking(False)
+        signal.set_wakeup_fd(wakes.fileno(), warn_on_full_buffer=False)
         thread = threading.Thread(target=self._run, args=(script,), name="cleanup-script", daemon=True)
         thread.start()
         stopped_at = 0.0
         while thread.is_alive():
-            thread.join(TICK)
+            if select.select([woken], [], [], TICK)[0]:
+                woken.recv(1)
             if self.stop.is_set():
                 stopped_at = stopped_at or time.monotonic()
             phase, now = self._phase, time.monotonic()
-            if self._signals > 1:
-                self._cut(self._ending or Ending(message=AT_ONCE), "stopped")
+            if self._signals > 1 and self._way_out.acquire(blocking=False):
+                self._cut(Ending(message=AT_ONCE), "stopped")
             elif stopped_at and now > max(stopped_at, phase.begun) + phase.heed:
                 self._cut(self._ending or Ending(), "stopped")
             elif now > phase.begun + phase.limit:
@@ -143,6 +152,7 @@ class Guard:
 
     def _leave(self, ending: Ending) -> None:
         """Say how it ends, close the task with the status and message that mean it, and set the exit code."""
+        self._way_out.acquire()
         self._ending = ending
         self._phase = _Phase("Leaving", LAST_WORDS if ending.code == 3 else LEAVING, LAST_WORDS)
         self._say(ending, lambda line: print(line, file=sys.stderr if ending.code else None, flush=True))
@@ -165,10 +175,11 @@ class Guard:
         self._told = True
         stopped = self._status(ending) == "stopped"
         message = ending.message or (STOPPED if stopped else "")
-        if message and (stopped or not ending.said):
-            say(message if stopped else f"No cleanup: {message}")
-        if self.json_to and message and not ending.said:
-            with contextlib.suppress(OSError, ValueError):
+        # That nobody reads it any more must not end the leaving.
+        with contextlib.suppress(OSError, ValueError):
+            if message and (stopped or not ending.said):
+                say(message if stopped else f"No cleanup: {message}")
+            if self.json_to and message and not ending.said:
                 print(json.dumps({"ok": False, "error": message}), file=self.json_to, flush=True)
 
     def _record(self, ending: Ending, status: str) -> int:
@@ -195,6 +206,7 @@ class Guard:
 
     def _cut(self, ending: Ending, status: str) -> None:
         """Leave without the script, which may hang in anything: record the status if the server answers, and end."""
+        self._way_out.acquire(blocking=False)
         status = self._status(ending) or status
         # Not through sys.stdout: the SDK has put itself in its place, and may hang there.
         self._say(ending, lambda line: os.write(2 if self.json_to or ending.code else 1, f"{line}\n".encode()))

@@ -30,6 +30,9 @@ COMMENT = (
 TEMPLATE, DRY_RUN = "template", "dry-run"
 """Tags by which the task list tells what a "Cleanup Service" is."""
 
+FIRST_ATTEMPTS = 4
+"""Attempts at a request until the work begins: a person waits for it."""
+
 
 class Run:
     """One run of the script, from the log-in to the work. ``args``: the args dict of the task.
@@ -43,7 +46,7 @@ class Run:
     def __init__(self, watched_by: Guard, asked: CommandLine, script: Path) -> None:
         self._guard, self._template = watched_by, asked.template
         self.args: dict[str, Any] = {**defaults(), **asked.settings}
-        self._server = Server(Network(stop=watched_by.stop))
+        self._server = Server(Network(attempts=FIRST_ATTEMPTS, stop=watched_by.stop))
         # The SDK would fork a process for its reports beside its own threads. Every now and then that child waits for
         # ever for a lock that a thread held at the fork, and closing the task waits for the child, for minutes.
         sdk_config.get("development").put("report_use_subprocess", False)
@@ -128,6 +131,7 @@ class Run:
         """Run the service, once or for ever."""
         self._guard.working()
         print("Cleanup service started", flush=True)
+        self._server.network.attempts = Network.attempts
         self._server.session.limit(settings.parallel_requests)
         web = self._server.web_server
         report = Report(Page(self._task, self._own), web=web, json_to=self._guard.json_to)

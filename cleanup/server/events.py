@@ -101,9 +101,12 @@ def _plot_text(event: Mapping[str, Any]) -> str:
     if not isinstance(packed, str):
         return ""
     try:
-        unpacked = zlib.decompressobj().decompress(base64.b64decode(packed), _PLOT_BYTES)
+        stream = zlib.decompressobj()
+        unpacked = stream.decompress(base64.b64decode(packed), _PLOT_BYTES)
     except (ValueError, zlib.error):
         return ""
+    if stream.unconsumed_tail:
+        raise Incomplete(f"a plot unpacks to more than {_PLOT_BYTES} bytes; the files that it names are not known")
     return unpacked.decode(errors="replace")
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from clearml.backend_api.session.client import APIClient
 
@@ -12,16 +12,34 @@ from cleanup.base.chunks import chunks
 from cleanup.base.errors import ServerError
 from cleanup.base.records import Model
 from cleanup.server.deletion import at_once, refusal, sort_out
-from cleanup.server.paging import PAGE, complete, pages
+from cleanup.server.paging import PAGE, Fetch, complete
 from cleanup.server.rows import ARCHIVED, is_id, models_of, parse_model
 from cleanup.server.session import CleanupSession
 
 NO_MODEL = [400, 201]
 """Code and subcode: there is no model with this id."""
 
+_Row = TypeVar("_Row", "Model", "Needing")
 _FIELDS = ["id", "uri", "task", "ready"]
-_WHOLE = [*_FIELDS, "name", "project", "company", "tags", "system_tags", "last_change", "last_update", "created"]
+_ALL_FIELDS = [
+    *_FIELDS,
+    "name",
+    "project",
+    "company",
+    "tags",
+    "system_tags",
+    "last_change",
+    "last_update",
+    "created",
+]
 _OPTIONS = {"force": True, "delete_external_artifacts": False, "_allow_extra_fields_": True}
+
+
+class Needing(NamedTuple):
+    """A task, and the models that it needs."""
+
+    id: str
+    models: frozenset[str]
 
 
 class Models:
@@ -51,14 +69,14 @@ class Models:
 
         def fetch(page: int, size: int) -> Any:
             return self._client.models.get_all(
-                system_tags=[ARCHIVED], only_fields=_WHOLE, order_by=["created"], page=page, page_size=size
+                system_tags=[ARCHIVED], only_fields=_ALL_FIELDS, order_by=["created"], page=page, page_size=size
             )
 
         return complete(fetch, parse_model, self.unreadable)
 
     def whole(self, ids: Sequence[str]) -> dict[str, Model]:
         """Return the entries with ``ids`` that there are, whole, by id."""
-        found = (model for chunk in chunks(filter(is_id, ids), PAGE) for model in self._listed(_WHOLE, id=chunk))
+        found = (model for chunk in chunks(filter(is_id, ids), PAGE) for model in self._listed(_ALL_FIELDS, id=chunk))
         wanted = set(ids)
         return {model.id: model for model in found if model.id in wanted}
 
@@ -76,12 +94,12 @@ class Models:
         return found
 
     def _listed(self, fields: Sequence[str] = _FIELDS, **filters: Any) -> Iterator[Model]:
-        return pages(
-            lambda page, size: self._client.models.get_all(
+        def fetch(page: int, size: int) -> Any:
+            return self._client.models.get_all(
                 **filters, only_fields=fields, order_by=["created"], page=page, page_size=size
-            ),
-            parse_model,
-        )
+            )
+
+        return _whole(fetch, parse_model)
 
     def users(self, models: Sequence[str]) -> dict[str, set[str]]:
         """Return for each of ``models`` that is in use the tasks that have it as input."""
@@ -102,12 +120,12 @@ class Models:
         for chunk in chunks(models, PAGE):
             pattern = {"pattern": f"^({_alternatives(chunk)})$", "fields": ["models.output.model"]}
             rows = list(self._tasks("output", _any_=pattern))
-            if not all(listed.intersection(chunk) for _, listed in rows):
+            if not all(row.models.intersection(chunk) for row in rows):
                 raise ServerError("the server does not understand a pattern over output models in tasks.get_all")
             _add(listers, chunk, rows)
         return listers
 
-    def _tasks(self, side: str, **filters: Any) -> Iterator[tuple[str, set[str]]]:
+    def _tasks(self, side: str, **filters: Any) -> Iterator[Needing]:
         def fetch(page: int, size: int) -> Any:
             # Without search_hidden a dataset or a pipeline's step that needs the model would be overlooked.
             return self._client.tasks.get_all(
@@ -115,7 +133,9 @@ class Models:
                 page=page, page_size=size, _allow_extra_fields_=True,
             )  # fmt: skip
 
-        return pages(fetch, lambda row: (row["id"], set(models_of(row, side))) if is_id(row.get("id")) else None)
+        return _whole(
+            fetch, lambda row: Needing(row["id"], frozenset(models_of(row, side))) if is_id(row.get("id")) else None
+        )
 
     def delete(self, ids: Sequence[str]) -> dict[str, str]:
         """Delete model entries whose files are gone, whoever still names them; return the server's errors by id.
@@ -139,10 +159,18 @@ class Models:
         return errors
 
 
-def _add(needing: dict[str, set[str]], models: Sequence[str], rows: Iterable[tuple[str, set[str]]]) -> None:
-    for task, named in rows:
-        for model in named.intersection(models):
-            needing.setdefault(model, set()).add(task)
+def _whole(fetch: Fetch, parse: Callable[[Mapping[str, Any]], _Row | None]) -> Iterator[_Row]:
+    """Yield all rows; raise ServerError if one of them cannot be read: it may be what keeps a file."""
+    unreadable: list[str] = []
+    yield from complete(fetch, parse, unreadable)
+    if unreadable:
+        raise ServerError(unreadable[0], 500)
+
+
+def _add(needing: dict[str, set[str]], models: Sequence[str], rows: Iterable[Needing]) -> None:
+    for row in rows:
+        for model in row.models.intersection(models):
+            needing.setdefault(model, set()).add(row.id)
 
 
 def _alternatives(ids: Sequence[str]) -> str:

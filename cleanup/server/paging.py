@@ -89,7 +89,7 @@ class _Reading:
             if size == 1:
                 # Is it this row, or the server? That raises here.
                 self._fetch(BEHIND, 1)
-                self.errors.append(str(error))
+                self.errors.append(f"row {page} of a list cannot be read: {error}")
                 return []
         smaller = max(1, size // SPLIT)
         parts = size // smaller

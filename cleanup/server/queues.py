@@ -6,7 +6,7 @@ from typing import Any
 
 from clearml.backend_api.session.client import APIClient
 
-from cleanup.base.errors import SettingsError
+from cleanup.base.errors import ServerError, SettingsError
 from cleanup.server.paging import pages
 
 SEEN_WITHIN = 600
@@ -36,8 +36,11 @@ def queue_id(client: APIClient, name: str) -> str:
 
 
 def is_watched(client: APIClient, queue: str) -> bool:
-    """True if a worker that reported lately takes tasks from ``queue`` (an id)."""
-    answer = client.workers.get_all(last_seen=SEEN_WITHIN)
+    """True if a worker that reported lately takes tasks from ``queue`` (an id), or the server does not say."""
+    try:
+        answer = client.workers.get_all(last_seen=SEEN_WITHIN)
+    except ServerError:
+        return True
     workers = [entity.data for entity in answer if isinstance(entity.data, dict)]
     return any(
         isinstance(entry, dict) and entry.get("id") == queue

@@ -24,7 +24,7 @@ from cleanup.storage.base import (
 from cleanup.storage.bulk import Turn, carry_out
 from cleanup.storage.fileserver import FileServer
 from cleanup.storage.gcs import GoogleBucket
-from cleanup.storage.local import LocalFiles, empty_folder_removals
+from cleanup.storage.local import LocalFiles
 from cleanup.storage.request import Request, Storage
 from cleanup.storage.s3 import open_bucket
 from cleanup.storage.sdk import SdkConfig, known_file_servers
@@ -105,25 +105,12 @@ class Storages:
         return self._carry_out(locations, lambda storage, paths: storage.deletions(paths))
 
     def remove_folders(self, folders: Iterable[Location]) -> dict[Location, Answer]:
-        """Remove task folders on file servers, which cannot list them, with all that is left in them.
+        """Remove task folders: on file servers, which cannot list them, with all that is left; on disks if empty.
 
-        The caller promises that nothing in them is to be kept. Elsewhere nothing is done: GONE. FAILED is no reason to
-        keep a task. Raises nothing but DeletionStopped.
+        The caller promises that nothing in them is to be kept. Object stores have no folders: GONE. FAILED is no
+        reason to keep a task. Raises nothing but DeletionStopped.
         """
         return self._carry_out(folders, lambda storage, paths: storage.removals(paths))
-
-    def remove_empty_folders(self, folders: Mapping[Location, str]) -> dict[Location, Answer]:
-        """Remove the folders that tasks left empty on disks: in theirs, itself, and above it those of the project.
-
-        To be called when the task is gone: with its project's folder away, a file that is not there looks as if its
-        disk were not mounted. ``folders``: with each what :func:`sdk_path` says, which tells how many folders the
-        project made; where that is not how the path ends, only the next one goes. Raises nothing but DeletionStopped.
-        """
-        own = {folder.path: path for folder, path in folders.items() if folder.root == LOCAL}
-        return self._carry_out(
-            (Location(LOCAL, path) for path in own),
-            lambda _, paths: empty_folder_removals({path: own[path] for path in paths}),
-        )
 
     def check(self, roots: Iterable[str]) -> dict[str, str]:
         """Return for every root "" if it can be reached with the credentials at hand, else why not. Raises Stopped."""

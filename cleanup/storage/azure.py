@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator, Sequence
 from email.parser import BytesParser
 from typing import Any
@@ -26,10 +27,11 @@ class Container:
     A blob with snapshots or a lease is not deleted: FAILED with Azure's reason, as the SDK's own deletion would.
     With soft delete or versioning on the account, Azure keeps what was deleted for as long as the account says. The
     client library repeats what fails as a whole.
+    ``replies.last`` is the last reply that the client got in the current thread.
     """
 
-    def __init__(self, root: str, client: Any, secrets: Sequence[str] = ()) -> None:
-        self._root, self._client, self._secrets = root, client, tuple(secrets)
+    def __init__(self, root: str, client: Any, replies: threading.local, secrets: Sequence[str]) -> None:
+        self._root, self._client, self._replies, self._secrets = root, client, replies, tuple(secrets)
 
     def deletions(self, paths: Sequence[str]) -> list[Request]:
         return [Request(part, self._delete) for part in chunks(paths, _MOST_BLOBS)]
@@ -62,14 +64,11 @@ class Container:
         self._client.close()
 
     def _delete(self, names: Sequence[str]) -> Reply:
-        replies: list[Any] = []
         try:
-            self._client.delete_blobs(
-                *names, raise_on_any_failure=False, raw_response_hook=lambda reply: replies.append(reply.http_response)
-            )
-            parts = _parts(replies[-1])
+            self._client.delete_blobs(*names, raise_on_any_failure=False)
         except Exception as error:
             return failure(self._failed(error).error, getattr(error, "status_code", None))
+        parts = _parts(self._replies.last)
         return {name: _answer(*parts[place]) for place, name in enumerate(names) if place in parts}
 
     def _failed(self, error: Exception) -> Answer:
@@ -99,6 +98,7 @@ def open_container(root: str, sdk: SdkConfig, timeout: float) -> Container:
         )
     secrets = (found.account_key or "",)
     credential = _credential(found, root, sdk)
+    replies = threading.local()
     try:
         client = ContainerClient(
             account_url=f"https://{host}",
@@ -107,10 +107,12 @@ def open_container(root: str, sdk: SdkConfig, timeout: float) -> Container:
             retry_policy=ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=3, random_jitter_range=1),
             connection_timeout=min(10.0, timeout),
             read_timeout=timeout,
+            # Handed over with a request, it is forgotten when the library repeats that after a broken connection.
+            raw_response_hook=lambda reply: setattr(replies, "last", reply.http_response),
         )
     except Exception as error:
         raise StorageUnavailable(failed(f"{root}: {type(error).__name__}: {error}; {_WHERE}", *secrets).error) from None
-    return Container(root, client, secrets)
+    return Container(root, client, replies, secrets)
 
 
 def _credential(found: Any, root: str, sdk: SdkConfig) -> Any:

@@ -18,7 +18,7 @@ WAITS = (0.5, 1.0, 2.0)
 """Seconds between the tries of one request."""
 
 HALVINGS = 40
-"""How often one request may be halved: enough to single out two or three paths of a thousand."""
+"""How often requests may be halved in a row without one path that goes through: then it is the storage, not a path."""
 
 GRACE = 3.0
 """Seconds that requests under way still get when a stop comes, so that their answers are known."""
@@ -32,7 +32,7 @@ class Turn:
         self.answers = dict(answers or {})
         self.under_way = 0
         self._given_up = ""
-        self._halvings = HALVINGS * len(self.todo)
+        self._halvings = HALVINGS
 
     def next(self) -> Request | None:
         """Take out a request that is due, if there is one."""
@@ -55,7 +55,9 @@ class Turn:
         elif reply.then is Then.HALVE and len(request.paths) > 1 and self._halvings:
             self._halvings -= 1
             middle = len(request.paths) // 2
-            self.todo.extend(replace(request, paths=half) for half in (request.paths[:middle], request.paths[middle:]))
+            halves = (request.paths[middle:], request.paths[:middle])
+            # The halves come first, so that one path stands alone soon.
+            self.todo.extendleft(replace(request, paths=half) for half in halves)
         else:
             self._fail(request.paths, reply.reason)
             if reply.then is Then.GIVE_UP:
@@ -70,6 +72,7 @@ class Turn:
             answer = given.get(path, unanswered)
             if isinstance(answer, Answer):
                 self.answers[path] = answer
+                self._halvings = HALVINGS
             elif request.tries <= len(WAITS):
                 again.append(path)
             else:

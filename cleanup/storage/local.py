@@ -5,15 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 
 from cleanup.base.chunks import chunks
 from cleanup.storage.address import LOCAL, is_task_folder, task_depth
 from cleanup.storage.base import DELETED, GONE, Answer, Listed, Location, Unlistable, failed
-from cleanup.storage.request import Request, no_removals
+from cleanup.storage.request import Request
 
 # Missing on Windows, where opening a folder fails and so does every deletion: FAILED, not a broken import.
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
@@ -39,7 +39,12 @@ class LocalFiles:
         return [Request(part, lambda asked: {path: _delete(path) for path in asked}) for part in chunks(paths, _PIECE)]
 
     def removals(self, folders: Sequence[str]) -> list[Request]:
-        return no_removals(folders)
+        """Return what removes emptied folders of tasks and the empty folders in them; what holds a file stays: FAILED.
+
+        The project's folder above stays: as long as it is there, a file that is not was there once.
+        """
+        parts = chunks(folders, _PIECE)
+        return [Request(part, lambda asked: {path: _remove(path) for path in asked}) for part in parts]
 
     def pages(self, folder: str) -> Iterator[Sequence[Listed]]:
         """List files and links below ``folder``; no link is followed."""
@@ -51,18 +56,6 @@ class LocalFiles:
     def check(self) -> str:
         """Return "": whether a path is mounted here shows only with the path."""
         return ""
-
-
-def empty_folder_removals(folders: Mapping[str, str]) -> list[Request]:
-    """Return what removes task folders, the empty folders in them, and those above them that their project made.
-
-    Those above are known by the end of the path, as the SDK made it; where that is "", only the next one is taken for
-    the project's. What still holds a file stays: FAILED if that is the task's folder.
-    """
-    return [
-        Request(part, lambda asked: {path: _remove(path, _levels(path, folders[path])) for path in asked})
-        for part in chunks(folders, _PIECE)
-    ]
 
 
 def _delete(path: str) -> Answer:
@@ -142,12 +135,7 @@ def _listed(entry: os.DirEntry[str]) -> Listed:
     return Listed(Location(LOCAL, entry.path), found.st_size, datetime.fromtimestamp(found.st_mtime, timezone.utc))
 
 
-def _levels(folder: str, sdk_path: str) -> int:
-    """Return how many folders above a task's folder its project made."""
-    return sdk_path.count("/") if sdk_path and folder.endswith(f"/{sdk_path}") else 1
-
-
-def _remove(path: str, levels: int) -> Answer:
+def _remove(path: str) -> Answer:
     if not is_task_folder(path):
         return failed("not named like a task's folder")
     above, _, name = path.rpartition("/")
@@ -163,9 +151,6 @@ def _remove(path: str, levels: int) -> Answer:
         return failed("it still holds files") if error.errno in {errno.ENOTEMPTY, errno.EEXIST} else _refused(error)
     finally:
         os.close(parent)
-    with suppress(OSError):  # Not empty, or already gone: another task's.
-        for project in list(Path(path).parents)[:levels]:
-            project.rmdir()
     return DELETED
 
 

@@ -46,6 +46,8 @@ class Bucket:
                 page = self._client.list_objects_v2(Bucket=self._bucket, Prefix=f"{folder}/", **more)
             except Exception as error:
                 raise Unlistable(self._failed(error).error) from None
+            if "IsTruncated" not in page:
+                raise Unlistable("an answer that does not say whether it is whole")
             yield [
                 Listed(Location(self._root, entry["Key"]), entry.get("Size"), entry.get("LastModified"))
                 for entry in page.get("Contents", ())

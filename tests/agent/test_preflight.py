@@ -76,12 +76,6 @@ def test_code_that_would_not_reach_the_agent_is_refused_with_the_ways_out(
     assert "--no-run-as-service" in output
 
 
-def test_a_template_that_no_agent_could_run_is_not_left(sandbox: Sandbox, tmp_path: Path) -> None:
-    code, output, tasks = run(sandbox, no_repository(tmp_path), "--template")
-    assert (code, tasks) == (2, [])
-    assert "is not in a git repository" in output
-
-
 def test_a_queue_that_does_not_exist_is_named_with_those_that_do(sandbox: Sandbox, checkout: Checkout) -> None:
     sandbox.add_queue("default")
     code, output, tasks = run(sandbox, checkout.script, "--services-queue", "servces")

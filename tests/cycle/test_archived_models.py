@@ -186,6 +186,16 @@ def test_a_file_that_cannot_be_deleted_keeps_its_entry(world: World) -> None:
     assert exit_code(result) == 1
 
 
+def test_an_entry_whose_file_lies_where_nothing_can_be_asked_stays(world: World) -> None:
+    maker = living(world)
+    model = archived(world, maker, uri=f"https://nowhere.test/team/maker.{maker}/models/w.bin")
+    planned, result = clean(world, dry_run=True), clean(world)
+
+    assert set(world.sandbox.models) == {model}
+    assert "nowhere.test" in result.models.failed[0].error
+    assert planned.models.failed == result.models.failed
+
+
 def listed_whole(endpoint: str, body: dict[str, Any]) -> bool:
     return endpoint == "models.get_all" and bool(body.get("id"))
 

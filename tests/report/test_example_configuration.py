@@ -42,7 +42,9 @@ print("LOOK" + json.dumps({
     "other_bucket": s3("s3://other/", "key", "secret", "region"),
     "minio": s3("s3://minio.example.com:9000/b/", "host", "key", "secret", "secure"),
     "gs": [vars(sdk.buckets("gs").get_config_by_uri(f"gs://{bucket}/x")) for bucket in ("my-bucket", "other")],
-    "azure": vars(sdk.buckets("azure").get_config_by_uri("azure://myaccount.blob.core.windows.net/mycontainer/") or object),
+    "azure": vars(
+        sdk.buckets("azure").get_config_by_uri("azure://myaccount.blob.core.windows.net/mycontainer/") or object
+    ),
     "moved": [f"{found.path} at {found.root}" for address in old for found in storages.locate(address)[:1]],
 }, default=str))
 """

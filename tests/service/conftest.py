@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from cleanup.base.ending import Ending
 from cleanup.report.report import Report
 from cleanup.sandbox import Sandbox
 from cleanup.server import Network, Server
-from cleanup.service import Ending, Service, open_storages
+from cleanup.server.own_task import OwnTask
+from cleanup.service import Service, open_storages
 from cleanup.settings import Settings
 
 
@@ -46,7 +48,7 @@ class Rig:
         self.server = Server(Network(attempts=2, backoff=0.001, backoff_max=0.01))
         self.time = Timeline(self.server.network.stop)
 
-    def run(self, **settings: object) -> Ending:
+    def run(self, own: str = "", **settings: object) -> Ending:
         chosen = Settings.parse(settings)
         storages = open_storages(self.server, chosen)
         service = Service(
@@ -54,7 +56,7 @@ class Rig:
             storages,
             chosen,
             Report(),
-            own_task=None,
+            own_task=OwnTask(self.server.client, own) if own else None,
             seconds=self.time.seconds,
             wait=self.time.wait,
         )

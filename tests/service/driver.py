@@ -1,4 +1,7 @@
-"""The script with short waits: `python -m tests.service.driver ...` takes the arguments of cleanup_service.py."""
+"""The script with short waits: `python -m tests.service.driver SECONDS ...` takes the arguments of cleanup_service.py.
+
+`SECONDS` are what each step of the set-up may take; the machine may be slow, so only what hangs is given few.
+"""
 
 from __future__ import annotations
 
@@ -7,36 +10,34 @@ from dataclasses import dataclass
 from typing import Any
 
 import cleanup_service
-from cleanup.launch import guard
-
-SET_UP = 6.0
+from cleanup.launch import configuration, guard
 
 
-def shorten() -> None:
-    guard.SET_UP, guard.LEAVING, guard.LAST_WORDS, guard.HEED, guard.HEED_SDK = SET_UP, 6.0, 3.0, 3.0, 1.0
-    check = guard.configuration.check
+def shorten(set_up: float) -> None:
+    guard.SET_UP, guard.LEAVING, guard.LAST_WORDS, guard.HEED, guard.HEED_SDK = set_up, 8.0, 4.0, 4.0, 1.0
+    check = configuration.check
 
     def checked() -> None:
         check()
-        # Only now: importing it imports the SDK, which must not read a wrong configuration before it is looked through.
+        # Only now: it imports the SDK, which must not read a wrong configuration before that was looked through.
         from cleanup.launch import lifecycle
 
         network: Any = lifecycle.Network
 
         @dataclass
-        class Short(network):  # type: ignore[misc]
+        class Short(network):
             attempts: int = 2
             backoff: float = 0.01
-            connect_timeout: float = 1.0
+            connect_timeout: float = 2.0
             read_timeout: float = 2.0
             total: float = 4.0
             grace: float = 0.5
 
-        lifecycle.Network = Short  # type: ignore[misc]
+        vars(lifecycle).update(Network=Short, FIRST_ATTEMPTS=2)
 
-    guard.configuration.check = checked
+    vars(configuration)["check"] = checked
 
 
 if __name__ == "__main__":
-    shorten()
-    sys.exit(cleanup_service.main())
+    shorten(float(sys.argv[1]))
+    sys.exit(cleanup_service.main(sys.argv[2:]))

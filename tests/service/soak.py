@@ -10,21 +10,25 @@ from pathlib import Path
 
 import psutil
 from clearml import Task
+from clearml.config import config
 
-from cleanup.launch import lifecycle
 from cleanup.report.page import Page
 from cleanup.report.report import Report
+from cleanup.server import Server
 from cleanup.server.own_task import OwnTask
 from cleanup.service import Service, open_storages
 from cleanup.settings import Settings
 
 
 def main(cycles: int, samples: int) -> None:
-    server = lifecycle.log_in()
+    server = Server()
+    # As the service does: no process beside this one.
+    config.get("development").put("report_use_subprocess", False)
     task = Task.init("DevOps", "Soak", auto_connect_frameworks=False, auto_resource_monitoring=False)
     settings = Settings.parse({"cleanup_period_in_days": "0"})
+    own = OwnTask(server.client, task.id)
     storages = open_storages(server, settings)
-    report = Report(Page(task, OwnTask(server.client, task.id)))
+    report = Report(Page(task, own))
     process = psutil.Process()
     measured: list[dict[str, int]] = []
     done = 0
@@ -46,7 +50,7 @@ def main(cycles: int, samples: int) -> None:
         if done == cycles:
             server.network.stop.set()
 
-    Service(server, storages, settings, report, own_task=task.id, wait=wait).run()
+    Service(server, storages, settings, report, own_task=own, wait=wait).run()
     server.network.stop.clear()
     task.close()
     with Path(sys.argv[3]).open("w") as file:

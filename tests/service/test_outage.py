@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from cleanup.sandbox import Fault
+from cleanup.server.own_task import OwnTask
 from cleanup.service import DAY, FIRST_WAIT, LONGEST_WAIT
 from tests.service.conftest import Rig
 
@@ -105,6 +106,34 @@ def test_a_mistake_of_the_program_costs_one_cycle_and_not_the_service(
     assert rig.run(cleanup_period_in_days=1).code == 0
     assert "AttributeError" in capsys.readouterr().out
     assert not tasks & set(rig.sandbox.tasks)
+
+
+def test_a_service_whose_cycles_fail_says_since_when_on_its_task_until_they_do_not(rig: Rig) -> None:
+    own = rig.sandbox.add_task("service", status="in_progress")
+    unlucky = min(rig.archive())
+    rig.sandbox.task_failures[unlucky] = (400, 123, "as the test wants")
+    said: list[str] = []
+
+    def look() -> None:
+        said.append(rig.sandbox.tasks[own]["status_message"])
+
+    def mend() -> None:
+        look()
+        rig.sandbox.task_failures.clear()
+
+    for wait, action in enumerate((look, mend, look), 1):
+        rig.time.at(wait, action)
+    rig.time.end_at(4)
+    rig.run(own)
+    assert said[0].startswith("Cycles fail since ") and "as the test wants" in said[0]
+    assert said[1:] == [said[0], ""]
+    assert rig.sandbox.tasks[own]["status"] == "in_progress"
+
+
+def test_an_abort_is_asked_for_by_a_message_that_is_not_overwritten(rig: Rig) -> None:
+    own = rig.sandbox.add_task("service", status="in_progress", status_message="stopping")
+    OwnTask(rig.server.client, own).set_message("Cycles fail")
+    assert rig.sandbox.tasks[own]["status_message"] == "stopping"
 
 
 def test_a_cycle_that_takes_longer_than_the_period_is_followed_by_a_short_rest(rig: Rig) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cleanup.storage import LOCAL, Location, Outcome, Unlistable, sdk_path
+from cleanup.storage import LOCAL, Location, Outcome, Unlistable
 from tests.storage.support import (
     OTHER,
     TASK,
@@ -57,7 +57,7 @@ def test_a_file_whose_project_is_missing_failed_because_the_storage_may_not_be_m
 
 
 def test_a_file_that_the_system_refuses_to_delete_fails_alone(storages, tmp_path, monkeypatch):
-    paths = [*files_of_tasks(), f"{FOLDER}/models/forbidden.pt"]
+    paths = [*files_of_tasks(3), f"{FOLDER}/models/forbidden.pt"]
     put(tmp_path, [*paths, *neighbours()])
     unlink = os.unlink
 
@@ -146,35 +146,15 @@ def test_a_folder_that_is_not_there_is_empty_unless_its_disk_looks_unmounted(sto
         list(storages.list(*at(tmp_path, [f"missing/{FOLDER}"])))
 
 
-def test_emptied_folders_go_up_to_the_projects_and_no_further(storages, tmp_path):
-    def empty(*paths):
-        for path in paths:
-            (tmp_path / path).mkdir(parents=True)
-        return at(tmp_path, paths)
-
-    deep, shared = empty(f"root/a/b/n.{task_id(1)}/models/x", f"root/a/c/n.{task_id(2)}")
-    moved, slash = empty(f"root/was/here/n.{task_id(3)}", f"other/p/x/y.{task_id(4)}")
-    put(tmp_path, [f"root/a/c/n.{OTHER}/kept", f"root/a/n.{task_id(5)}/kept"])
-    folders = {
-        Location(LOCAL, deep.path.removesuffix("/models/x")): sdk_path("a/b", "n", task_id(1)),
-        shared: sdk_path("a/c", "n", task_id(2)),
-        moved: sdk_path("is/elsewhere", "n", task_id(3)),
-        slash: sdk_path("p", "x/y", task_id(4)),
-        Location(LOCAL, f"{tmp_path}/root/a/n.{task_id(5)}"): sdk_path("a", "n", task_id(5)),
-        Location(LOCAL, f"{tmp_path}/root/a"): "",
-        Location("s3://bucket", f"p/n.{task_id(6)}"): sdk_path("p", "n", task_id(6)),
-    }
-    result = storages.remove_empty_folders(folders)
-    assert [answer.outcome.value for answer in result.values()] == ["deleted"] * 4 + ["failed"] * 2
-    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_dir()} == {
-        "other",
-        "root",
-        "root/a",
-        "root/a/c",
-        f"root/a/c/n.{OTHER}",
-        f"root/a/n.{task_id(5)}",
-        "root/was",
-    }
+def test_emptied_folders_go_and_the_projects_stays(storages, tmp_path):
+    for path in (f"root/a/b/n.{task_id(1)}/models/x", f"root/a/n.{task_id(2)}"):
+        (tmp_path / path).mkdir(parents=True)
+    put(tmp_path, [f"root/a/n.{OTHER}/kept"])
+    folders = [f"root/a/b/n.{task_id(1)}", f"root/a/n.{task_id(2)}", f"root/a/n.{OTHER}", "root/a"]
+    result = storages.remove_folders(at(tmp_path, folders))
+    assert [answer.outcome.value for answer in result.values()] == ["deleted"] * 2 + ["failed"] * 2
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_dir()}
+    assert left == {"root", "root/a", "root/a/b", f"root/a/n.{OTHER}"}
 
 
 def test_removing_folders_follows_no_link(storages, tmp_path):
@@ -182,7 +162,7 @@ def test_removing_folders_follows_no_link(storages, tmp_path):
     (tmp_path / FOLDER).mkdir(parents=True)
     (tmp_path / FOLDER / "link").symlink_to(tmp_path / "outside")
     (tmp_path / f"p/l.{OTHER}").symlink_to(tmp_path / "outside")
-    result = storages.remove_empty_folders(dict.fromkeys(at(tmp_path, [FOLDER, f"p/l.{OTHER}"]), ""))
+    result = storages.remove_folders(at(tmp_path, [FOLDER, f"p/l.{OTHER}"]))
     assert {answer.outcome for answer in result.values()} == {Outcome.FAILED}
     assert (tmp_path / "outside/empty").is_dir()
 
@@ -192,7 +172,7 @@ def test_no_descriptor_is_left_open(storages, tmp_path):
     storages.delete([])
     before = len(list(Path("/proc/self/fd").iterdir())) if Path("/proc/self/fd").exists() else 0
     storages.delete([*at(tmp_path, files_of_tasks(2, 6)), Location(LOCAL, f"/nowhere/{FOLDER}/x")])
-    storages.remove_empty_folders(dict.fromkeys(at(tmp_path, [f"project/some task.{task_id(0)}"]), ""))
+    storages.remove_folders(at(tmp_path, [f"project/some task.{task_id(0)}"]))
     list(storages.list(Location(LOCAL, str(tmp_path))))
     after = len(list(Path("/proc/self/fd").iterdir())) if Path("/proc/self/fd").exists() else 0
     assert after <= before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from http.client import HTTPConnection
 from types import SimpleNamespace
 
 import boto3
@@ -238,6 +239,23 @@ def test_azure_a_leased_blob_fails_alone(container):
     assert list(failures(result)) == [paths[234]]
     assert "LeaseIdMissing" in failures(result)[paths[234]]
     assert container.held() == {paths[234], *neighbours()}
+
+
+def test_azure_a_connection_that_breaks_before_the_answer_is_made_up_for(container, monkeypatch):
+    paths = files_of_tasks(2, 3)
+    container.put([*paths, *neighbours()])
+    assert not container.storages.unusable(container.root)
+    send, broken = HTTPConnection.getresponse, iter([True])
+
+    def breaking(connection, *args, **more):
+        response = send(connection, *args, **more)
+        if next(broken, False):
+            raise ConnectionResetError("broken")
+        return response
+
+    monkeypatch.setattr(HTTPConnection, "getresponse", breaking)
+    assert not failures(container.storages.delete(map(container.at, paths)))
+    assert container.held() == set(neighbours())
 
 
 def test_azure_a_container_that_does_not_exist_fails(container):

@@ -188,6 +188,7 @@ def test_a_task_stays_while_one_that_stays_needs_it_as_a_whole() -> None:
         (model("m", uri=FILE.replace(A, D)), {"listers": {"m": {A}}}, set(), A),
         (model("m", uri=FILE.replace(A, D)), {"users": {"m": {A, B}}}, set(), None),
         (model("m", uri=FILE.replace(A, D)), {"users": {"m": {A, B}}}, {B}, A),
+        (model("m", uri=FILE.replace(A, D)), {"users": {"m": {A, C}}, "rows": (Task(A), Task(C))}, set(), None),
         (model("m", uri=FILE.replace(A, D)), {"users": {"m": {A}}, "existing": {D}}, set(), None),
         (model("m", C, uri=FILE.replace(A, D)), {"users": {"m": {A}}, "existing": {C}}, set(), None),
         (model("m", uri=FILE.replace(A, D), published=True), {"users": {"m": {A}}}, set(), None),

@@ -1,0 +1,109 @@
+"""Signals at every request of a run: heard there and then, and the task left with status and message.
+
+`python -m tests.service.stops` prints the table: one signal, and two, started by a person and by an agent.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+from cleanup.sandbox import Sandbox
+from tests.agent.process import Process, as_agent, service
+from tests.agent.repository import PROJECT
+
+SOON = 15.0
+ENDED = {
+    1: ("stopped: Stopped as asked",),
+    # Task.init may just have made a task and not told which.
+    2: ("stopped: Stopped at once", "stopped: Stopped as asked", "created: "),
+}
+DELETING = ("tasks.delete_many", "tasks.delete", "files.delete_many", "files.DELETE")
+
+
+@dataclass(frozen=True)
+class Stop:
+    """`signals` signals when the `number`-th request arrives; what came of it, and what of that is wrong."""
+
+    number: int
+    signals: int
+    agent: bool
+    endpoint: str = ""
+    seconds: float = 0.0
+    status: str = ""
+    wrong: str = ""
+
+
+def tried(number: int, signals: int = 1, *, agent: bool = False) -> Stop:
+    """Run the script once on three old tasks with a file each. `endpoint` is empty if it ended before the request."""
+    with Sandbox() as sandbox, tempfile.TemporaryDirectory() as folder:
+        for _ in range(3):
+            sandbox.add_artifact(sandbox.add_task("old", archived=True, age_days=60), "data")
+        general = {"section": "General", "name": "run_as_service", "value": "False"}
+        own = sandbox.add_task("mine", type="service", hyperparams={"General": {"run_as_service": general}})
+        seen: list[str] = []
+        process: list[Process] = []
+        sent = [0.0]
+
+        def interrupt(endpoint: str, _: object) -> None:
+            seen.append(endpoint)
+            if len(seen) == number:
+                # Two of one kind could arrive as one.
+                for kind in (signal.SIGTERM, signal.SIGINT)[:signals]:
+                    process[0].signal(kind)
+                sent[0] = time.monotonic()
+
+        environment = as_agent(own) if agent else {}
+        arguments = ("--no-run-as-service", "--parallel-requests", "1")
+        sandbox.on_request = interrupt
+        log = Path(folder) / "log"
+        with service(sandbox, PROJECT / "cleanup_service.py", *arguments, log=log, **environment) as running:
+            process.append(running)
+            code = running.exit_code()
+        if len(seen) < number:
+            return Stop(number, signals, agent)
+        tasks = [task for task in sandbox.tasks.values() if task["name"] in ("Cleanup Service", "mine")]
+        left = [f"{task['status']}: {task['status_message']}" for task in tasks if agent or task["id"] != own]
+        seconds = time.monotonic() - sent[0]
+        late = [endpoint for endpoint in seen[number:] if endpoint in DELETING]
+        wrong = [
+            f"exit code {code}" * (code != (254 if agent else 0)),
+            f"took {seconds:.0f} s" * (seconds > SOON),
+            f"left {left}" * any(not line.startswith(ENDED[signals]) for line in left),
+            # One request may have been on its way when the signal came with one of the SDK's own.
+            f"deleted after it: {late}" * (len(late) > 1),
+            "a traceback" * ("Traceback" in running.output),
+        ]
+        return Stop(number, signals, agent, seen[number - 1], seconds, "; ".join(left), "; ".join(filter(None, wrong)))
+
+
+def table() -> Iterator[Stop]:
+    for agent in (False, True):
+        for signals in (1, 2):
+            for number in count(1):
+                stop = tried(number, signals, agent=agent)
+                yield stop
+                if not stop.endpoint:
+                    break
+
+
+def main() -> int:
+    broken = 0
+    for stop in table():
+        broken += bool(stop.wrong)
+        who = f"{stop.signals} at request {stop.number}{', agent' if stop.agent else ''}"
+        print(f"{'BROKEN' if stop.wrong else 'ok':6} {stop.seconds:4.1f} s  {who} {stop.endpoint}: {stop.status}")
+        if stop.wrong:
+            print(f"       {stop.wrong}", flush=True)
+    print(f"{broken} broken")
+    return bool(broken)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,201 @@
+"""Ways into the script against ways the server can be: each ends in time, with its exit code and a line that says why.
+
+`python -m tests.service.ways` prints the table: exit code, seconds until the end, and the line that was said. With a
+word, only the rows that have it in their name.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cleanup.sandbox import Sandbox
+from tests.agent.process import as_agent, environment_of
+from tests.agent.repository import PROJECT
+from tests.service.front import PLAIN, UNENDING, Front
+
+PATIENT, SHORT = 60.0, 10.0
+"""Seconds for a step of the set-up: where it comes to an end, and where it must be ended."""
+
+LONGEST = 60.0
+
+HANGS = "did not come to an end within"
+SDK = ("tasks.create", "tasks.get_by_id", "projects.get_all")
+"""What only the SDK calls before there is anything to do."""
+
+HARMLESS = {("projects.get_all", manner) for manner in ("login page", "no data", "lying")}
+
+
+@dataclass(frozen=True)
+class Way:
+    """One cell: how the script is started, how the server is, and what must come of it."""
+
+    name: str
+    code: int
+    says: str
+    manner: str = "well"
+    endpoint: str = "*"
+    environment: dict[str, str | None] = field(default_factory=dict)
+    arguments: tuple[str, ...] = ("--no-run-as-service",)
+    configuration: str | None = None
+    set_up: float = PATIENT
+    agent: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """What came of it: `wrong` is empty if that is what must."""
+
+    way: Way
+    code: int
+    seconds: float
+    line: str
+    wrong: str
+
+
+def servers() -> Iterator[Way]:
+    """Every manner of a server from the first request on, and again in the middle of the set-up and of the work."""
+    wrong_address = "looks like the web or files address"
+    at_login = {
+        **dict.fromkeys(("unauthorized", "forbidden", "lying"), "gives no session"),
+        **dict.fromkeys(("redirecting", "login page", "missing", "not allowed", "empty"), wrong_address),
+        **dict.fromkeys((*UNENDING, "broken", "bad gateway", "busy", "no data"), ""),
+    }
+    for manner, says in at_login.items():
+        yield Way(f"{manner} from the start", 3, says, manner)
+        yield Way(f"{manner} from the start, run by an agent", 3, says, manner, agent=True)
+    for endpoint in SDK:
+        for manner in (*PLAIN, *UNENDING):
+            ends = manner in ("unauthorized", "forbidden", "broken", "missing", "empty", "no data", "not allowed")
+            says, limit = ("the server does not let it be done", PATIENT) if ends else ("Task.init", SHORT)
+            # The SDK makes a project that it cannot find.
+            if manner != "endless" and (endpoint, manner) not in HARMLESS:
+                yield Way(f"{manner} at {endpoint}", 3, says, manner, endpoint, set_up=limit)
+    for manner in (*PLAIN, *UNENDING):
+        code = 1 if manner in ("forbidden", "broken", "no data", "lying") else 3
+        yield Way(f"{manner} at the listing", code, "", manner, "tasks.get_all")
+
+
+def configurations() -> Iterator[Way]:
+    """Every mistake in the configuration, with a server that is well: named with the key, and the file or variable."""
+    file = "clearml.conf"
+    for name, text, *says in (
+        ("a syntax error", 'api { api_server: "http://x', file, "line:1"),
+        ("an unresolved variable", "api { web_server: ${NO_SUCH} }", file, "NO_SUCH"),
+        ("a number for a key", "api { credentials { access_key: 5 } }", file, "api.credentials.access_key"),
+        ("a number for a section", "sdk { storage: 5 }", file, "sdk.storage"),
+        ("a number for a list", "sdk.storage.http.legacy_fileservers: 5", file, "sdk.storage.http.legacy_fileservers"),
+        ("a list of numbers", "sdk.storage.http.legacy_fileservers: [5]", file, "sdk.storage.http.legacy_fileservers"),
+        ("not UTF-8", "\udcff", file, "cannot be read"),
+    ):
+        yield Way(name, 2, "|".join(says), configuration=text)
+    yield Way("no web server on odd ports", 2, "api.web_server", environment={"CLEARML_WEB_HOST": None})
+    for host in ("nonsense", "http://", "http://host:99999", "ftp://host"):
+        yield Way(f"the address {host!r}", 2, "CLEARML_API_HOST", environment={"CLEARML_API_HOST": host})
+    yield Way("no credentials", 3, "credentials", environment={"CLEARML_API_ACCESS_KEY": None})
+    yield Way("a wrong key", 3, "gives no session", environment={"CLEARML_API_SECRET_KEY": "wrong"})
+    yield Way("nobody there", 3, "does not answer", environment={"CLEARML_API_HOST": "http://127.0.0.1:9"})
+    inherited = {"CLEARML_PROC_MASTER_ID": "1:" + "a" * 32, "TRAINS_PROC_MASTER_ID": "1:"}
+    yield Way("a task of the process that starts it", 0, "", environment=dict(inherited))
+
+
+def command_lines() -> Iterator[Way]:
+    """What is wrong with a command line leaves no task."""
+    once = "--no-run-as-service"
+    yield Way("an unknown flag", 2, "--no-such-flag", arguments=(once, "--no-such-flag"))
+    yield Way("a wrong value", 2, "delete_threshold_days", arguments=(once, "--delete-threshold-days", "9O"))
+    yield Way("no such project", 2, "no/such", arguments=(once, "--projects", "no/such"))
+
+
+def table() -> Iterator[Way]:
+    yield from servers()
+    yield from configurations()
+    yield from command_lines()
+
+
+def sample() -> Iterator[Way]:
+    """One of each kind, for the quick tests."""
+    wanted = (
+        *("login page from the start", "dripping from the start", "lying from the start, run by an agent"),
+        *("broken at tasks.create", "busy at tasks.create", "a syntax error", "a number for a section"),
+        *("no web server on odd ports", "a wrong key", "an unknown flag", "no such project"),
+    )
+    yield from (way for way in table() if way.name in wanted)
+
+
+def tried(way: Way) -> Row:
+    """Run the script that way, with JSON asked for where a person starts it."""
+    with ExitStack() as stack:
+        sandbox = stack.enter_context(Sandbox())
+        front = stack.enter_context(Front(sandbox.api_url, way.manner, way.endpoint))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        environment = environment_of(sandbox, CLEARML_API_HOST=front.url)
+        if way.agent:
+            environment |= as_agent(sandbox.add_task("Cleanup Service", type="service"))
+        if way.configuration is not None:
+            file = folder / "clearml.conf"
+            file.write_text(way.configuration, errors="surrogateescape")
+            environment["CLEARML_CONFIG_FILE"] = str(file)
+        for name, value in way.environment.items():
+            environment.pop(name, None)
+            environment |= {name: value} if value is not None else {}
+        before = len(sandbox.tasks)
+        arguments = () if way.agent else (*way.arguments, "--output", "json")
+        begun = time.monotonic()
+        try:
+            done = subprocess.run(
+                [sys.executable, "-m", "tests.service.driver", str(way.set_up), *arguments],
+                check=False,
+                cwd=PROJECT,
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=2 * LONGEST,
+            )
+        except subprocess.TimeoutExpired:
+            return Row(way, -1, time.monotonic() - begun, "", "it hangs")
+        seconds = time.monotonic() - begun
+        return judged(way, done, seconds, len(sandbox.tasks) - before)
+
+
+def judged(way: Way, done: subprocess.CompletedProcess[str], seconds: float, made: int) -> Row:
+    if way.agent:
+        [line] = [line for line in done.stderr.splitlines() if line.startswith("No cleanup: ")] or [""]
+    else:
+        try:
+            line = str(json.loads(done.stdout).get("error", ""))
+        except ValueError:
+            return Row(way, done.returncode, seconds, done.stderr[-300:], f"no JSON: {done.stdout[:100]!r}")
+    checks: tuple[tuple[Callable[[], bool], str], ...] = (
+        (lambda: done.returncode == way.code, f"exit code {done.returncode} for {way.code}"),
+        (lambda: all(part in line for part in way.says.split("|")), f"does not say {way.says!r}"),
+        (lambda: bool(line) == bool(way.code), "says nothing"),
+        (lambda: "\n" not in line, "says more than a line"),
+        (lambda: "Traceback" not in done.stdout + done.stderr, "a traceback"),
+        (lambda: seconds < LONGEST, f"took {seconds:.0f} seconds"),
+        (lambda: way.code != 2 or not made, "leaves a task"),
+    )
+    return Row(way, done.returncode, seconds, line, "; ".join(text for holds, text in checks if not holds()))
+
+
+def main() -> int:
+    broken = 0
+    for way in (way for way in table() if all(word in way.name for word in sys.argv[1:])):
+        row = tried(way)
+        broken += bool(row.wrong)
+        print(f"{'BROKEN' if row.wrong else 'ok':6} {row.code:3} {row.seconds:5.1f} s  {way.name}: {row.line[:200]}")
+        if row.wrong:
+            print(f"       {row.wrong}", flush=True)
+    print(f"{broken} broken")
+    return bool(broken)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
