@@ -55,12 +55,7 @@ def columns(text: str) -> int:
 
 
 def cut(text: str, limit: int) -> str:
-    """Return ``text`` in at most ``limit`` columns; an ellipsis stands for the end that is left out."""
-    return text if columns(text) <= limit else _fitting(text, limit - 1) + "…"
-
-
-def cut_in_the_middle(text: str, limit: int) -> str:
-    """Return ``text`` in at most ``limit`` columns: the middle of an address tells the least."""
+    """Return ``text`` in at most ``limit`` columns; an ellipsis stands for the middle, which tells the least."""
     if columns(text) <= limit:
         return text
     end = _fitting(reversed(text), (limit - 1) // 2)[::-1]

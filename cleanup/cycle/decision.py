@@ -146,10 +146,8 @@ class Judge:
         if kept:
             return kept
         unusable = next(filter(None, map(self.storages.unusable, dict.fromkeys(at.root for at in own))), "")
-        if unusable and item.writer:
-            return KeptFile(item.task, address, LINKED)
         if unusable:
-            return Refused(item.task, address, unusable)
+            return KeptFile(item.task, address, LINKED) if item.writer else Refused(item.task, address, unusable)
         return File(item.task, item.kind, address, tuple(own), tuple(own.values()), item.size)
 
 

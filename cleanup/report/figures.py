@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import datetime, timezone
 from typing import Any
 
 from cleanup.cycle.result import CycleResult, FailedFile, Gone, Planned
 
-IN_A_DRY_RUN = {
-    "deleted": "would_delete",
-    "failed": "would_fail",
-    "files_deleted": "files_would_delete",
-    "files_failed": "files_would_fail",
-    "models_deleted": "models_would_delete",
-    "models_failed": "models_would_fail",
-    "bytes_freed": "bytes_would_free",
-}
-"""The names under which people see the numbers of a dry run."""
+_WOULD = {"deleted": "would_delete", "failed": "would_fail", "freed": "would_free"}
+"""Words in the names of numbers, and what people see of a dry run in their place."""
 
 
 def numbers(result: CycleResult) -> dict[str, int | float]:
@@ -49,29 +40,15 @@ def numbers(result: CycleResult) -> dict[str, int | float]:
 
 def shown_numbers(result: CycleResult) -> dict[str, int | float]:
     """Return the numbers under the names that people see on the task's page: a dry run has not deleted anything."""
-    return {IN_A_DRY_RUN.get(name, name) if result.dry_run else name: value for name, value in numbers(result).items()}
-
-
-def every_name() -> list[str]:
-    """Return every name that :func:`shown_numbers` may use."""
-    return [*numbers(CycleResult(datetime.now(timezone.utc))), *IN_A_DRY_RUN.values()]
+    would = _WOULD if result.dry_run else {}
+    return {
+        "_".join(would.get(word, word) for word in name.split("_")): value for name, value in numbers(result).items()
+    }
 
 
 def verbs(result: CycleResult) -> tuple[str, str]:
     """Return how to say of tasks and files that they were deleted, and that they failed."""
     return ("would be deleted", "would fail") if result.dry_run else ("deleted", "failed")
-
-
-def first_problem(result: CycleResult) -> str:
-    """Return what went wrong first, or in a dry run would, with the storage or task it is about; empty if nothing."""
-    problems = [
-        result.interrupted,
-        *(f"{name}: {why}" for name, why in result.unreachable.items()),
-        *result.errors,
-        *(entry.error for entry in (*result.failed[:1], *result.models.failed[:1])),
-        *(f"{file.address}: {file.error}" for file in result.failed_files[:1]),
-    ]
-    return next(filter(None, problems), "")
 
 
 def left_behind(result: CycleResult) -> list[FailedFile]:
@@ -131,10 +108,4 @@ def _files(entry: Gone) -> dict[str, int]:
 
 
 def _task(task: Planned, result: CycleResult) -> dict[str, Any]:
-    return {
-        "id": task.id,
-        "name": task.name,
-        "project": project_name(task, result),
-        "status": task.status,
-        "since": task.since.isoformat(),
-    }
+    return {**asdict(task), "project": project_name(task, result), "since": task.since.isoformat()}

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
-from cleanup.base.text import columns, cut, one_line, plural
+from cleanup.base.text import columns, one_line, plural
 from cleanup.cycle.result import CycleResult, Planned, without_ids
 from cleanup.report import tables
 from cleanup.report.figures import left_behind, verbs
-from cleanup.report.tables import Table
+from cleanup.report.tables import Row, Table
 
 ROWS = 20
 """So many rows a table has on the console. JSON has all."""
@@ -19,15 +18,8 @@ ROWS = 20
 LINES = 10
 """So many reasons of a kind the summary has."""
 
-LAST_CELL = 160
-"""Columns of a terminal that the last cell of a row takes at most."""
-
-REAL = (
-    "Nothing was deleted. To delete for real: run it again without --dry-run "
-    "(in the web UI: clone the task, set dry_run to False, enqueue it). "
-    "With the ID of this task as plan, nothing goes that is not listed here"
-)
-"""The last line of a dry run."""
+CELL = 160
+"""So many characters a cell of the console's tables has: reasons may be long."""
 
 _NUMBERS = {"days", "files", "size", "tasks"}
 """The headers of columns that stand to the right."""
@@ -39,8 +31,7 @@ def dry_run_lines(result: CycleResult) -> list[str]:
         return []
     plan = tables.going(result, ROWS)
     # Here no link leads to the task: its id does.
-    rows = [[*row, task] for row, task in zip(plan.rows, plan.ids, strict=True)]
-    plan = replace(plan, header=(*plan.header, "id"), rows=rows)
+    plan = plan._replace(header=(*plan.header, "id"), rows=[Row((*row.cells, row.task)) for row in plan.rows])
     shown = (plan, tables.models(result, ROWS), tables.projects(result, ROWS), tables.storages(result, ROWS))
     return [line for table in shown if table.rows for line in as_text(table)]
 
@@ -50,12 +41,8 @@ def as_text(table: Table) -> list[str]:
 
     No line is blank to set it apart: the web UI's console leaves blank lines out.
     """
-    last = len(table.header) - 1
-    cells = [
-        [one_line(cell) if at < last else cut(one_line(cell), LAST_CELL) for at, cell in enumerate(row)]
-        for row in [table.header, *table.rows]
-    ]
-    widths = [max(columns(row[at]) for row in cells) for at in range(len(table.header))]
+    cells = [[one_line(cell, CELL) for cell in row] for row in (table.header, *(row.cells for row in table.rows))]
+    widths = [max(map(columns, column)) for column in zip(*cells, strict=True)]
     lines = [_line(table.header, row, widths) for row in cells]
     left_out = f" ({len(table.rows)} of {table.total}; --output json has all)" if table.total > len(table.rows) else ""
     return [f"= {table.name}{left_out} =", lines[0], "  ".join("-" * width for width in widths), *lines[1:]]
@@ -71,22 +58,29 @@ def _line(header: Sequence[str], row: Sequence[str], widths: Sequence[int]) -> s
 
 def summary(result: CycleResult, web: str = "") -> list[str]:
     """Return what happened in a cycle: the numbers, why tasks and files stayed, what failed and what to do."""
-    kept = [(_named(entry.task), entry.reason) for entry in result.kept]
-    failed = [(_named(entry.task, web), entry.error) for entry in result.failed]
-    files = [(one_line(file.address), file.error) for file in left_behind(result)]
+    kept = [(_named(entry.task), entry.reason, 1) for entry in result.kept]
+    failed = [(_named(entry.task, web), entry.error, 1) for entry in result.failed]
+    left = [(one_line(file.address), file.error, 1) for file in left_behind(result)]
+    # Not all files that stayed are listed, and the reasons of all are counted.
+    models = {entry.task.id for entry in result.models.deleted}
+    listed = [
+        (f"{one_line(file.address)} ({'model' if file.task in models else 'task'} {file.task})", file.why, 0)
+        for file in result.kept_files
+    ]
+    counted = [("", reason, many) for reason, many in result.kept_files_by_reason.items()]
     lines = [
         *_totals(result),
         *_by_reason("task", "kept", kept),
-        *_kept_files(result),
+        *_by_reason("file", "kept", [*listed, *counted]),
         *_by_reason("task", verbs(result)[1], failed),
-        *_by_reason("model", "kept", [(_named(entry.task), entry.reason) for entry in result.models.kept]),
-        *_by_reason("model", verbs(result)[1], [(_named(entry.task), entry.error) for entry in result.models.failed]),
-        *_by_reason("file", f"{'would be ' if result.dry_run else ''}left behind, as ignore_file_errors asks", files),
-        *_bounded([f"Storage out of reach: {name}: {why}" for name, why in result.unreachable.items()]),
-        *_bounded(
-            [f"What nothing names could not be looked for on {on}: {why}" for on, why in result.unlisted.items()]
+        *_by_reason("model", "kept", [(_named(entry.task), entry.reason, 1) for entry in result.models.kept]),
+        *_by_reason(
+            "model", verbs(result)[1], [(_named(entry.task), entry.error, 1) for entry in result.models.failed]
         ),
-        *_bounded([f"Error: {one_line(error)}" for error in result.errors]),
+        *_by_reason("file", f"{'would be ' if result.dry_run else ''}left behind, as ignore_file_errors asks", left),
+        *_bounded(f"Storage out of reach: {name}: {why}" for name, why in result.unreachable.items()),
+        *_bounded(f"What nothing names could not be looked for on {on}: {why}" for on, why in result.unlisted.items()),
+        *_bounded(f"Error: {one_line(error)}" for error in result.errors),
     ]
     if (result.failed or result.models.failed) and not result.dry_run:
         lines.append("What failed stays, and the next cycle tries it again. The README says what to do about files")
@@ -95,7 +89,11 @@ def summary(result: CycleResult, web: str = "") -> list[str]:
         lines.append(f"force_delete is False: only drafts go. With True, {more} in other statuses would go too")
     if result.interrupted:
         lines.append(f"Interrupted: {result.interrupted}. The next cycle goes on where this one ended")
-    return [*lines, REAL] if result.dry_run else lines
+    if result.dry_run:
+        again = "run it again without --dry-run (in the web UI: clone the task, set dry_run to False, enqueue it)"
+        lines.append(f"Nothing was deleted. To delete for real: {again}")
+        lines.append("With the ID of this task as plan, that run deletes nothing that is not in this plan")
+    return lines
 
 
 def _totals(result: CycleResult) -> list[str]:
@@ -111,51 +109,43 @@ def _totals(result: CycleResult) -> list[str]:
         sums = f"{len(fates.deleted)} {deleted} + {len(fates.kept)} kept + {len(fates.failed)} {failed}"
         lines.append(f"Models in the archive: {fates.matched} matched = {sums}")
     files, kept = result.files, result.kept_files_by_reason.total()
-    unsized = f" + {files.unsized} of unknown size" if files.unsized else ""
     parts = [
-        f"{files.deleted} {deleted}"
-        + (f", {files.unnamed} of them named by nothing any more" if files.unnamed else ""),
-        f"{files.gone} already gone" if files.gone else "",
-        f"{kept} kept" if kept else "",
-        f"{files.failed} {failed}" if files.failed else "",
-        f"{tables.in_bytes(files.size)}{unsized}",
+        f"{files.deleted} {deleted}",
+        f", {files.unnamed} of them named by nothing any more" if files.unnamed else "",
+        f"; {files.gone} already gone" if files.gone else "",
+        f"; {kept} kept" if kept else "",
+        f"; {files.failed} {failed}" if files.failed else "",
+        f"; {tables.in_bytes(files.size)}",
+        f" + {files.unsized} of unknown size" if files.unsized else "",
     ]
     if files.deleted or files.gone or files.failed or kept:
-        lines.append("Files: " + "; ".join(filter(None, parts)))
+        lines.append("Files: " + "".join(parts))
     if result.models_deleted:
         lines.append(f"Models that had outlived their task and that no task uses: {result.models_deleted} {deleted}")
     return lines
 
 
-def _by_reason(noun: str, verb: str, entries: Sequence[tuple[str, str]]) -> list[str]:
+def _by_reason(what: str, done: str, entries: Iterable[tuple[str, str, int]]) -> list[str]:
     """Return a line for each reason, the most frequent first, with the first of the entries that it applies to.
 
-    ``entries`` are names, each with the reason. Reasons that differ in ids, numbers and addresses alone count together.
+    ``entries`` are names, each with the reason and how many it counts for. Reasons that differ in ids, numbers and
+    addresses alone count together.
     """
-    alike = [_alike(reason) for _, reason in entries]
-    first = dict(zip(reversed(alike), reversed(entries), strict=True))
+    first: dict[str, tuple[str, str]] = {}
+    totals: Counter[str] = Counter()
+    for name, reason, many in entries:
+        first.setdefault(_alike(reason), (name, reason))
+        totals[_alike(reason)] += many
     lines = []
-    for reason, many in Counter(alike).most_common():
-        name, why = first[reason]
-        lines.append(f"{plural(many, noun)} {verb}{', such as' if many > 1 else ':'} {name}: {one_line(why, 500)}")
+    for alike, many in totals.most_common():
+        name, reason = first[alike]
+        such_as = f", such as {name}" if many > 1 else f": {name}"
+        lines.append(f"{plural(many, what)} {done}{such_as if name else ''}: {one_line(reason, 500)}")
     return _bounded(lines)
 
 
 def _alike(reason: str) -> str:
     return " ".join("…" if "/" in word or word.isdigit() else word for word in without_ids(reason).split())
-
-
-def _kept_files(result: CycleResult) -> list[str]:
-    """Return a line for each reason for which files stayed, with the first of them if one is listed."""
-    models = {entry.task.id for entry in result.models.deleted}
-    examples = {without_ids(file.why): file for file in reversed(result.kept_files)}
-    lines = []
-    for reason, many in result.kept_files_by_reason.most_common():
-        file, such_as = examples.get(reason), ", such as" if many > 1 else ":"
-        owner = f"{'model' if file.task in models else 'task'} {file.task}" if file else ""
-        which = f"{such_as} {one_line(file.address)} ({owner})" if file else ""
-        lines.append(f"{plural(many, 'file')} kept{which}: {one_line(file.why if file else reason)}")
-    return _bounded(lines)
 
 
 def _named(task: Planned, web: str = "") -> str:
@@ -164,6 +154,7 @@ def _named(task: Planned, web: str = "") -> str:
     return f"{tables.task_name(task)} ({page}{quote(task.id)})"
 
 
-def _bounded(lines: Sequence[str]) -> list[str]:
-    rest = len(lines) - LINES
-    return [*lines[:LINES], f"… and {rest} more like that"] if rest > 0 else list(lines)
+def _bounded(lines: Iterable[str]) -> list[str]:
+    shown = list(lines)
+    rest = len(shown) - LINES
+    return [*shown[:LINES], f"… and {rest} more like that"] if rest > 0 else shown

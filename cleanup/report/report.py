@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from typing import Any, TextIO
+from datetime import timedelta
+from typing import TextIO
 
 from clearml import Task
 from tqdm import tqdm
 
 from cleanup.base.errors import CredentialsError, ServerUnreachable
-from cleanup.base.text import plural
+from cleanup.base.text import plural, without_secrets
 from cleanup.cycle.result import CycleResult
 from cleanup.report.figures import as_json, verbs
 from cleanup.report.page import Page
@@ -24,9 +25,9 @@ class Report:
     def __init__(self, page: Page | None = None, *, web: str = "", json_to: TextIO | None = None) -> None:
         self._page, self._web, self._json_to = page, web, json_to
         self._cycles = 0
-        self._bar: Any = None
         self._percent = -1
         self._terminal = _own_terminal()
+        self._bar = tqdm(disable=True)
 
     def starting(self) -> None:
         """A cycle starts."""
@@ -36,26 +37,23 @@ class Report:
 
     def planned(self, result: CycleResult, count: int) -> None:
         """A plan of ``count`` tasks is about to be worked off; a cycle may have several, one after the other."""
-        self._end_bar()
+        self._bar.close()
         if count:
             _say(f"{'Looking at' if result.dry_run else 'Deleting'} {plural(count, 'task')}")
-        if self._terminal:
-            self._bar = tqdm(total=count, unit="task", file=self._terminal, leave=False)
+        self._bar = tqdm(total=count, unit="task", file=self._terminal, leave=False, disable=not self._terminal)
         self._progress(0, count)
 
     def batch_done(self, result: CycleResult, done: int, total: int) -> None:
         """``done`` of ``total`` planned tasks are behind. Every 5 percent are told, the last ones by the summary."""
-        if self._bar is not None:
-            self._bar.update(done - self._bar.n)
-        if not self._progress(done, total) or done >= total or self._bar is not None:
-            return
-        deleted, failed = verbs(result)
-        counts = f"{len(result.deleted)} {deleted}, {len(result.kept)} kept, {len(result.failed)} {failed}"
-        _say(f"{done} of {plural(total, 'task')} looked at: {counts}")
+        self._bar.update(done - self._bar.n)
+        if self._progress(done, total) and done < total and not self._terminal:
+            deleted, failed = verbs(result)
+            counts = f"{len(result.deleted)} {deleted}, {len(result.kept)} kept, {len(result.failed)} {failed}"
+            _say(f"{done} of {plural(total, 'task')} looked at: {counts}")
 
     def finished(self, result: CycleResult) -> None:
         """A cycle has ended with ``result``."""
-        self._end_bar()
+        self._bar.close()
         _say(*dry_run_lines(result), *summary(result, self._web))
         if self._json_to:
             _say(json.dumps(as_json(result), indent=1), to=self._json_to)
@@ -66,15 +64,15 @@ class Report:
 
     def failed(self, error: Exception, details: str = "", *, retry_in: float = 0.0) -> None:
         """A cycle could not be done at all; ``retry_in``: seconds to the next attempt, 0 for the usual period."""
-        self._end_bar()
-        said = str(error) or type(error).__name__
+        self._bar.close()
+        said = without_secrets(error, 1000) or type(error).__name__
         _say(f"The cycle failed: {said}{f'; trying again in {_lasting(retry_in)}' if retry_in else ''}")
         if details:
             _say(details)
         if self._json_to:
             _say(json.dumps({"ok": False, "error": said}), to=self._json_to)
         if self._page and not isinstance(error, (ServerUnreachable, CredentialsError)):
-            self._page.failed(error)
+            self._page.failed(said)
 
     def waiting(self, seconds: float) -> None:
         """The next cycle comes in ``seconds``."""
@@ -83,14 +81,9 @@ class Report:
     def _progress(self, done: int, total: int) -> bool:
         """Show the progress in steps of 5 percent; return whether it has come to another one."""
         before, self._percent = self._percent, 100 * done // total // 5 * 5 if total else 100
-        if self._page:
+        if self._page and self._percent != before:
             self._page.progress(self._percent)
         return self._percent != before
-
-    def _end_bar(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
 
 
 def _own_terminal() -> TextIO | None:
@@ -98,19 +91,15 @@ def _own_terminal() -> TextIO | None:
 
     It is opened anew: what goes through ``sys.stderr`` also goes to the task's log.
     """
-    try:
+    with contextlib.suppress(OSError, ValueError):
         if Task.running_locally() and sys.stderr.isatty():
             return open(sys.stderr.fileno(), "w", encoding="utf-8", errors="replace", closefd=False)
-    except (OSError, ValueError):
-        pass
     return None
 
 
 def _lasting(seconds: float) -> str:
-    for unit, length in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.1f} {unit}"
-    return f"{seconds:.0f} seconds"
+    """Return ``1 day, 0:15:00``, ``0:00:30``."""
+    return str(timedelta(seconds=round(seconds)))
 
 
 def _say(*lines: str, to: TextIO | None = None) -> None:

@@ -34,7 +34,7 @@ def test_what_the_script_enqueues_runs_in_an_agents_own_environment_until_it_is_
         script = task["script"]
         assert (script["repository"], script["version_num"]) == (checkout.remote, checkout.commit)
         assert (script["entry_point"], script["working_dir"], script["diff"]) == ("cleanup_service.py", ".", "")
-        for package in ("clearml==", "requests==", "pyhocon==", "boto3==", "azure-storage-blob=="):
+        for package in ("clearml==", "requests==", "tqdm==", "boto3==", "azure-storage-blob=="):
             assert f"\n{package}" in script["requirements"]["pip"]
         assert task["container"]["image"] == "python:3.12-bookworm"
         described = {name: item["description"] for name, item in task["hyperparams"]["General"].items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -50,6 +51,7 @@ def keys(tree: Any, prefix: str = "") -> Iterator[str]:
             yield from keys(item, f"{prefix}[]")
 
 
+@functools.cache
 def known_keys() -> set[str]:
     """The keys of the SDK's default configuration, its commented examples included, and those it reads besides."""
     found = set(NOT_IN_DEFAULTS) | set(DEFAULTS)

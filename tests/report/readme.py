@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -43,17 +42,9 @@ def flags() -> dict[str, str]:
     """Every `--flag` with the command or text that it stands in."""
     found: dict[str, str] = {}
     for place in [*commands(), *SPANS]:
-        for word in _words(place):
-            if re.fullmatch(r"--[a-z][a-z-]+(=.*)?", word):
-                found.setdefault(word.partition("=")[0], place)
+        for flag in re.findall(r"(?:^|\s)(--[a-z][a-z-]+)", place):
+            found.setdefault(flag, place)
     return found
-
-
-def _words(text: str) -> list[str]:
-    try:
-        return shlex.split(text, comments=True)
-    except ValueError:
-        return text.split()
 
 
 def links() -> list[str]:
@@ -67,15 +58,11 @@ def anchors() -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-def configuration_keys() -> list[str]:
+def configuration_keys() -> set[str]:
     """Every dotted key of clearml.conf or of a server's configuration that is named."""
-    found = []
-    for span in SPANS:
-        found += re.findall(r"\b(?:sdk|api|agent|fileserver)\.[a-z][a-z0-9_.]*[a-z0-9_]", span)
-    return sorted(set(found))
+    return set(re.findall(r"\b(?:sdk|api|agent|fileserver)\.[a-z][a-z0-9_.]*[a-z0-9_]", "\n".join(SPANS)))
 
 
-def environment_names() -> list[str]:
+def environment_names() -> set[str]:
     """Every variable of the environment that is named."""
-    names = re.findall(r"\b(?:CLEARML|AWS|AZURE|GOOGLE)_[A-Z_]*[A-Z]\b", " ".join([*SPANS, *commands()]))
-    return sorted(set(names))
+    return set(re.findall(r"\b(?:CLEARML|AWS|AZURE|GOOGLE)_[A-Z_]*[A-Z]\b", "\n".join([*SPANS, *commands()])))

@@ -14,7 +14,7 @@ class Recorder:
     def __init__(self) -> None:
         self.scalars: dict[tuple[str, str], list[tuple[int, float]]] = {}
         self.tables: dict[str, list[list[str]]] = {}
-        self.layout: dict[str, tuple[list[int], int]] = {}
+        self.widths: dict[str, list[int]] = {}
         self.properties: dict[str, object] = {}
         self.progress: list[int] = []
         self.artifacts: dict[str, Any] = {}
@@ -34,7 +34,7 @@ class Recorder:
     ) -> None:
         assert (title, iteration) == ("last cycle", 0)
         self.tables[series] = [list(row) for row in table_plot]
-        self.layout[series] = (extra["extra_data"]["columnwidth"], extra["extra_layout"]["height"])
+        self.widths[series] = extra["extra_data"]["columnwidth"]
 
     def set_properties(self, values: Mapping[str, object]) -> bool:
         self.properties.update(values)
@@ -50,7 +50,7 @@ class Recorder:
         lines += [f"{title} / {series}: {points}" for (title, series), points in self.scalars.items()]
         for name, rows in self.tables.items():
             shown = rows if len(rows) < 20 else [*rows[:4], [f"({len(rows) - 5} rows)"], rows[-1]]
-            lines += ["", f"PLOT {name}: widths {self.layout[name][0]}, height {self.layout[name][1]}"]
+            lines += ["", f"PLOT {name}: widths {self.widths[name]}"]
             lines += [" ¦ ".join(row) for row in shown]
         lines += ["", "PROPERTIES", *(f"{name} = {value}" for name, value in self.properties.items())]
         return "\n".join([*lines, "", f"ARTIFACTS {sorted(self.artifacts)}", ""])

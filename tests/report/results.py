@@ -141,7 +141,7 @@ def large(*, dry_run: bool = False) -> CycleResult:
         errors=[f"error {number}" for number in range(30)],
     )
     for number in range(1_100):
-        result.keep_file(KeptFile(f"{100 + number % 600:032x}", f"s3://b/{number}", f"reason {number % 30:02}"))
+        result.keep_file(KeptFile(f"{100 + number % 600:032x}", f"s3://b/{number}", f"reason-{number % 30:02}"))
     return result
 
 

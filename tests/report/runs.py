@@ -86,13 +86,9 @@ class Run:
 def run(sandbox: Sandbox, *arguments: str, on_terminal: bool = False, script: Path = SCRIPT, **environment: str) -> Run:
     """Run the script to its end; ``on_terminal``: with stderr on one."""
     before = set(sandbox.tasks)
-    command = [sys.executable, str(script), *arguments]
-    settings = {**os.environ, **sandbox.environment(), **environment}
-    if on_terminal:
-        done = _on_terminal(command, settings)
-    else:
-        finished = subprocess.run(command, env=settings, capture_output=True, text=True, timeout=300, check=False)
-        done = Run(finished.returncode, finished.stdout, finished.stderr)
+    done = _ended(
+        [sys.executable, str(script), *arguments], {**os.environ, **sandbox.environment(), **environment}, on_terminal
+    )
     for task in [task for task in sandbox.tasks.values() if task["id"] not in before]:
         assert not done.task, "one run, one task"
         done.task, done.events = task, sandbox.events(task["id"])
@@ -103,17 +99,17 @@ def run(sandbox: Sandbox, *arguments: str, on_terminal: bool = False, script: Pa
     return done
 
 
-def _on_terminal(command: list[str], environment: dict[str, str]) -> Run:
-    seen, terminal = pty.openpty()
+def _ended(command: list[str], environment: dict[str, str], on_terminal: bool) -> Run:
+    seen, stderr = pty.openpty() if on_terminal else os.pipe()
     shown = b""
     with tempfile.TemporaryFile("w+") as out:
-        process = subprocess.Popen(command, env=environment, stdout=out, stderr=terminal)
-        os.close(terminal)
-        # It is an error to read on once the last process on the terminal has ended.
+        process = subprocess.Popen(command, env=environment, stdout=out, stderr=stderr)
+        os.close(stderr)
+        # On a terminal it is an error to read on once the last process there has ended.
         with contextlib.suppress(OSError):
             while part := os.read(seen, 65_536):
                 shown += part
-        code = process.wait(300)
         os.close(seen)
+        code = process.wait(300)
         out.seek(0)
         return Run(code, out.read(), shown.decode())

@@ -8,46 +8,35 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cleanup.base.text import columns, cut, cut_in_the_middle
-from cleanup.cycle.result import CycleResult, Failed, Kept
+from cleanup.base.text import columns, cut
 from cleanup.report import tables
 from cleanup.report.render import LINES, ROWS, as_text, dry_run_lines, summary
-from cleanup.report.tables import Table, in_bytes
-from tests.report.results import CASES, NAMES, NOW, WEB, large, task
+from cleanup.report.tables import Row, Table, in_bytes
+from tests.report.results import CASES, NAMES, WEB, large
 
 CELLS = st.text(st.characters(exclude_categories=()), max_size=120) | st.sampled_from(NAMES)
 
 
 @given(st.lists(st.tuples(CELLS, CELLS, CELLS), min_size=1, max_size=5))
 def test_columns_stand_under_their_header_whatever_the_cells(rows: list[tuple[str, str, str]]) -> None:
-    title, header, ruler, *lines = as_text(Table("t", ("task", "files", "why"), rows, len(rows)))
+    table = Table("t", ("task", "files", "why"), [Row(row) for row in rows], len(rows))
+    title, header, ruler, *lines = as_text(table)
     assert (title, header[:4], len(lines)) == ("= t =", "task", len(rows))
     for line in lines:
         assert columns(line) <= len(ruler)
         assert not [char for char in line if unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"}]
 
 
-def test_columns_begin_at_one_place_on_the_screen_and_numbers_end_at_one() -> None:
-    rows = [(tables.task_name(task(number, name)), str(10**number), "why") for number, name in enumerate(NAMES)]
-    lines = as_text(Table("t", ("task", "files", "why"), rows, len(rows)))[3:]
-    assert {columns(line[: line.rindex("  why")]) for line in lines} == {40 + 2 + 8}
-    assert all(line.endswith(f" {10**number}  why") for number, line in enumerate(lines))
-
-
 def test_width_is_that_on_the_screen() -> None:
     assert [columns(text) for text in ("abc", "日本", "e\u0301", "🚀", "\uff57", "", "Ü")] == [3, 4, 1, 2, 2, 0, 1]
+    assert cut("s3://bucket/a/b/c/last.pt", 15) == "s3://bu…last.pt"
 
 
 @given(CELLS, st.integers(3, 60))
 def test_what_is_cut_is_as_wide_as_it_may_be_and_says_so(text: str, limit: int) -> None:
-    for short in (cut(text, limit), cut_in_the_middle(text, limit)):
-        assert columns(short) <= limit
-        assert (short == text) is (columns(text) <= limit)
-
-
-def test_an_address_is_cut_where_it_tells_the_least() -> None:
-    assert cut("s3://bucket/a/b/c/last.pt", 15) == "s3://bucket/a/…"
-    assert cut_in_the_middle("s3://bucket/a/b/c/last.pt", 15) == "s3://bu…last.pt"
+    short = cut(text, limit)
+    assert columns(short) <= limit
+    assert (short == text) is (columns(text) <= limit)
 
 
 @pytest.mark.parametrize(
@@ -73,29 +62,11 @@ def test_the_console_is_bounded_however_much_there_is(dry_run: bool) -> None:
     assert max(map(len, huge)) < 1_000
 
 
-def test_a_table_has_as_many_rows_as_asked_for_and_knows_how_many_there_are() -> None:
-    shown = tables.all_tables(large(), 7)
-    assert {len(table.rows) for table in shown} == {7}
-    assert [table.total for table in shown] == [30 + 600 + 30, 600, 90, 1_100, 60, 30]
-
-
-def test_reasons_that_differ_in_ids_numbers_and_addresses_count_together() -> None:
-    used, denied = "model {0:032x} is in use by task {0:032x}", "{0} files could not be deleted: s3://b/{0}: denied"
-    result = CycleResult(
-        started=NOW,
-        kept=[Kept(task(number), used.format(number)) for number in range(3)],
-        failed=[Failed(task(number), denied.format(number)) for number in range(10, 14)],
-    )
-    _, kept, failed, _ = summary(result)
-    assert kept == f"3 tasks kept, such as experiment 0 ({0:032x}): {used.format(0)}"
-    assert failed == f"4 tasks failed, such as experiment 10 ({10:032x}): {denied.format(10)}"
-
-
 @pytest.mark.parametrize("name", CASES)
 def test_only_tasks_that_are_still_there_have_an_id_to_look_them_up_by(name: str) -> None:
     result = CASES[name]
     gone = set() if result.dry_run else {entry.task.id for entry in result.deleted}
     gone |= {entry.task.id for entry in result.kept if entry.reason.startswith("already gone")}
-    shown = {task for table in tables.all_tables(result, 1_000) for task in table.ids if task}
+    shown = {task for table in tables.all_tables(result, 1_000) for _, task in table.rows if task}
     assert not shown & gone
     assert shown >= {entry.task.id for entry in (*result.kept, *result.failed)} - gone
