@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import requests
 from requests.auth import AuthBase
@@ -30,7 +30,6 @@ _SLOW = 0.25
 _OBJECT = re.compile(r"^<?[\w.]+(?:\(host=.*?\)| object at 0x\w+>): ")
 
 _T = TypeVar("_T")
-_running = threading.local()
 
 
 @dataclass
@@ -62,7 +61,7 @@ class Network:
 
 @dataclass(frozen=True)
 class Request:
-    """What to send. ``auth`` replaces the session's token; ``once``: not repeated; ``deletes``: see Network."""
+    """What to send. ``auth`` replaces the token; ``once``: not repeated; ``within``: seconds, instead of Network's."""
 
     method: str
     url: str
@@ -71,6 +70,7 @@ class Request:
     params: Any = None
     auth: AuthBase | None = None
     once: bool = False
+    within: float = 0.0
     deletes: bool = False
 
 
@@ -130,19 +130,13 @@ class Http:
     """
 
     def __init__(
-        self,
-        network: Network,
-        token: Callable[[str], str],
-        *,
-        verify: bool | str = True,
-        largest: int = 256 * MIB,
+        self, network: Network, token: Callable[[str], str], verify: bool | str = True, largest: int = 256 * MIB
     ) -> None:
-        self._network, self._token, self._largest = network, token, largest
-        self._slots = Slots(network.parallel)
+        self._network, self._token, self._verify, self._largest = network, token, verify, largest
+        self._slots = Slots(network)
         self._session = _Session()
-        self._session.verify = verify
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, _Adapter(pool_connections=1, pool_maxsize=network.parallel, max_retries=0))
+            self._session.mount(scheme, _Adapter(pool_connections=1, pool_maxsize=64))
 
     def send(self, request: Request, read: Callable[[Reply], tuple[_T, bool]]) -> _T:
         """Return what ``read`` makes of the reply: a value, and whether another attempt may bring a better one.
@@ -151,9 +145,8 @@ class Http:
         A 401 renews the token, once; then the time begins anew. Raises Stopped, and what ``token`` raises.
         """
         network = self._network
-        limit = network.delete_timeout if request.deletes else network.read_timeout
-        total = limit if request.once else network.total
-        left = 1 if request.once else network.attempts
+        limit = request.within or (network.delete_timeout if request.deletes else network.read_timeout)
+        total, left = (limit, 1) if request.once else (network.total, network.attempts)
         token = "" if request.auth else self._token("")
         pause, renewed, until = network.backoff, request.auth is not None, time.monotonic() + total
         while True:
@@ -174,18 +167,45 @@ class Http:
         self._session.close()
 
     def _attempt(self, request: Request, auth: AuthBase, seconds: float) -> Reply:
+        """Return the reply within ``seconds``. Raises Stopped, unless the request deletes: then what became of it is
+        not known, and it is the caller who must say so.
+        """
         network = self._network
         network.pause(0)
-        self._slots.take(network)
+        self._slots.take()
         begun = time.monotonic()
-        well = False
+        reply = Reply()
         try:
-            exchange = _Exchange(self._session, request, auth, (min(network.connect_timeout, seconds), seconds))
-            reply = exchange.wait(seconds, self._largest, network)
-            well = reply.status not in {0, *BUSY} and time.monotonic() - begun < _SLOW * seconds
-            return reply
+            grace = network.delete_grace if request.deletes else network.grace
+            reply = _Exchange(lambda: self._talk(request, auth, seconds)).reply(seconds, grace, network.stop)
         finally:
+            well = reply.status not in {0, *BUSY} and time.monotonic() - begun < _SLOW * seconds
             self._slots.give(begun, well=well)
+        if not (reply.status or request.deletes):
+            network.pause(0)
+        return reply
+
+    def _talk(self, request: Request, auth: AuthBase, seconds: float) -> Reply:
+        """Send the request and read the answer, however long that takes."""
+        begun = time.time()
+        with self._session.request(
+            request.method,
+            request.url,
+            json=request.json,
+            headers=request.headers,
+            params=request.params,
+            auth=auth,
+            timeout=(min(self._network.connect_timeout, seconds), seconds),
+            # Said here, it is not replaced by what the environment says.
+            verify=self._verify,
+            stream=True,
+        ) as response:
+            body = bytearray()
+            for piece in response.iter_content(_PIECE):
+                body += piece
+                if len(body) > self._largest:
+                    return Reply(error=f"an answer of more than {self._largest // MIB} MiB", final=True)
+            return Reply(response.status_code, bytes(body), response.headers, begun=begun, ended=time.time())
 
 
 class Slots:
@@ -193,25 +213,25 @@ class Slots:
 
     Additive increase and multiplicative decrease, as TCP does it (Chiu and Jain, 1989). No answer, 429, 502, 503, 504
     or an answer that took a quarter of its deadline halves the bound, once for all requests that were open together,
-    down to one; every other answer raises it by its share of one, up to ``most``.
+    down to one; every other answer raises it by its share of one, up to ``parallel`` of the network.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = max(1, most)
-        self._bound, self._open, self._halved = float(self._most), 0, 0.0
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._bound, self._open, self._halved = float(network.parallel), 0, 0.0
         self._free = threading.Condition()
 
     @property
     def bound(self) -> int:
         """How many requests may be open at the moment."""
-        return int(self._bound)
+        return min(self._network.parallel, int(self._bound))
 
-    def take(self, network: Network) -> None:
+    def take(self) -> None:
         """Wait for a turn. Raises Stopped."""
         with self._free:
             while self._open >= self.bound:
                 self._free.wait(_LISTEN)
-                network.pause(0)
+                self._network.pause(0)
             self._open += 1
 
     def give(self, begun: float, *, well: bool) -> None:
@@ -219,7 +239,7 @@ class Slots:
         with self._free:
             self._open -= 1
             if well:
-                self._bound = min(self._most, self._bound + 1 / self._bound)
+                self._bound = min(self._network.parallel, self._bound + 1 / self._bound)
             elif begun >= self._halved:
                 self._bound, self._halved = max(1.0, self._bound / 2), time.monotonic()
             self._free.notify()
@@ -232,87 +252,40 @@ class _Exchange(threading.Thread):
     the answer waits for this thread, and cuts its connection when that has taken too long.
     """
 
-    def __init__(
-        self, session: requests.Session, request: Request, auth: AuthBase, timeout: tuple[float, float]
-    ) -> None:
+    def __init__(self, talk: Callable[[], Reply]) -> None:
         super().__init__(name="cleanup-request", daemon=True)
-        self._session, self._request, self._auth, self._timeout = session, request, auth, timeout
-        self._largest, self._reply = 0, Reply()
-        self._connection: http.client.HTTPConnection | None = None
+        self._talk, self._reply = talk, Reply()
         self._socket: socket.socket | None = None
-        self._cut = False
+        self._given_up = False
 
-    def wait(self, seconds: float, largest: int, network: Network) -> Reply:
-        """Send the request and return its reply, or after ``seconds`` one that says so.
-
-        Raises Stopped, unless the request deletes: then it is the caller who must say that the outcome is not known.
-        """
+    def reply(self, seconds: float, grace: float, stop: threading.Event) -> Reply:
+        """Talk; return the reply, or after ``seconds``, or ``grace`` seconds after ``stop``, one that says so."""
         begun = time.monotonic()
-        until = begun + seconds
-        grace = network.delete_grace if self._request.deletes else network.grace
-        stopped = False
-        self._largest = largest
         self.start()
-        while True:
-            self.join(min(_LISTEN, max(0.0, until - time.monotonic())))
-            if not self.is_alive():
-                return self._reply
-            if network.stop.is_set() and not stopped:
-                stopped, until = True, min(until, time.monotonic() + grace)
-            if time.monotonic() >= until:
-                self._cut_off()
-                if not self._request.deletes:
-                    network.pause(0)
-                return Reply(error=f"no answer within {time.monotonic() - begun:.3g} seconds")
+        while self.is_alive() and not stop.is_set() and (left := begun + seconds - time.monotonic()) > 0:
+            self.join(min(_LISTEN, left))
+        self.join(max(0.0, min(grace, begun + seconds - time.monotonic())))
+        if not self.is_alive():
+            return self._reply
+        self._given_up = True
+        self.uses(self._socket)
+        return Reply(error=f"no answer within {time.monotonic() - begun:.3g} seconds")
 
     def run(self) -> None:
         """Talk to the server, in this thread."""
-        _running.exchange = self
-        begun = time.time()
         try:
-            self._reply = self._talk(begun)
+            self._reply = self._talk()
         except Exception as error:
             # A ValueError is about the request itself: an address or a header that is none.
-            final = isinstance(error, ValueError) or _is_untrusted(error)
-            self._reply = Reply(error=_reason(error), final=final, begun=begun, ended=time.time())
+            self._reply = Reply(error=_reason(error), final=isinstance(error, ValueError) or _is_untrusted(error))
 
-    def _talk(self, begun: float) -> Reply:
-        request = self._request
-        with self._session.request(
-            request.method,
-            request.url,
-            json=request.json,
-            headers=request.headers,
-            params=request.params,
-            auth=self._auth,
-            timeout=self._timeout,
-            # Said here, it is not replaced by what the environment says.
-            verify=self._session.verify,
-            stream=True,
-        ) as response:
-            pieces, size = [], 0
-            for piece in response.iter_content(_PIECE):
-                pieces.append(piece)
-                size += len(piece)
-                if size > self._largest:
-                    return Reply(error=f"an answer of more than {self._largest // MIB} MiB", final=True)
-            return Reply(response.status_code, b"".join(pieces), response.headers, begun=begun, ended=time.time())
-
-    def uses(self, connection: http.client.HTTPConnection) -> None:
-        """Note the connection that this exchange goes over, and the socket that it has now."""
-        self._connection, self._socket = connection, connection.sock
-        if self._cut:
-            self._cut_off()
-
-    def _cut_off(self) -> None:
-        """Break the connection, now or as soon as there is one: nothing more is sent or read."""
-        self._cut = True
-        # While it opens, to a proxy, it has one that it has not told of; while the answer is read, none any more.
-        at = self._socket or getattr(self._connection, "sock", None)
-        if at:
+    def uses(self, connected: socket.socket | None) -> None:
+        """Note the socket that is used from now on; once the exchange is given up, nothing is sent or read there."""
+        self._socket = connected
+        if connected and self._given_up:
             with contextlib.suppress(OSError):
                 # Past the TLS layer, which is not made to be used by two threads at once.
-                socket.socket.shutdown(at, socket.SHUT_RDWR)
+                socket.socket.shutdown(connected, socket.SHUT_RDWR)
 
 
 class _Session(requests.Session):
@@ -330,15 +303,16 @@ class _Adapter(requests.adapters.HTTPAdapter):
 
 
 class _Telling(http.client.HTTPConnection):
-    """A connection that tells the exchange of the current thread what to cut."""
+    """A connection that tells the exchange in whose thread it is used what to cut: a bare socket, then one with TLS."""
 
-    def connect(self) -> None:
-        _running.exchange.uses(self)
-        super().connect()
-        _running.exchange.uses(self)
+    def _new_conn(self) -> socket.socket:
+        connected: socket.socket = super()._new_conn()  # type: ignore[misc]  # urllib3's, which comes next
+        cast(_Exchange, threading.current_thread()).uses(connected)
+        return connected
 
     def putrequest(self, *args: Any, **kwargs: Any) -> None:
-        _running.exchange.uses(self)
+        if self.sock:
+            cast(_Exchange, threading.current_thread()).uses(self.sock)
         super().putrequest(*args, **kwargs)
 
 
@@ -350,13 +324,10 @@ def _reason(error: BaseException) -> str:
     """Return why there is no answer, from the innermost error: the outer ones repeat addresses and object names."""
     if _is_untrusted(error):
         return "its certificate is not trusted: see api.verify_certificate in clearml.conf"
-    seen = error
-    while True:
-        inner = getattr(seen, "reason", None) or next((a for a in seen.args if isinstance(a, BaseException)), None)
-        if not isinstance(inner, BaseException) or inner is seen:
-            break
-        seen = inner
-    text = _OBJECT.sub("", str(seen))
-    if isinstance(seen, socket.gaierror) or "resolve" in text.lower():
+    inner = [cause for cause in (getattr(error, "reason", None), *error.args) if isinstance(cause, BaseException)]
+    if inner:
+        return _reason(inner[0])
+    text = _OBJECT.sub("", str(error))
+    if isinstance(error, socket.gaierror) or "resolve" in text.lower():
         return "its host name is not known on this machine"
-    return without_secrets(text) or type(seen).__name__
+    return without_secrets(text) or type(error).__name__

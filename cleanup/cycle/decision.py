@@ -147,7 +147,8 @@ class Judge:
             return kept
         unusable = next(filter(None, map(self.storages.unusable, dict.fromkeys(at.root for at in own))), "")
         if unusable:
-            return KeptFile(item.task, address, LINKED) if item.writer else Refused(item.task, address, unusable)
+            gone = KeptFile(item.task, address, LINKED)
+            return gone if item.writer else Refused(item.task, address, unusable)
         return File(item.task, item.kind, address, tuple(own), tuple(own.values()), item.size)
 
 

@@ -132,7 +132,7 @@ class Run:
         self._guard.working()
         print("Cleanup service started", flush=True)
         self._server.network.attempts = Network.attempts
-        self._server.session.limit(settings.parallel_requests)
+        self._server.network.parallel = settings.parallel_requests
         web = self._server.web_server
         report = Report(Page(self._task, self._own), web=web, json_to=self._guard.json_to)
         storages = open_storages(self._server, settings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pkgutil
 import re
-from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from clearml import StorageManager
@@ -13,11 +13,12 @@ from clearml.backend_api.session import Session
 from clearml.backend_api.session.client import APIClient
 
 from cleanup.base.errors import ServerError
+from cleanup.base.http import Network
 from cleanup.base.text import without_secrets
 from cleanup.server import deletion, events
 from cleanup.server.deletion import Deletion
 from cleanup.server.models import Models
-from cleanup.server.session import CleanupSession, Network
+from cleanup.server.session import CleanupSession
 from cleanup.server.survey import Claim, References, Survey
 from cleanup.server.tasks import LISTED, WITH_FILES, Tasks
 
@@ -36,7 +37,8 @@ __all__ = [
 class Server:
     """The ClearML server as the cleanup sees it: ``tasks``, ``models``, ``survey``, events and deletion.
 
-    Every method raises ServerUnreachable, CredentialsError or ServerError where the server gives no usable answer.
+    ``delete`` takes at most ``deleted_at_once`` tasks. Everything raises ServerUnreachable, CredentialsError or
+    ServerError where the server gives no usable answer.
     """
 
     def __init__(self, network: Network | None = None) -> None:
@@ -46,11 +48,11 @@ class Server:
         self.tasks = Tasks(self.client)
         self.models = Models(self.client)
         self.survey = Survey(self.client)
-
-    @property
-    def files_server(self) -> str:
-        """The base URL of the file server in the SDK's configuration."""
-        return str(Session.get_files_server_host(self.session.config))
+        self.tasks_with_events = partial(events.tasks_with, self.client)
+        self.event_addresses = partial(events.addresses, self.client)
+        self.delete = partial(deletion.delete_tasks, self.client)
+        self.deleted_at_once = deletion.at_once()
+        self.alive, self.close = self.session.alive, self.session.close
 
     @property
     def web_server(self) -> str:
@@ -75,31 +77,6 @@ class Server:
             raise ServerError(f"{without_secrets(address)} cannot be downloaded")
         return Path(found)
 
-    def close(self) -> None:
-        """Close the connections to the server."""
-        self.session.close()
-
-    def alive(self) -> bool:
-        """True if the server answers a small call, see :meth:`cleanup.server.session.CleanupSession.alive`."""
-        return self.session.alive()
-
-    def tasks_with_events(self, tasks: Sequence[str], event_type: str) -> set[str]:
-        """Return those of ``tasks`` that have events of this type, see :func:`cleanup.server.events.tasks_with`."""
-        return events.tasks_with(self.client, tasks, event_type)
-
-    def event_addresses(self, task: str, event_type: str) -> Iterator[set[str]]:
-        """Yield the file addresses in the events of ``task``, see :func:`cleanup.server.events.addresses`."""
-        return events.addresses(self.client, task, event_type)
-
-    @property
-    def deleted_at_once(self) -> int:
-        """How many tasks one call of :meth:`delete` takes."""
-        return deletion.at_once()
-
-    def delete(self, ids: Sequence[str]) -> Deletion:
-        """Delete tasks whose files are gone, see :func:`cleanup.server.deletion.delete`."""
-        return deletion.delete(self.client, ids)
-
 
 def _newest_common_version() -> str:
     """Return the newest API version that the SDK has request classes for and the server understands.
@@ -107,8 +84,6 @@ def _newest_common_version() -> str:
     APIClient finds it by itself, but fails on a server that lacks one of the services that the SDK knows.
     """
     known = (re.fullmatch(r"v(\d+)_(\d+)", module.name) for module in pkgutil.iter_modules(services.__path__))
-    versions = sorted((int(found[1]), int(found[2])) for found in known if found)
-    fitting = [
-        f"{major}.{minor}" for major, minor in versions if Session.check_min_api_server_version(f"{major}.{minor}")
-    ]
-    return fitting[-1] if fitting else "{}.{}".format(*versions[0])
+    oldest, *newer = sorted((int(found[1]), int(found[2])) for found in known if found)
+    understood = [pair for pair in newer if Session.check_min_api_server_version("{}.{}".format(*pair))]
+    return "{}.{}".format(*[oldest, *understood][-1])

@@ -12,15 +12,12 @@ from cleanup.base.errors import CredentialsError, ServerError, ServerUnreachable
 from cleanup.base.text import without_secrets
 from cleanup.server.session import CleanupSession
 
-MISSING = [400, 101]
+NO_TASK = [400, 101]
 """Code and subcode: there is no task with this id."""
 
 _OPTIONS = {
     # Without force the server refuses drafts with published models or children, whose files are gone by now.
     "force": True,
-    "move_to_trash": False,
-    "delete_output_models": True,
-    "return_file_urls": False,
     # The server's own deletion of files: later, of the storages that it knows, and without a word of what became of it.
     "delete_external_artifacts": False,
     "_allow_extra_fields_": True,
@@ -29,7 +26,7 @@ _OPTIONS = {
 
 @dataclass
 class Deletion:
-    """What became of tasks: ids, and the server's reason for each that it refused."""
+    """What became of tasks or models: ids, and the server's reason for each that it refused."""
 
     deleted: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
@@ -37,47 +34,42 @@ class Deletion:
 
 
 def at_once() -> int:
-    """Return how many tasks one request can delete: a server before API 2.13 has ``tasks.delete`` alone."""
+    """Return how many one request can delete: a server before API 2.13 deletes one task or model alone."""
     return 100 if CleanupSession.check_min_api_server_version("2.13") else 1
 
 
-def delete(client: APIClient, ids: Sequence[str]) -> Deletion:
-    """Delete ``ids``, at most :func:`at_once`, in one request that is sent once.
+def delete_tasks(client: APIClient, ids: Sequence[str]) -> Deletion:
+    """Delete tasks with their draft models, see :func:`delete`."""
+    options = {"move_to_trash": False, "delete_output_models": True, "return_file_urls": False}
+    return delete(client.tasks, "task", ids, NO_TASK, **options)
+
+
+def delete(service: Any, kind: str, ids: Sequence[str], missing: Sequence[int], **options: Any) -> Deletion:
+    """Delete ``ids``, at least one and at most :func:`at_once`, in one request that is sent once.
+
+    ``service`` has the calls, ``kind`` is its word for an id, ``missing`` code and subcode of an id that there is not.
 
     Raises:
         ServerError: no clear answer: each of them may be gone.
     """
+    options |= _OPTIONS
     if at_once() > 1:
-        return sort_out(client.tasks.delete_many(ids=list(ids), **_OPTIONS).data, ids, MISSING)
-    result = Deletion()
-    for task in ids:
-        try:
-            if client.tasks.delete(task=task, **_OPTIONS).data.get("deleted") is not True:
-                raise ServerError("the answer to tasks.delete does not say that the task is deleted")
-            result.deleted.add(task)
-        except ServerError as error:
-            if [error.code, error.subcode] == MISSING:
-                result.gone.add(task)
-            else:
-                result.refused[task] = refusal(error)
-    return result
+        return _sort_out(service.delete_many(ids=list(ids), **options).data, ids, missing)
+    (only,) = ids
+    try:
+        if service.delete(**{kind: only}, **options).data.get("deleted") is True:
+            return Deletion({only})
+    except ServerError as error:
+        if [error.code, error.subcode] == missing:
+            return Deletion(gone={only})
+        if isinstance(error, (ServerUnreachable, CredentialsError)) or not 400 <= error.code < 500:
+            raise
+        return Deletion(refused={only: str(error)})
+    raise ServerError(f"the answer does not say that {kind} {only} is deleted")
 
 
-def refusal(error: ServerError) -> str:
-    """Return what the server said to refuse a request; raise ``error`` again where it is no clear refusal."""
-    if isinstance(error, (ServerUnreachable, CredentialsError)) or not 400 <= error.code < 500:
-        raise error
-    return str(error)
-
-
-def sort_out(answer: Mapping[str, Any], asked: Collection[str], missing: Sequence[int]) -> Deletion:
-    """Return what the answer of a ``delete_many`` says of each id of ``asked``.
-
-    ``missing``: code and subcode of an id that there is not.
-
-    Raises:
-        ServerError: it says nothing about one of them.
-    """
+def _sort_out(answer: Mapping[str, Any], asked: Collection[str], missing: Sequence[int]) -> Deletion:
+    """Return what the answer of a ``delete_many`` says of each id of ``asked``."""
     result = Deletion()
     for row in _rows(answer.get("succeeded")):
         if row.get("id") in asked and row.get("deleted") is not False:

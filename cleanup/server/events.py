@@ -26,25 +26,20 @@ _PLOT_BYTES = 64 * 1024 * 1024
 _SOURCE = re.compile(r"""(['"])source\1\s*:\s*(['"])([a-z][a-z0-9+.\-]*://(?:(?!\2)[^\\])+)\2""", re.IGNORECASE)
 
 
-class Incomplete(ServerError):
-    """The server says that there are more events than it gives out: some addresses would stay unknown."""
-
-
 def tasks_with(client: APIClient, tasks: Sequence[str], event_type: str) -> set[str]:
     """Return those of ``tasks`` (all of them on the server, of one company) that have such events.
 
     One call for all. The server refuses the whole call if one of ``tasks`` is gone.
     """
-    answer = client.events.get_task_metrics(tasks=list(tasks), event_type=event_type).data
-    rows = [row for row in answer["metrics"] if isinstance(row, dict)]
-    return {row["task"] for row in rows if row.get("metrics") and isinstance(row.get("task"), str)} & set(tasks)
+    rows = client.events.get_task_metrics(tasks=list(tasks), event_type=event_type).data["metrics"]
+    return {row["task"] for row in rows if row["metrics"]} & set(tasks)
 
 
 def addresses(client: APIClient, task: str, event_type: str) -> Iterator[set[str]]:
     """Yield every file address in the events of one type that ``task`` reported, page by page.
 
     Raises:
-        Incomplete: not all events can be read, so the task's files cannot all be known.
+        ServerError: not all events can be read, so the task's files cannot all be known.
     """
     seen: set[int] = set()
     total: int | None = None
@@ -56,8 +51,7 @@ def addresses(client: APIClient, task: str, event_type: str) -> Iterator[set[str
             answer = client.events.get_task_events(
                 task=task, event_type=event_type, order=order, batch_size=_BATCH[event_type], **scroll
             ).data
-            page = [event for event in answer["events"] if isinstance(event, dict)]
-            before = len(seen)
+            page, before = answer["events"], len(seen)
             seen.update(map(_identity, page))
             yield {address for event in page for address in _event_addresses(event, event_type)}
             given = answer.get("total")
@@ -67,7 +61,7 @@ def addresses(client: APIClient, task: str, event_type: str) -> Iterator[set[str
             if len(seen) == before or not answer.get("scroll_id"):
                 break
             scroll = {"scroll_id": answer["scroll_id"]}
-    raise Incomplete(
+    raise ServerError(
         f"the server gives out {len(seen)} of the {total} {event_type} events of task {task}; "
         "without the others its files are not known"
     )
@@ -106,7 +100,7 @@ def _plot_text(event: Mapping[str, Any]) -> str:
     except (ValueError, zlib.error):
         return ""
     if stream.unconsumed_tail:
-        raise Incomplete(f"a plot unpacks to more than {_PLOT_BYTES} bytes; the files that it names are not known")
+        raise ServerError(f"a plot unpacks to more than {_PLOT_BYTES} bytes; the files that it names are not known")
     return unpacked.decode(errors="replace")
 
 

@@ -11,8 +11,8 @@ from clearml.backend_api.session.client import APIClient
 from cleanup.base.chunks import chunks
 from cleanup.base.errors import ServerError
 from cleanup.base.records import Model
-from cleanup.server.deletion import at_once, refusal, sort_out
-from cleanup.server.paging import PAGE, Fetch, complete
+from cleanup.server.deletion import at_once, delete
+from cleanup.server.paging import PAGE, Fetch, complete, listing
 from cleanup.server.rows import ARCHIVED, is_id, models_of, parse_model
 from cleanup.server.session import CleanupSession
 
@@ -20,19 +20,10 @@ NO_MODEL = [400, 201]
 """Code and subcode: there is no model with this id."""
 
 _Row = TypeVar("_Row", "Model", "Needing")
-_FIELDS = ["id", "uri", "task", "ready"]
-_ALL_FIELDS = [
-    *_FIELDS,
-    "name",
-    "project",
-    "company",
-    "tags",
-    "system_tags",
-    "last_change",
-    "last_update",
-    "created",
-]
-_OPTIONS = {"force": True, "delete_external_artifacts": False, "_allow_extra_fields_": True}
+_FIELDS = ("id", "uri", "task", "ready")
+_ALL_FIELDS = (
+    *_FIELDS, "name", "project", "company", "tags", "system_tags", "last_change", "last_update", "created",
+)  # fmt: skip
 
 
 class Needing(NamedTuple):
@@ -66,13 +57,8 @@ class Models:
 
         An entry of an older server has no ``last_change``, which no condition matches: the caller looks at the times.
         """
-
-        def fetch(page: int, size: int) -> Any:
-            return self._client.models.get_all(
-                system_tags=[ARCHIVED], only_fields=_ALL_FIELDS, order_by=["created"], page=page, page_size=size
-            )
-
-        return complete(fetch, parse_model, self.unreadable)
+        entries = listing(self._client.models, _ALL_FIELDS, order_by=["created"], system_tags=[ARCHIVED])
+        return complete(entries, parse_model, self.unreadable)
 
     def whole(self, ids: Sequence[str]) -> dict[str, Model]:
         """Return the entries with ``ids`` that there are, whole, by id."""
@@ -94,12 +80,7 @@ class Models:
         return found
 
     def _listed(self, fields: Sequence[str] = _FIELDS, **filters: Any) -> Iterator[Model]:
-        def fetch(page: int, size: int) -> Any:
-            return self._client.models.get_all(
-                **filters, only_fields=fields, order_by=["created"], page=page, page_size=size
-            )
-
-        return _whole(fetch, parse_model)
+        return _whole(listing(self._client.models, fields, order_by=["created"], **filters), parse_model)
 
     def users(self, models: Sequence[str]) -> dict[str, set[str]]:
         """Return for each of ``models`` that is in use the tasks that have it as input."""
@@ -126,15 +107,11 @@ class Models:
         return listers
 
     def _tasks(self, side: str, **filters: Any) -> Iterator[Needing]:
-        def fetch(page: int, size: int) -> Any:
-            # Without search_hidden a dataset or a pipeline's step that needs the model would be overlooked.
-            return self._client.tasks.get_all(
-                **filters, only_fields=["id", f"models.{side}"], search_hidden=True, order_by=["created"],
-                page=page, page_size=size, _allow_extra_fields_=True,
-            )  # fmt: skip
-
+        # Without search_hidden a dataset or a pipeline's step that needs the model would be overlooked.
+        filters |= {"search_hidden": True, "order_by": ["created"]}
+        tasks = listing(self._client.tasks, ["id", f"models.{side}"], **filters)
         return _whole(
-            fetch, lambda row: Needing(row["id"], frozenset(models_of(row, side))) if is_id(row.get("id")) else None
+            tasks, lambda row: Needing(row["id"], frozenset(models_of(row, side))) if is_id(row.get("id")) else None
         )
 
     def delete(self, ids: Sequence[str]) -> dict[str, str]:
@@ -147,15 +124,7 @@ class Models:
         """
         errors: dict[str, str] = {}
         for chunk in chunks(ids, at_once()):
-            if at_once() > 1:
-                answer = self._client.models.delete_many(ids=chunk, **_OPTIONS).data
-                errors |= sort_out(answer, chunk, NO_MODEL).refused
-                continue
-            try:
-                self._client.models.delete(model=chunk[0], **_OPTIONS)
-            except ServerError as error:
-                if [error.code, error.subcode] != NO_MODEL:
-                    errors[chunk[0]] = refusal(error)
+            errors |= delete(self._client.models, "model", chunk, NO_MODEL).refused
         return errors
 
 

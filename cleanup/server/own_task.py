@@ -21,10 +21,7 @@ class OwnTask:
 
     def set_properties(self, values: Mapping[str, object]) -> bool:
         """Set user properties: they show as columns in the task list. Allowed in every status of a task."""
-        items = [
-            {"section": "properties", "name": name, "value": str(value), "type": type(value).__name__}
-            for name, value in values.items()
-        ]
+        items = [_item("properties", name, str(value), type(value).__name__) for name, value in values.items()]
         return self._try("edit_hyper_params", hyperparams=items, replace_hyperparams="none")
 
     def describe_parameters(
@@ -32,13 +29,7 @@ class OwnTask:
     ) -> bool:
         """Write each parameter of ``section`` again, with its description and type, which the web UI shows."""
         items = [
-            {
-                "section": section,
-                "name": name,
-                "value": value,
-                "type": types.get(name, "str"),
-                "description": descriptions.get(name, ""),
-            }
+            _item(section, name, value, types.get(name, "str")) | {"description": descriptions.get(name, "")}
             for name, value in values.items()
         ]
         return self._try("edit_hyper_params", hyperparams=items, replace_hyperparams="none", force=True)
@@ -79,3 +70,7 @@ class OwnTask:
         except (ServerError, Stopped):
             return False
         return True
+
+
+def _item(section: str, name: str, value: str, kind: str) -> dict[str, str]:
+    return {"section": section, "name": name, "value": value, "type": kind}

@@ -32,6 +32,16 @@ _Item = TypeVar("_Item")
 _Row = TypeVar("_Row", bound=_HasId)
 
 
+def listing(service: Any, fields: Sequence[str], **filters: Any) -> Fetch:
+    """Return what asks ``service`` for the rows that ``filters`` let through.
+
+    What the request classes for an older server do not know passes; the server ignores it.
+    """
+    return lambda page, size: service.get_all(
+        **filters, only_fields=list(fields), page=page, page_size=size, _allow_extra_fields_=True
+    )
+
+
 def pages(fetch: Fetch, parse: Callable[[Mapping[str, Any]], _Item | None], size: int = PAGE) -> Iterator[_Item]:
     """Yield the parsed rows of every page until an empty one: a short page is not the last.
 
@@ -59,41 +69,35 @@ def complete(
     for number in range(PASSES):
         before, page = len(seen), 0
         while True:
-            reading = _Reading(fetch)
-            found = reading.read(page, size)
-            if not found and not reading.errors:
+            errors: list[str] = []
+            found = _read(fetch, page, size, errors)
+            if not found and not errors:
                 break
             for row in parsed(found, parse):
                 if row.id not in seen:
                     seen.add(row.id)
                     yield row
-            unreadable += [] if number else reading.errors
+            unreadable += [] if number else errors
             page += 1
         if len(seen) == before or (page < 2 and len(seen) < size):
             return
 
 
-class _Reading:
-    """Reads one page, in smaller parts where the server fails at it, without the rows that it fails at."""
-
-    def __init__(self, fetch: Fetch) -> None:
-        self._fetch = fetch
-        self.errors: list[str] = []
-
-    def read(self, page: int, size: int) -> list[Mapping[str, Any]]:
-        try:
-            return rows(self._fetch(page, size))
-        except ServerError as error:
-            if error.code < 500 or isinstance(error, ServerUnreachable):
-                raise
-            if size == 1:
-                # Is it this row, or the server? That raises here.
-                self._fetch(BEHIND, 1)
-                self.errors.append(f"row {page} of a list cannot be read: {error}")
-                return []
-        smaller = max(1, size // SPLIT)
-        parts = size // smaller
-        return [row for part in range(parts) for row in self.read(page * parts + part, smaller)]
+def _read(fetch: Fetch, page: int, size: int, errors: list[str]) -> list[Mapping[str, Any]]:
+    """Return a page, in smaller parts where the server fails at it, without the rows that it fails at: ``errors``."""
+    try:
+        return rows(fetch(page, size))
+    except ServerError as error:
+        if error.code < 500 or isinstance(error, ServerUnreachable):
+            raise
+        if size == 1:
+            # Is it this row, or the server? That raises here.
+            fetch(BEHIND, 1)
+            errors.append(f"row {page} of a list cannot be read: {error}")
+            return []
+    smaller = max(1, size // SPLIT)
+    parts = range(page * size // smaller, (page + 1) * size // smaller)
+    return [row for part in parts for row in _read(fetch, part, smaller, errors)]
 
 
 def parsed(found: Sequence[Mapping[str, Any]], parse: Callable[[Mapping[str, Any]], _Item | None]) -> Iterator[_Item]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from clearml.backend_api.session.client import APIClient
 
 from cleanup.base.errors import ServerError, SettingsError
-from cleanup.server.paging import pages
+from cleanup.server.paging import listing, pages, rows
 
 SEEN_WITHIN = 600
 """Seconds after which the server forgets a worker that does not report."""
@@ -19,11 +17,8 @@ def queue_id(client: APIClient, name: str) -> str:
     Raises:
         SettingsError: there is none; the message says what there is.
     """
-
-    def fetch(page: int, size: int) -> Any:
-        return client.queues.get_all(only_fields=["id", "name"], order_by=["name"], page=page, page_size=size)
-
-    found = dict(pages(fetch, lambda row: (str(row.get("name")), str(row.get("id")))))
+    queues = listing(client.queues, ["id", "name"], order_by=["name"])
+    found = dict(pages(queues, lambda row: (str(row.get("name")), str(row.get("id")))))
     if name not in found:
         known = ", ".join(sorted(found)[:20]) or "none"
         raise SettingsError(
@@ -38,10 +33,9 @@ def queue_id(client: APIClient, name: str) -> str:
 def is_watched(client: APIClient, queue: str) -> bool:
     """True if a worker that reported lately takes tasks from ``queue`` (an id), or the server does not say."""
     try:
-        answer = client.workers.get_all(last_seen=SEEN_WITHIN)
+        workers = rows(client.workers.get_all(last_seen=SEEN_WITHIN))
     except ServerError:
         return True
-    workers = [entity.data for entity in answer if isinstance(entity.data, dict)]
     return any(
         isinstance(entry, dict) and entry.get("id") == queue
         for worker in workers

@@ -7,7 +7,9 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import cached_property
+from types import SimpleNamespace
 from typing import Any
 
 from clearml.backend_api.session import CallResult, Response
@@ -18,11 +20,21 @@ from clearml.backend_api.utils import get_http_session_with_retry
 from cleanup.base.errors import CleanupError, CredentialsError, ServerError, ServerUnreachable, Stopped
 from cleanup.base.http import BUSY, Bearer, Http, Network, Reply, Request
 from cleanup.base.text import address_of, one_line, without_secrets
-from cleanup.server.answers import missing
-
-__all__ = ["CleanupSession", "Network"]
 
 LOGIN = "auth.login"
+
+LISTS: dict[str, tuple[str, dict[str, type]]] = {
+    "tasks.get_all": ("tasks", {"id": str}),
+    "models.get_all": ("models", {"id": str, "ready": bool}),
+    "projects.get_all": ("projects", {"id": str}),
+    "events.get_task_events": ("events", {}),
+    "events.get_task_metrics": ("metrics", {"task": str, "metrics": list}),
+}
+"""The list that the answer to a call must hold, and the fields in each of its rows, as the server sends them.
+
+Without its list an answer would read as "no more tasks" or "no files", and a row without its id as one task, one user
+of a model or one file fewer.
+"""
 
 # A task id that fails to delete makes the server answer 500 after it deleted the ids before it; sending the same again
 # would hide which of them this service deleted. deletion.py takes such a batch apart instead.
@@ -47,21 +59,6 @@ class _PlainResponse(Response):
     def __getattr__(self, name: str) -> Any:
         return self.__dict__.get("data", {}).get(name)
 
-    def __bool__(self) -> bool:
-        return True
-
-
-@dataclass(frozen=True)
-class _RawResponse:
-    """A good answer, as far as the SDK's own code looks at it."""
-
-    data: dict[str, Any]
-    status_code: int = 200
-    ok: bool = True
-
-    def json(self) -> dict[str, Any]:
-        return {"data": self.data}
-
 
 class CleanupSession(StrictSession):
     """A session for APIClient. Raises ServerUnreachable, CredentialsError or ServerError, never the SDK's errors."""
@@ -70,7 +67,6 @@ class CleanupSession(StrictSession):
         self._network = network
         self._login_lock = threading.Lock()
         self._login_failed: tuple[float, CleanupError] | None = None
-        self._http: Http | None = None
         self.clock_skew = 0.0
         """Seconds by which the server's clock is ahead of this machine's, kept up with every answer."""
         with self._login_errors():
@@ -116,30 +112,30 @@ class CleanupSession(StrictSession):
         """The address of the API server, without credentials, as far as the configuration was read."""
         return address_of(str(getattr(self, "host", "the ClearML server")))
 
-    def limit(self, parallel: int) -> None:
-        """Let at most ``parallel`` requests be open at once, from now on. Not while requests are open."""
-        self._network.parallel = parallel
-        self.close()
-        self._http = None
-
     def close(self) -> None:
         """Close the connections."""
-        if self._http:
-            self._http.close()
+        self._http.close()
 
     def alive(self) -> bool:
         """True if the server answers a small call, asked once. That it wants a new token is an answer, too.
 
         Everything that concludes that the server is away asks this before.
         """
-        asking = self._new_http(replace(self._network, attempts=1, read_timeout=ALIVE, total=ALIVE))
         call, body = "projects.get_all", {"page": 0, "page_size": 1, "only_fields": ["id"]}
-        request = replace(self._request(call, self.api_version, body), auth=Bearer(str(self.raw_token)))
+        request = self._request(call, self.api_version, body)
         try:
-            answer = asking.send(request, lambda reply: _read(call, self.where, reply))
-        finally:
-            asking.close()
-        return isinstance(answer, (dict, CredentialsError))
+            self._ask(call, replace(request, auth=Bearer(str(self.raw_token)), once=True, within=ALIVE))
+        except CredentialsError:
+            return True
+        except ServerError:
+            return False
+        return True
+
+    @cached_property
+    def _http(self) -> Http:
+        # The certificate settings stand in clearml.conf and the environment; the SDK reads both.
+        verify = get_http_session_with_retry(config=self.config).verify
+        return Http(self._network, self.token_for_files, verify=True if verify is None else verify)
 
     def send(self, request: Any, *_: Any, **__: Any) -> CallResult:  # type: ignore[override]  # raises, never None
         """Send an API request object and return its plain answer."""
@@ -150,13 +146,14 @@ class CleanupSession(StrictSession):
 
     def _send_request(  # type: ignore[override]  # not the SDK's way to send
         self, service: str, action: str, version: str | None = None, auth: Any = None, headers: Any = None, **more: Any
-    ) -> _RawResponse:
+    ) -> Any:
         """Send what the SDK's session sends by itself: the login, for a new token."""
         call, headers = f"{service}.{action}", dict(headers or {})
         token = headers.pop(self._AUTHORIZATION_HEADER, "").partition(" ")[2]
         request = self._request(call, version, more.get("json") or {})
         request = replace(request, auth=auth or Bearer(token), params=more.get("params"))
-        return _RawResponse(self._ask(call, request))
+        data = self._ask(call, request)
+        return SimpleNamespace(ok=True, status_code=200, json=lambda: {"data": data})
 
     def _request(self, call: str, version: str | None, body: Any) -> Request:
         url = "/".join(filter(None, (str(self.host), f"v{version}" if version else "", call)))
@@ -170,17 +167,10 @@ class CleanupSession(StrictSession):
             self._note_clock(reply)
             return _read(call, self.where, reply)
 
-        if self._http is None:
-            self._http = self._new_http(self._network)
         answer = self._http.send(request, read)
         if isinstance(answer, ServerError):
             raise answer
         return answer
-
-    def _new_http(self, network: Network) -> Http:
-        # The certificate settings stand in clearml.conf and the environment; the SDK reads both.
-        verify = get_http_session_with_retry(config=self.config).verify
-        return Http(network, self.token_for_files, verify=True if verify is None else verify)
 
     def _note_clock(self, reply: Reply) -> None:
         """Move the skew as little as this answer demands.
@@ -214,10 +204,8 @@ def _read(call: str, where: str, reply: Reply) -> tuple[dict[str, Any] | ServerE
         kind = CredentialsError if code == 401 else ServerUnreachable if busy else ServerError
         text = f"{where} {'is too busy for' if busy else 'refuses'} {call}: {said} (code {code}/{subcode})"
         return kind(text, code, subcode), busy
-    lack = missing(call, data)
-    if lack or not isinstance(data, dict):
-        return ServerError(f"{where} answers {call} without its {lack}"), True
-    return data, False
+    lack = _lack(call, data)
+    return (ServerError(f"{where} answers {call} without its {lack}"), True) if lack else (data, False)
 
 
 def _no_answer(call: str, where: str, reply: Reply) -> tuple[ServerUnreachable, bool]:
@@ -231,3 +219,17 @@ def _no_answer(call: str, where: str, reply: Reply) -> tuple[ServerUnreachable, 
     if call == LOGIN and status < 500 and status not in BUSY and not reply.body.lstrip().startswith(b"{"):
         return ServerUnreachable(f"{text}. {_WRONG_ADDRESS}", told), False
     return ServerUnreachable(text, told), True
+
+
+def _lack(call: str, data: object) -> str:
+    """Return what ``data`` lacks of an answer to ``call`` that can be believed, "" if nothing."""
+    if not isinstance(data, dict):
+        return "data"
+    if call == LOGIN:
+        return "" if isinstance(data.get("token"), str) and data["token"] else "token"
+    name, fields = LISTS.get(call, ("", {}))
+    rows = data.get(name) if name else []
+    if not isinstance(rows, list):
+        return name
+    whole = (isinstance(row, dict) and all(isinstance(row.get(key), fields[key]) for key in fields) for row in rows)
+    return "" if all(whole) else " and their ".join([name, *fields])

@@ -6,15 +6,14 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any
 
 from clearml.backend_api.session.client import APIClient
 
-from cleanup.server.paging import Fetch, complete
+from cleanup.server.paging import Fetch, complete, listing
 from cleanup.server.rows import is_id, parse_task
-from cleanup.server.tasks import EXTRA
 
-_CLAIMING = ["id", "configuration"]
 _TASK_ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -54,28 +53,20 @@ class Survey:
         A version stores only what changed and reads the rest from its parents' files; its configuration names all
         parents, near and far. The configuration of a run names its steps, those that it reused as cached too.
         """
-        versions = self._fetch(_CLAIMING, since, system_tags=["dataset"])
-        yield from complete(
-            versions, lambda row: _claim(row, "dataset version {} is built on it"), self.unreadable, 100
-        )
-        # Older SDKs tagged pipeline runs otherwise, or not at all.
-        for runs in ({"system_tags": ["pipeline"]}, {"type": ["controller"]}):
-            fetch = self._fetch(_CLAIMING, since, **runs)
-            yield from complete(
-                fetch, lambda row: _claim(row, "it is a step of pipeline run {}", "pipeline"), self.unreadable, 100
-            )
+        version, step = "dataset version {} is built on it", "it is a step of pipeline run {}"
+        for claiming, why, section in (
+            ({"system_tags": ["dataset"]}, version, ""),
+            ({"system_tags": ["pipeline"]}, step, "pipeline"),
+            # Older SDKs tagged pipeline runs otherwise, or not at all.
+            ({"type": ["controller"]}, step, "pipeline"),
+        ):
+            fetch = self._fetch(["id", "configuration"], since, **claiming)
+            yield from complete(fetch, partial(_claim, why=why, section=section), self.unreadable, 100)
 
     def _fetch(self, fields: list[str], since: datetime | None, **filters: Any) -> Fetch:
         if since is not None:
             filters["last_change"] = [f">={since.astimezone(timezone.utc):%Y-%m-%dT%H:%M:%S.%f}+00:00"]
-
-        def fetch(page: int, size: int) -> Any:
-            return self._client.tasks.get_all(
-                **filters, search_hidden=True, order_by=["created"], only_fields=fields, page=page, page_size=size,
-                **EXTRA,
-            )  # fmt: skip
-
-        return fetch
+        return listing(self._client.tasks, fields, search_hidden=True, order_by=["created"], **filters)
 
 
 def _references(row: Mapping[str, Any]) -> References | None:
@@ -89,7 +80,7 @@ def _references(row: Mapping[str, Any]) -> References | None:
     return References(task.id, tuple(addresses))
 
 
-def _claim(row: Mapping[str, Any], why: str, section: str = "") -> Claim | None:
+def _claim(row: Mapping[str, Any], why: str, section: str) -> Claim | None:
     """Return what a task needs by the ids in its configuration (in ``section`` alone, if it is given)."""
     if not is_id(row.get("id")):
         return None

@@ -15,7 +15,7 @@ from cleanup.base.chunks import chunks
 from cleanup.base.errors import ServerError, SettingsError
 from cleanup.base.records import Artifact, Task
 from cleanup.base.text import one_line
-from cleanup.server.paging import PAGE, complete, pages, parsed, rows
+from cleanup.server.paging import PAGE, complete, listing, pages, parsed, rows
 from cleanup.server.rows import ARCHIVED, DRAFT, NO_DRAFT, is_id, parse_task
 
 LISTED = (
@@ -30,9 +30,6 @@ WITH_FILES = (
     *LISTED, ARTIFACTS, "models.output.model", "models.input.model", "output.destination", "report_assets",
 )  # fmt: skip
 """The fields that deletion needs."""
-
-EXTRA = {"_allow_extra_fields_": True}
-"""Lets a field through that the request classes for an older server do not know; the server ignores it."""
 
 
 class Tasks:
@@ -58,18 +55,10 @@ class Tasks:
         if changed_before is not None:
             filters["status_changed"] = [f"<{changed_before.astimezone(timezone.utc):%Y-%m-%dT%H:%M:%S.%f}+00:00"]
         filters["order_by"] = ["created" if changed_before is None else "status_changed"]
-        if projects is None:
-            yield from self._list(filters)
-            return
         # An empty list of projects would be no filter at all: no chunk, no call.
-        for chunk in chunks(sorted(projects), PAGE):
-            yield from self._list({**filters, "project": chunk})
-
-    def _list(self, filters: Mapping[str, Any], only: Sequence[str] = LISTED) -> Iterator[Task]:
-        def fetch(page: int, size: int) -> Any:
-            return self._client.tasks.get_all(**filters, only_fields=list(only), page=page, page_size=size, **EXTRA)
-
-        return complete(fetch, parse_task, self.unreadable)
+        within = [{}] if projects is None else [{"project": chunk} for chunk in chunks(sorted(projects), PAGE)]
+        for project in within:
+            yield from complete(listing(self._client.tasks, LISTED, **filters, **project), parse_task, self.unreadable)
 
     def read(self, ids: Sequence[str], fields: Sequence[str], *, archived: bool = True) -> dict[str, Task]:
         """Return those of ``ids`` that are archived now, or with ``archived`` False all that there are."""
@@ -106,10 +95,8 @@ class Tasks:
         for chunk in chunks(ids, PAGE):
             rest = chunk
             while rest:
-                answer = self._client.tasks.get_all(
-                    id=rest, search_hidden=True, only_fields=list(fields), page=0, page_size=PAGE, **filters, **EXTRA
-                )
-                found = {task.id: task for task in parsed(rows(answer), parse_task) if task.id in rest}
+                answer = rows(listing(self._client.tasks, fields, id=rest, search_hidden=True, **filters)(0, PAGE))
+                found = {task.id: task for task in parsed(answer, parse_task) if task.id in rest}
                 yield from found.values()
                 rest = [task for task in rest if task not in found] if found else []
 
@@ -127,10 +114,8 @@ class Tasks:
         """Return the full names of the projects with ``ids``."""
         names: dict[str, str] = {}
         for chunk in chunks(sorted(filter(is_id, ids)), PAGE):
-            answer = self._client.projects.get_all(
-                id=chunk, only_fields=["id", "name"], search_hidden=True, page=0, page_size=PAGE, **EXTRA
-            )
-            names.update({str(row.get("id")): one_line(row.get("name") or "", 200) for row in rows(answer)})
+            found = listing(self._client.projects, ["id", "name"], id=chunk, search_hidden=True)(0, PAGE)
+            names.update({str(row.get("id")): one_line(row.get("name") or "", 200) for row in rows(found)})
         return names
 
     def projects_under(self, names: Sequence[str]) -> frozenset[str]:
@@ -140,16 +125,10 @@ class Tasks:
             SettingsError: naming those that do not exist.
         """
         pattern = f"^({'|'.join(map(re.escape, names))})(/.*)?$"
-
-        def fetch(page: int, size: int) -> Any:
-            return self._client.projects.get_all(
-                name=pattern, only_fields=["id", "name"], search_hidden=True,
-                order_by=["name"], page=page, page_size=size, **EXTRA,
-            )  # fmt: skip
-
+        named = {"name": pattern, "search_hidden": True, "order_by": ["name"]}
         ids: set[str] = set()
         found: set[str] = set()
-        for project, full_name in pages(fetch, _project):
+        for project, full_name in pages(listing(self._client.projects, ["id", "name"], **named), _project):
             # The server's pattern ignores case; project names do not.
             within = {name for name in names if f"{full_name}/".startswith(f"{name}/")}
             if within:

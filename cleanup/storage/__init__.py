@@ -9,6 +9,7 @@ from concurrent.futures import wait
 from functools import partial
 
 from cleanup.base.errors import Stopped
+from cleanup.base.http import Network
 from cleanup.storage.address import LOCAL, Addresses, BadAddress, sdk_path, task_depth
 from cleanup.storage.azure import open_container
 from cleanup.storage.base import (
@@ -152,11 +153,9 @@ class Storages:
                 f"{root} is not a ClearML file server that this service knows: set api.files_server, or name it in "
                 "sdk.storage.http.legacy_fileservers or sdk.storage.path_substitution"
             )
-        workers, verify = self._workers, self._sdk.verify
-        wire = Wire(
-            root, self._token, verify=verify, timeout=self._timeout, connections=workers.bound, stop=workers.stop
-        )
-        return FileServer(wire)
+        wait, workers = self._timeout, self._workers
+        network = Network(read_timeout=wait, delete_timeout=wait, total=wait, parallel=workers.bound, stop=workers.stop)
+        return FileServer(Wire(root, self._token, network, self._sdk.verify))
 
     def _storage(self, root: str) -> Storage | str:
         """Return the opened storage, or why it cannot be opened."""

@@ -8,11 +8,11 @@ from typing import Any
 from urllib.parse import quote
 
 from cleanup.base.chunks import chunks
+from cleanup.base.http import Reply as HttpReply
 from cleanup.base.text import without_secrets
 from cleanup.storage.address import is_task_folder, task_depth
 from cleanup.storage.base import DELETED, GONE, Answer, Listed, Unlistable, failed
 from cleanup.storage.request import Failure, Reply, Request, Then
-from cleanup.storage.wire import Reply as HttpReply
 from cleanup.storage.wire import Wire
 
 _MOST_PATHS = 1000
@@ -66,7 +66,7 @@ class FileServer:
 
     def check(self) -> str:
         """Ask the server for its start page with the session's token. Older servers have none: 405."""
-        reply = self._wire.send("GET", "/")
+        reply = self._wire.send("GET", "/", None, usable=lambda _: True)
         alive = reply.status in {200, 405} or (reply.status == 404 and _says_not_found(reply.body))
         return "" if alive else _whole(reply)
 
@@ -105,7 +105,7 @@ class FileServer:
     def _delete_one(self, paths: Sequence[str]) -> Reply:
         path = paths[0]
         # Any other 200 is a proxy's page to log in or the like. Asked again, a server that did delete has it no more.
-        reply = self._wire.send("DELETE", "/" + quote(path), usable=lambda reply: _repeats(reply.body, path))
+        reply = self._wire.send("DELETE", "/" + quote(path), None, lambda reply: _repeats(reply.body, path))
         if reply.status == 200:
             return {path: DELETED}
         if reply.status == 404 and _says_not_found(reply.body):

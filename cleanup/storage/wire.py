@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -10,44 +9,17 @@ from urllib.parse import urlsplit
 
 from cleanup.base.errors import Stopped
 from cleanup.base.http import BUSY, MIB, Http, Network, Reply, Request
-
-__all__ = ["Reply", "Wire"]
 from cleanup.base.text import without_secrets
-
-ATTEMPTS = 4
-BACKOFF = 0.5
 
 
 class Wire:
-    """Sends requests to one file server, see :class:`cleanup.base.http.Http`.
+    """Sends requests to the file server at ``base``, see :class:`cleanup.base.http.Http`."""
 
-    A file server that is away costs every batch of a cycle its attempts, so there are few of them. ``timeout``: seconds
-    for one request, and for all its attempts together.
-    """
+    def __init__(self, base: str, token: Callable[[str], str], network: Network, verify: bool | str = True) -> None:
+        # One that is away costs every batch of a cycle its attempts: so there are few.
+        self._base, self._http = base, Http(replace(network, attempts=4), token, verify=verify, largest=64 * MIB)
 
-    def __init__(
-        self,
-        base: str,
-        token: Callable[[str], str],
-        *,
-        verify: bool | str = True,
-        timeout: float = 60.0,
-        connections: int = 4,
-        stop: threading.Event | None = None,
-    ) -> None:
-        self._base = base
-        network = Network(ATTEMPTS, BACKOFF, 10.0, 10.0, timeout, timeout, connections, total=timeout)
-        self._http = Http(replace(network, stop=stop or network.stop), token, verify=verify, largest=64 * MIB)
-
-    def send(
-        self,
-        method: str,
-        path: str,
-        json: Any = None,
-        *,
-        usable: Callable[[Reply], bool] = lambda _: True,
-        patient: bool = True,
-    ) -> Reply:
+    def send(self, method: str, path: str, json: Any, usable: Callable[[Reply], bool], patient: bool = True) -> Reply:
         """Return the last reply. Not ``patient``: a 500 is taken as the answer at once. Raises Stopped alone."""
 
         def read(reply: Reply) -> tuple[Reply, bool]:
@@ -61,8 +33,7 @@ class Wire:
             return reply, status in {0, *BUSY} or (status == 500 and patient)
 
         try:
-            request = Request(method, self._base + path, json, deletes=method != "GET")
-            return self._http.send(request, read)
+            return self._http.send(Request(method, self._base + path, json, deletes=method != "GET"), read)
         except Stopped:
             raise
         except Exception as error:

@@ -84,7 +84,7 @@ def s3_bulk(options: Options) -> Work:
     storages = Storages([], lambda _: "", bound=8)
 
     def work() -> dict[str, Any]:
-        answers = storages.delete([storages.locate(address) for address in options["addresses"]])
+        answers = storages.delete([at for address in options["addresses"] for at in storages.locate(address)])
         return {"deleted": sum(answer.outcome is Outcome.DELETED for answer in answers.values())}
 
     return work

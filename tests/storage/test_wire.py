@@ -1,4 +1,4 @@
-"""What the file server's line adds to how requests are sent: which answers count, what is said, few attempts."""
+"""What the file server's line adds to how requests are sent: which answers count, what is said, no error but a stop."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import responses
 from responses import matchers
 
 from cleanup.base.errors import Stopped
-from cleanup.storage import wire
+from cleanup.base.http import Network
 from cleanup.storage.wire import Wire
 
 BASE = "https://files.example.com"
@@ -19,42 +19,41 @@ SECRET = "very-secret-token"
 
 
 @pytest.fixture
-def answers(monkeypatch):
-    monkeypatch.setattr(wire, "BACKOFF", 0.0)
+def answers():
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mocked:
         yield mocked
 
 
-def ask(token=lambda refused: "t", **how):
-    return Wire(BASE, token).send("POST", "/delete_many", {"files": ["a"]}, **how)
+def ask(token=lambda refused: "t", usable=lambda _: True, patient=True, **network):
+    return Wire(BASE, token, Network(backoff=0.0, **network)).send(
+        "POST", "/delete_many", {"files": ["a"]}, usable, patient
+    )
 
 
 @pytest.mark.parametrize(
-    ("kind", "calls"),
+    ("kind", "patient", "calls"),
     [
-        ({"body": requests.ConnectionError("dropped")}, 4),
-        ({"status": 503}, 4),
-        ({"status": 500}, 4),
-        ({"body": "cut o"}, 4),
-        ({"status": 404}, 1),
+        ({"body": requests.ConnectionError("dropped")}, True, 4),
+        ({"status": 503}, False, 4),
+        ({"status": 500}, True, 4),
+        ({"status": 500}, False, 1),
+        ({"body": "cut o"}, True, 4),
+        ({"status": 404}, True, 1),
     ],
 )
-def test_an_outage_is_waited_out_and_one_that_lasts_is_told_after_few_attempts(answers, kind, calls):
+def test_what_can_pass_is_asked_for_again_and_told_after_all_attempts(answers, kind, patient, calls):
+    def good(reply):
+        return reply.body == b"good"
+
     answers.post(MANY, **kind)
-    last = ask(usable=lambda reply: reply.body == b"good")
+    last = ask(usable=good, patient=patient)
     assert last.error or last.status == kind["status"]
     assert len(answers.calls) == calls
 
     answers.reset()
     answers.post(MANY, **kind)
     answers.post(MANY, body="good")
-    assert ask(usable=lambda reply: reply.body == b"good").body == (b"good" if calls > 1 else b"")
-
-
-def test_without_patience_a_500_is_the_answer(answers):
-    answers.post(MANY, status=500)
-    assert ask(patient=False).status == 500
-    assert len(answers.calls) == 1
+    assert good(ask(usable=good, patient=patient)) is (calls > 1)
 
 
 def test_a_redirect_is_never_followed_and_said_without_its_query(answers):
@@ -71,19 +70,18 @@ def test_a_token_that_has_run_out_is_renewed(answers):
 
 
 def test_a_session_that_cannot_be_had_is_told_without_its_secrets_and_a_stop_goes_on(answers):
-    def token(refused):
+    def refuse(refused):
         raise error
 
     error = ConnectionError(f"no login with token={SECRET}")
-    reply = ask(token)
+    reply = ask(refuse)
     assert "no session" in reply.error
     assert SECRET not in reply.error
 
     error = Stopped("as asked")
-    with pytest.raises(Stopped):
-        ask(token)
     stop = threading.Event()
     stop.set()
-    with pytest.raises(Stopped):
-        Wire(BASE, lambda refused: "t", stop=stop).send("GET", "/")
+    for stopped in ({"token": refuse}, {"stop": stop}):
+        with pytest.raises(Stopped):
+            ask(**stopped)
     assert not answers.calls
