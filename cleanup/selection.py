@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 
-from cleanup.base.records import Task
+from cleanup.base.records import Model, Task
 from cleanup.settings import Settings
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 OWN_TASK = "the service's own task"
 PUBLIC = "public task of the server, not of this company"
+PUBLIC_MODEL = "public model of the server, not of this company"
+PUBLISHED = "published, and force_delete is False"
 REPORTING = "running or queued, and has reported since the threshold or within the last hour"
 AT_WORK_FOR = timedelta(hours=1)
 """A running or queued task that has reported within this time stays whatever the threshold."""
@@ -97,6 +99,31 @@ def reason_to_keep(task: Task, rules: Rules) -> str:
     if tags:
         return f"has the tag {tags[0]}"
     if rules.grace_cutoff is not None and (task.last_change is None or task.last_change >= rules.grace_cutoff):
+        return GRACE
+    return ""
+
+
+def model_mismatch(model: Model, rules: Rules) -> str:
+    """Return why a model entry is none of those of the archive that the settings reach, or an empty text."""
+    if not model.archived:
+        return "not archived"
+    if model.changed is None or model.changed >= rules.cutoff:
+        return "not past the threshold"
+    if rules.projects is not None and model.project not in rules.projects:
+        return "not in the projects of the settings"
+    return ""
+
+
+def reason_to_keep_model(model: Model, rules: Rules) -> str:
+    """Return why an entry that matches stays all the same, whoever uses it, or an empty text if it may go."""
+    if model.public:
+        return PUBLIC_MODEL
+    if model.published and not rules.force_delete:
+        return PUBLISHED
+    tags = sorted(rules.keep_tags.intersection(model.tags))
+    if tags:
+        return f"has the tag {tags[0]}"
+    if rules.grace_cutoff is not None and (model.changed is None or model.changed >= rules.grace_cutoff):
         return GRACE
     return ""
 

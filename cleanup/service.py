@@ -59,8 +59,9 @@ class Service:
         self._failing_since = ""
 
     def run(self) -> Ending:
-        """Run once, or with ``run_as_service`` until stopped."""
-        if self._settings.run_as_service:
+        """Run once, or with ``run_as_service`` and no plan until stopped."""
+        # A plan is worked off once: whoever approved it did not approve what a later cycle finds.
+        if self._settings.run_as_service and not self._settings.plan:
             self._run_for_ever()
             return Ending()
         self._report.starting()
@@ -149,6 +150,7 @@ def ending_of(outcome: CycleResult | Exception) -> Ending:
         for many, noun in (
             (len(result.unreachable), "storage"),
             (len(result.failed), "task"),
+            (len(result.models.failed), "model"),
             (result.files.failed, "file"),
             (len(result.errors), "other call"),
         )
@@ -157,6 +159,7 @@ def ending_of(outcome: CycleResult | Exception) -> Ending:
     first = [
         *(f"{name}: {why}" for name, why in [*result.unreachable.items()][:1]),
         *(f"task {entry.task.name} ({entry.task.id}): {entry.error}" for entry in result.failed[:1]),
+        *(f"model {entry.task.name} ({entry.task.id}): {entry.error}" for entry in result.models.failed[:1]),
         *(f"{entry.address}: {entry.error}" for entry in result.failed_files[:1]),
         *result.errors[:1],
         "?",

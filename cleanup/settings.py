@@ -42,6 +42,16 @@ class Settings:
         True, "Repeat for ever, on an agent that watches services_queue; without it one cycle, where it is started."
     )
     dry_run: bool = _setting(False, "Only show what would be deleted.")
+    plan: str = _setting(
+        "",
+        "ID of a dry run's task, or path of its plan on this machine: one cycle deletes what that plan lists and "
+        "still qualifies, and nothing else. A clone does not fill it in. Empty: none.",
+    )
+    archived_models: bool = _setting(
+        False,
+        "Also delete archived models, with their files, that no task uses and whose last change is older than "
+        "delete_threshold_days; published ones only with force_delete.",
+    )
     services_queue: str = _setting("services", "Queue in which the service is enqueued.")
     projects: str = _setting(
         "", "Only tasks of these projects and their sub-projects: names, separated by commas. Empty: all."

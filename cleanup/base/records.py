@@ -17,12 +17,23 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """An entry of the model registry. ``task`` is the task that made it, ``published`` means ready."""
+    """An entry of the model registry. ``task`` is the task that made it, ``published`` means ready.
+
+    What stands behind that is known of the entries in the archive alone.
+    """
 
     id: str
     uri: object
     task: str
     published: bool
+    name: str = ""
+    project: str = ""
+    archived: bool = False
+    public: bool = True
+    tags: tuple[str, ...] = ()
+    """Its tags and system tags."""
+    changed: datetime | None = None
+    """When it changed last in any way: archiving is a change."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,35 +3,40 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from cleanup import selection
 from cleanup.base.chunks import chunks
-from cleanup.base.errors import CredentialsError, ServerError, ServerUnreachable, Stopped
+from cleanup.base.errors import CredentialsError, ServerError, ServerUnreachable
 from cleanup.base.records import Task
-from cleanup.base.text import plural
 from cleanup.cycle.decision import Decision, Judge, Without
 from cleanup.cycle.docket import Docket, File
 from cleanup.cycle.look import Looker
+from cleanup.cycle.plan_file import Plan
+from cleanup.cycle.removal import Removal, file_errors
 from cleanup.cycle.search import Found, Search, folders_named, in_parts
 from cleanup.cycle.surroundings import Surroundings
 from cleanup.files import Place, View, must_unlist, outlived_models, places, spared_models
 from cleanup.server import LISTED, WITH_FILES, Server
 from cleanup.settings import Settings
-from cleanup.storage import Answer, Location, Outcome, Storages
+from cleanup.storage import Location, Outcome, Storages
 
 
 @dataclass
 class Means:
-    """What the batches of a cycle work with. ``pool``: threads for calls to the server."""
+    """What the batches of a cycle work with. ``pool``: threads for calls to the server.
+
+    ``approved``: the plan beyond which nothing goes.
+    """
 
     server: Server
     storages: Storages
     settings: Settings
     rules: selection.Rules
     pool: Executor
+    approved: Plan | None = None
 
 
 class Batches:
@@ -39,10 +44,14 @@ class Batches:
 
     def __init__(self, means: Means, surroundings: Surroundings, docket: Docket) -> None:
         self._server, self._storages, self._settings = means.server, means.storages, means.settings
-        self._rules, self._pool, self._docket = means.rules, means.pool, docket
+        self._rules, self._pool = means.rules, means.pool
+        self.docket = self._docket = docket
         self._looker = Looker(means.server, surroundings, means.rules, means.pool)
-        self._judge = Judge(means.storages, means.settings.ignore_file_errors, docket.is_handled)
-        self._reach: dict[str, str] = {}
+        self._approved = means.approved
+        self._judge = Judge(
+            means.storages, means.settings.ignore_file_errors, docket.is_handled, approved=means.approved
+        )
+        self._removal = Removal(means.storages, docket, dry_run=means.settings.dry_run)
         self._condemned = Without(docket.condemned, ())
         """Who is condemned by the last look."""
 
@@ -61,19 +70,38 @@ class Batches:
         rows = {task: row for task, row in rows.items() if task in self._docket.open}
         if not rows:
             return
-        search = Search(self._server, self._storages, self._pool, self._settings.parallel_requests)
         view = View(rows)
-        for part, last in search.parts({task: folders[task] for task in rows}):
-            self._settle(search.unreadable)
-            for root, why in search.unlisted.items():
-                self._docket.result.unlisted[self._storages.name(root)] = why
-            rows = {task: row for task, row in rows.items() if task in self._docket.open}
-            if not rows:
-                return
+        parts = self._all_planned if self._approved else self._parts
+        for part, last in parts(rows, folders):
             view, decision = self._delete_files(rows, part)
             if last:
                 self._remove_folders(folders, view, decision)
         self._delete_tasks([task for task in ids if task in self._docket.open], view)
+
+    def _parts(
+        self, rows: Mapping[str, Task], folders: Mapping[str, set[Location]]
+    ) -> Iterator[tuple[list[Found], bool]]:
+        """Yield the files that the rows do not name, as :meth:`Search.parts` does, while a task is open."""
+        search = Search(self._server, self._storages, self._pool, self._settings.parallel_requests)
+        for part, last in search.parts({task: folders[task] for task in rows if task in self._docket.open}):
+            self._settle(search.unreadable)
+            for root, why in search.unlisted.items():
+                self._docket.result.unlisted[self._storages.name(root)] = why
+            if not any(task in self._docket.open for task in rows):
+                return
+            yield part, last
+
+    def _all_planned(
+        self, rows: Mapping[str, Task], folders: Mapping[str, set[Location]]
+    ) -> Iterator[tuple[list[Found], bool]]:
+        """Return the same parts, but leave the tasks with files beside those of the plan before any part is deleted."""
+        parts = self._parts(rows, folders)
+        first = next(parts, None)
+        if first is None or first[1]:
+            return iter([first] if first else [])
+        for part, _ in itertools.chain([first], parts):
+            self._decide(self._look(rows, part), part)
+        return self._parts(rows, folders)
 
     def _fail(self, errors: Mapping[str, str]) -> None:
         for task, error in errors.items():
@@ -152,31 +180,8 @@ class Batches:
 
     def _delete(self, files: Sequence[File]) -> None:
         """Delete ``files``, or in a dry run ask their storages whether they could; fail the tasks of what stays."""
-        wanted = [location for file in files for location in file.locations]
-        stopped: Stopped | None = None
-        try:
-            answers = self._pretend(wanted) if self._settings.dry_run else self._storages.delete(wanted)
-        except Stopped as error:
-            stopped, answers = error, getattr(error, "answers", {})
-        for file in files:
-            given = [answers[location] for location in file.locations if location in answers]
-            if given:
-                self._docket.count(file, _joint(given), self._storages.name(file.locations[0].root))
-        if stopped:
-            raise stopped
+        self._removal.delete(files)
         self._fail_those_with_errors({file.task for file in files})
-
-    def _pretend(self, locations: Iterable[Location]) -> dict[Location, Answer]:
-        locations = list(locations)
-        new = {location.root for location in locations} - self._reach.keys()
-        self._reach |= self._storages.check(sorted(new))
-        for root, why in self._reach.items():
-            if why:
-                self._docket.result.unreachable[self._storages.name(root)] = why
-        return {
-            location: Answer(Outcome.FAILED, why) if (why := self._reach[location.root]) else Answer(Outcome.DELETED)
-            for location in locations
-        }
 
     def _fail_those_with_errors(self, tasks: Iterable[str]) -> None:
         if self._settings.ignore_file_errors:
@@ -184,15 +189,13 @@ class Batches:
         for task in tasks:
             errors = self._docket.errors(task)
             if errors and task in self._docket.open:
-                self._docket.fail(task, _file_errors(errors))
+                self._docket.fail(task, file_errors(errors, "task"))
 
     def _remove_folders(self, folders: Mapping[str, set[Location]], view: View, decision: Decision) -> None:
         """Remove the folders of tasks that keep no file: a file server cannot list them, and removes all that is left.
 
-        A folder that cannot be removed is no reason to keep a task.
+        A folder that cannot be removed is no reason to keep a task. With a plan only those that it has.
         """
-        if self._settings.dry_run:
-            return
         docket = self._docket
         occupied = {place.task for kept in decision.kept if kept.holder for place in places(kept.address)}
         occupied |= {
@@ -203,18 +206,25 @@ class Batches:
             if f".{writer}" in place.rest
         }
         empty = {
-            folder
+            folder: task
             for task in view.rows
             if task in docket.open and task not in occupied and not docket.errors(task)
             if not decision.held.of(Place(task, ""))
             for folder in folders[task]
             if not self._storages.unusable(folder.root)
         }
+        if self._approved:
+            empty = {folder: task for folder, task in empty.items() if self._approved.knows(task, [folder])}
+        if self._settings.dry_run:
+            for folder, task in empty.items():
+                if not self._storages.can_list(folder.root):
+                    docket.plan_folder(task, folder)
+            return
         for folder, answer in self._storages.remove_folders(empty).items() if empty else ():
             if self._storages.can_list(folder.root):
                 continue
             if answer.outcome is Outcome.DELETED:
-                docket.empty(next(task for task in view.rows if folder in folders[task]))
+                docket.empty(empty[folder])
             elif answer.outcome is Outcome.FAILED:
                 docket.result.unlisted[self._storages.name(folder.root)] = answer.error
 
@@ -225,6 +235,7 @@ class Batches:
         if self._settings.dry_run:
             outlived = outlived_models(view, self._condemned, self._docket.behind)
             self._docket.result.models_deleted += sum(map(len, outlived.values()))
+            self._docket.entries_behind.update(model.id for models in outlived.values() for model in models)
             for task in ids:
                 self._docket.delete(task)
             return
@@ -339,14 +350,3 @@ class Batches:
         self._docket.fail(task, error)
         if not self._settings.dry_run:
             self._server.tasks.note(task, f"The cleanup service left this task: {error}")
-
-
-def _joint(answers: Sequence[Answer]) -> Answer:
-    """Return what became of a file that was asked for under several names."""
-    order = (Outcome.FAILED, Outcome.DELETED, Outcome.GONE)
-    return min(answers, key=lambda answer: order.index(answer.outcome))
-
-
-def _file_errors(errors: Sequence[str]) -> str:
-    more = f"; and {len(errors) - 3} more" if len(errors) > 3 else ""
-    return f"{plural(len(errors), 'file')} could not be deleted, so the task stays: {'; '.join(errors[:3])}{more}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from cleanup.base.text import one_line
 from cleanup.cycle.docket import File, shown
+from cleanup.cycle.plan_file import Plan
 from cleanup.cycle.result import KeptFile
 from cleanup.cycle.search import Found
 from cleanup.files import (
@@ -62,11 +63,15 @@ class Without:
 
 @dataclass
 class Judge:
-    """Decides about the files in ``storages``. With ``ignore_file_errors`` refused files keep no task."""
+    """Decides about the files in ``storages``. With ``ignore_file_errors`` refused files keep no task.
+
+    With an ``approved`` plan a task that has a file beside those that the plan has for it stays with all of them.
+    """
 
     storages: Storages
     ignore_file_errors: bool
     is_handled: Callable[[Hashable], bool]
+    approved: Plan | None = None
 
     def decide(self, view: View, found: Iterable[Found], condemned: Container[str], behind: Container[str]) -> Decision:
         """Return what becomes of ``found`` and of all files that the tasks' records name.
@@ -82,12 +87,22 @@ class Judge:
             decision.stays |= {
                 task: why for task in view.rows if task in left if (why := reason_task_stays(task, view, left))
             }
+            decision.stays |= self._unplanned(decision)
             failing = set() if self.ignore_file_errors else {refused.task for refused in decision.refused}
             if not (decision.stays.keys() | failing) - spared:
                 decision.stays = stays
                 return decision
             stays |= decision.stays
             spared |= decision.stays.keys() | failing
+
+    def _unplanned(self, decision: Decision) -> dict[str, str]:
+        """Return the tasks with a file that would go and is not in the plan, each with the file."""
+        if self.approved is None:
+            return {}
+        unknown = (
+            file for file in (*decision.going, *decision.lent) if not self.approved.knows(file.task, file.locations)
+        )
+        return {file.task: f"the plan does not have its file {file.address}" for file in unknown}
 
     def _decide(
         self, view: View, found: Iterable[Found], condemned: Container[str], behind: Container[str]
@@ -98,7 +113,7 @@ class Judge:
         for item in [*_recorded(view, condemned, behind), *found]:
             if item.task not in view.rows or item.address in (None, ""):
                 continue
-            verdict = self._verdict(item, view, decision.held)
+            verdict = self.verdict(item, view, decision.held)
             if isinstance(verdict, KeptFile):
                 decision.kept.append(verdict)
             elif isinstance(verdict, Refused):
@@ -109,7 +124,7 @@ class Judge:
                 (decision.lent if is_lent else decision.going).append(verdict)
         return decision
 
-    def _verdict(self, item: Found, view: View, held: Holders) -> File | KeptFile | Refused:
+    def verdict(self, item: Found, view: View, held: Holders) -> File | KeptFile | Refused:
         """Return what becomes of one file, by law 4."""
         writer, address = item.writer or item.task, shown(item.address)
         try:

@@ -6,7 +6,8 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 
 from cleanup.base.text import plural, without_secrets
-from cleanup.cycle.result import CycleResult, Failed, FailedFile, FileCounts, Gone, Kept, KeptFile, Planned
+from cleanup.cycle.plan_file import FOLDER, PlanWriter
+from cleanup.cycle.result import CycleResult, Failed, FailedFile, FileCounts, Gone, Kept, KeptFile, ModelFates, Planned
 from cleanup.files import Kind, Place
 from cleanup.storage import Answer, Location, Outcome
 
@@ -34,17 +35,23 @@ class _Tally:
 
 
 class Docket:
-    """The tasks of a cycle. Each is condemned until it is kept or fails, and open until it is decided.
+    """The tasks of a cycle, or with ``fates`` its model entries. Each is open until it is decided.
 
-    A condemned task holds nothing; one that was deleted stays condemned.
+    Each is condemned until it is kept or fails: a condemned task holds nothing; one that was deleted stays condemned.
+    ``plan``: where a dry run writes what would go.
     """
 
-    def __init__(self, result: CycleResult) -> None:
-        self.result = result
+    def __init__(
+        self, result: CycleResult, plan: PlanWriter | None = None, fates: CycleResult | ModelFates | None = None
+    ) -> None:
+        self.result, self._plan = result, plan
+        self._fates = fates or result
         self.condemned: set[str] = set()
         self.open: dict[str, Planned] = {}
         self.behind: set[str] = set()
         """Tasks that are deleted, or in a dry run would be."""
+        self.entries_behind: set[str] = set()
+        """Model entries that outlived their makers and in a dry run would go with those tasks."""
         self._tallies: dict[str, _Tally] = {}
         self._handled: set[int] = set()
 
@@ -57,12 +64,12 @@ class Docket:
     def keep(self, task: str, reason: str) -> None:
         """``task`` stays for ``reason``."""
         self.condemned.discard(task)
-        self.result.kept.append(Kept(self._decided(task), reason))
+        self._fates.kept.append(Kept(self._decided(task), reason))
 
     def fail(self, task: str, error: str) -> None:
         """``task`` could not be deleted because of ``error``."""
         self.condemned.discard(task)
-        self.result.failed.append(Failed(self._decided(task), error))
+        self._fates.failed.append(Failed(self._decided(task), error))
 
     def delete(self, task: str) -> None:
         """``task`` is deleted, or in a dry run would be."""
@@ -70,7 +77,11 @@ class Docket:
         tally = self._tallies.get(task, _Tally())
         for kept in tally.kept:
             self.result.keep_file(kept)
-        self.result.deleted.append(Gone(self._decided(task), tally.files, tally.size, tally.unsized))
+        decided = self._decided(task)
+        self._fates.deleted.append(Gone(decided, tally.files, tally.size, tally.unsized))
+        if self._plan:
+            kind = "task" if self._fates is self.result else "model"
+            self._plan.owner(kind, decided, self.result.projects.get(decided.project, decided.project))
 
     def _decided(self, task: str) -> Planned:
         self._tallies.pop(task, None)
@@ -111,6 +122,13 @@ class Docket:
         if file.size is None:
             tally.unsized += 1
         tally.size += file.size or 0
+        if self._plan:
+            self._plan.file(file.task, file.kind.value, file.locations, file.size)
+
+    def plan_folder(self, task: str, folder: Location) -> None:
+        """Let the plan of a dry run have a folder of ``task`` that nobody can list, with all that is left in it."""
+        if self._plan:
+            self._plan.file(task, FOLDER, [folder])
 
     def refuse(self, task: str, address: str, error: str) -> None:
         """Count a file of ``task`` that no storage can be asked to delete."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -67,6 +67,29 @@ class Looker:
         view.rows = {task: now[task] for task in rows if task in now}
         _drop_what_is_gone(view)
         return Looked(view, set(rows) - now.keys(), changed)
+
+    def look_at_models(self, ids: Sequence[str]) -> View:
+        """Return what there is to know about model entries of the archive, themselves read last.
+
+        ``rows`` of the view are the tasks, archived or not, in whose folders their files lie.
+
+        Raises:
+            ServerError: they cannot be judged.
+        """
+        self.surroundings.read(self._server_time())
+        owners = sorted(_owners({}, self.server.models.by_id(ids)))
+        view = View(models={model.id: model for model in self.server.models.naming(owners)})
+        known = sorted({*view.models, *ids})
+        view.users, view.listers = self.server.models.users(known), self.server.models.listers(known)
+        view.links = self.surroundings.links_to(owners)
+        view.rows = self.server.tasks.read(owners, WITH_FILES, archived=False)
+        found = self.server.models.whole(ids)
+        view.models = {name: model for name, model in view.models.items() if name not in ids} | found
+        if not _owners({}, found.values()) <= {*owners}:
+            raise ServerError("the address of a model changed while it was looked at")
+        view.existing = self.server.tasks.existing(_others(view))
+        _drop_what_is_gone(view)
+        return view
 
     def _models(self, rows: Mapping[str, Task]) -> dict[str, Model]:
         """Return the entries that the tasks made, those they list, and all with an address in one of their folders."""

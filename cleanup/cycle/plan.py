@@ -5,12 +5,15 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Iterator
+from functools import partial
 
 from cleanup.base.records import Task
 from cleanup.base.text import one_line
+from cleanup.cycle.approved import NOT_IN_PLAN, told_otherwise
+from cleanup.cycle.plan_file import Plan
 from cleanup.cycle.result import CycleResult, Kept, Planned
 from cleanup.selection import EPOCH, Rules, mismatch, reason_to_keep, since
-from cleanup.server import Server
+from cleanup.server import LISTED, Server
 
 
 def planned(task: Task) -> Planned:
@@ -20,8 +23,12 @@ def planned(task: Task) -> Planned:
     )
 
 
-def make_plan(server: Server, rules: Rules, result: CycleResult, plan: list[Planned]) -> None:
+def make_plan(
+    server: Server, rules: Rules, result: CycleResult, plan: list[Planned], approved: Plan | None = None
+) -> None:
     """List every task that may go into ``plan``, oldest first; count the others that match as kept.
+
+    With an ``approved`` plan none that is not in it, and those of it that match no more count as kept, too.
 
     Nothing may be deleted meanwhile. Cut off anywhere, ``plan`` holds what was found until then.
     """
@@ -31,11 +38,22 @@ def make_plan(server: Server, rules: Rules, result: CycleResult, plan: list[Plan
             continue
         seen.add(task.id)
         reason = reason_to_keep(task, rules)
+        if approved and not reason and task.id not in approved:
+            reason = NOT_IN_PLAN
         if reason:
             result.kept.append(Kept(planned(task), reason))
         else:
             plan.append(planned(task))
+    if approved:
+        result.kept += told_otherwise(approved, "task", seen, partial(_why_not, server, rules))
     plan.sort(key=lambda entry: (entry.since, entry.id))
+
+
+def _why_not(server: Server, rules: Rules, ids: list[str]) -> dict[str, str]:
+    """Return of tasks of an approved plan those that there are, each with the reason why it is no candidate."""
+    rows = server.tasks.read(ids, LISTED)
+    found = {name: mismatch(row, rules) or reason_to_keep(row, rules) for name, row in rows.items()}
+    return dict.fromkeys(server.tasks.existing(set(ids) - found.keys()), "not archived") | found
 
 
 def count_force_would_add(server: Server, rules: Rules) -> int:

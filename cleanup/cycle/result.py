@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
 REASONS_AT_MOST = 100
 """So many reasons for keeping files are told apart: addresses are made by any user, and reasons speak of them."""
@@ -89,10 +90,25 @@ class FileCounts:
 
 
 @dataclass
+class ModelFates:
+    """What became of the archived model entries: ``matched == deleted + kept + failed``."""
+
+    deleted: list[Gone] = field(default_factory=list)
+    kept: list[Kept] = field(default_factory=list)
+    failed: list[Failed] = field(default_factory=list)
+
+    @property
+    def matched(self) -> int:
+        """How many entries matched: each is deleted, kept or failed."""
+        return len(self.deleted) + len(self.kept) + len(self.failed)
+
+
+@dataclass
 class CycleResult:
     """The numbers and lists of one cycle: ``matched == deleted + kept + failed``.
 
-    ``matched`` are the archived tasks past the threshold that the settings reach. A task that another service or a
+    ``matched`` are the archived tasks past the threshold that the settings reach, and those of the plan that the
+    settings name, whatever became of them. A task that another service or a
     user deleted first counts as kept, with that reason. In a dry run ``deleted`` is what would be, and ``failed`` what
     would fail.
     """
@@ -112,6 +128,10 @@ class CycleResult:
     failed_files: list[FailedFile] = field(default_factory=list)
     models_deleted: int = 0
     """Model entries that outlived their task and went with the last task that used them."""
+    models: ModelFates = field(default_factory=ModelFates)
+    """The model entries in the archive: they count apart from tasks, but their files together with theirs."""
+    plan: Path | None = None
+    """Of a dry run that was not interrupted: the file with its plan, which goes when this record does."""
     unlisted: dict[str, str] = field(default_factory=dict)
     """Storages in which files that nothing names could not be looked for, by name, each with the reason."""
     unreachable: dict[str, str] = field(default_factory=dict)
@@ -130,7 +150,8 @@ class CycleResult:
     @property
     def ok(self) -> bool:
         """True if all that matched was deleted or kept for a reason, and nothing went wrong on the way."""
-        return not (self.failed or self.errors or self.interrupted or self.failed_files or self.unreachable)
+        failed = self.failed or self.models.failed or self.failed_files
+        return not (failed or self.errors or self.interrupted or self.unreachable)
 
     def kept_by_reason(self) -> Counter[str]:
         """Return how many tasks stayed for each reason, equal but for ids counted together."""

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from cleanup import selection
 from cleanup.base.chunks import chunks
 from cleanup.base.errors import CredentialsError, ServerError, ServerUnreachable, Stopped
+from cleanup.cycle.approved import open_plan
 from cleanup.cycle.batch import Batches, Means
 from cleanup.cycle.docket import Docket
+from cleanup.cycle.models import ArchivedModels
 from cleanup.cycle.plan import count_force_would_add, make_plan
+from cleanup.cycle.plan_file import PlanWriter
 from cleanup.cycle.result import CycleResult, Kept, Planned
 from cleanup.cycle.surroundings import Surroundings
 from cleanup.server import Server
@@ -49,7 +54,7 @@ def run_once(
     the deletion. Errors of tasks, files and batches are counted in the result; the cycle goes on.
 
     Raises:
-        SettingsError: a project of the settings does not exist.
+        SettingsError: a project of the settings does not exist, or the plan cannot be used.
         ServerUnreachable, CredentialsError, ServerError: the list of tasks, or what is around them, could not be read;
             nothing was deleted.
     """
@@ -59,20 +64,38 @@ def run_once(
     rules = selection.rules_of(settings, now, projects, own_task)
     result = CycleResult(started=now, dry_run=settings.dry_run)
     begun = time.monotonic()
-    with ThreadPoolExecutor(settings.parallel_requests, thread_name_prefix="cleanup") as pool:
-        _Cycle(Means(server, storages, settings, rules, pool), result, watcher).run()
+    with ExitStack() as stack:
+        approved = open_plan(server, settings.plan)
+        if approved:
+            stack.callback(approved.close)
+        pool = stack.enter_context(ThreadPoolExecutor(settings.parallel_requests, thread_name_prefix="cleanup"))
+        plan = _plan_of(result, settings, own_task) if settings.dry_run else None
+        if plan:
+            stack.callback(plan.drop)
+        _Cycle(Means(server, storages, settings, rules, pool, approved), result, watcher, plan).run()
+        if plan and not result.interrupted:
+            result.plan = plan.finish()
     result.seconds = time.monotonic() - begun
     return result
+
+
+def _plan_of(result: CycleResult, settings: Settings, own_task: str | None) -> PlanWriter:
+    made = {"made_by": own_task or "", "made_at": result.started.isoformat(), "settings": asdict(settings)}
+    return PlanWriter(result, made)
 
 
 class _Cycle:
     """The state of one cycle."""
 
-    def __init__(self, means: Means, result: CycleResult, watcher: Watcher | None) -> None:
+    def __init__(self, means: Means, result: CycleResult, watcher: Watcher | None, written: PlanWriter | None) -> None:
         self._means, self._result, self._watcher = means, result, watcher
-        self._docket = Docket(result)
+        self._docket = Docket(result, written)
         self._surroundings = Surroundings(means.server, means.settings.check_links)
         self._batches = Batches(means, self._surroundings, self._docket)
+        self._models = ArchivedModels(
+            means, self._surroundings, Docket(result, written, result.models), tasks=self._docket
+        )
+        self._begun = False
         self._total = 0
 
     def run(self) -> None:
@@ -82,25 +105,33 @@ class _Cycle:
         try:
             if not means.rules.force_delete:
                 self._result.force_would_add = count_force_would_add(means.server, means.rules)
-            make_plan(means.server, means.rules, self._result, plan)
-            self._result.projects = means.server.tasks.project_names({task.project for task in plan})
+            make_plan(means.server, means.rules, self._result, plan, means.approved)
+            self._name_projects(plan)
             if plan:
                 self._surroundings.read(self._result.started)
             self._keep_claimed(plan)
             self._work_off(plan)
+            if means.settings.archived_models:
+                self._work_off_models()
         except Stopped as error:
             self._result.interrupted = str(error)
         except (ServerUnreachable, CredentialsError) as error:
-            if not self._total:
+            if not self._begun:
                 raise
             self._result.interrupted = str(error)
-        for unreadable in (means.server.tasks.unreadable, means.server.survey.unreadable):
-            self._result.errors += dict.fromkeys(unreadable)
-            unreadable.clear()
+        for source in (means.server.tasks, means.server.survey, means.server.models):
+            self._result.errors += dict.fromkeys(source.unreadable)
+            source.unreadable.clear()
         reason = f"{selection.NOT_REACHED}{self._result.interrupted}" if self._result.interrupted else ""
         for task in list(self._docket.open):
             self._batches.leave(task, reason or selection.OVER_LIMIT)
         self._result.kept += [Kept(task, reason or selection.OVER_LIMIT) for task in plan]
+        for model in list(self._models.docket.open):
+            self._models.leave(model, reason)
+
+    def _name_projects(self, entries: Iterable[Planned]) -> None:
+        projects = {entry.project for entry in entries} - self._result.projects.keys()
+        self._result.projects |= self._means.server.tasks.project_names(projects)
 
     def _keep_claimed(self, plan: list[Planned]) -> None:
         """Take out of ``plan`` what others need as a whole, unless they go too: once one stays, what it needs stays."""
@@ -124,6 +155,7 @@ class _Cycle:
         """Take the oldest from ``plan``, at most as many as the settings allow, until so many are deleted."""
         limit = self._means.settings.max_tasks_per_cycle
         self._total = min(limit or len(plan), len(plan))
+        self._begun = bool(plan)
         if self._watcher:
             self._watcher.planned(self._result, self._total)
         while plan and (not limit or len(self._result.deleted) < limit):
@@ -134,25 +166,40 @@ class _Cycle:
             # Whoever uses something came after it: users go before makers, and a chain is one pass.
             newest_first = [task.id for task in reversed(oldest)]
             for batch in chunks(newest_first, BATCH):
-                self._attempt(batch)
+                self._attempt(batch, self._batches)
                 self._docket.forget_files()
                 if self._watcher:
                     done = min(self._total, self._total - len(self._docket.open) - len(plan))
                     self._watcher.batch_done(self._result, done, self._total)
 
-    def _attempt(self, tasks: Sequence[str]) -> None:
-        """Work on a batch; if the server fails at it, in halves, until the one task that it fails at is alone."""
+    def _work_off_models(self) -> None:
+        """Delete the model entries of the archive: what used them and goes has gone."""
         try:
-            self._batches.run(tasks)
+            ids = self._models.condemn()
+            self._name_projects(self._models.docket.open.values())
+        except (ServerUnreachable, CredentialsError):
+            raise
+        except ServerError as error:
+            self._result.errors.append(f"the models in the archive could not be listed: {error}")
+            return
+        self._begun = self._begun or bool(ids)
+        for batch in chunks(ids, BATCH):
+            self._attempt(batch, self._models)
+            self._models.docket.forget_files()
+
+    def _attempt(self, ids: Sequence[str], worker: Batches | ArchivedModels) -> None:
+        """Work on a batch; if the server fails at it, in halves, until the one that it fails at is alone."""
+        try:
+            worker.run(ids)
         except (Stopped, CredentialsError):
             raise
         except ServerError as error:
             if not self._means.server.alive():
                 raise ServerUnreachable(str(error)) from error
-            left = [task for task in tasks if task in self._docket.open]
+            left = [name for name in ids if name in worker.docket.open]
             if len(left) == 1:
-                self._batches.settle(left[0], error)
+                worker.settle(left[0], error)
                 return
             for half in (left[: len(left) // 2], left[len(left) // 2 :]):
                 if half:
-                    self._attempt(half)
+                    self._attempt(half, worker)

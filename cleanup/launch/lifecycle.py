@@ -10,6 +10,7 @@ from clearml.config import config as sdk_config
 
 from cleanup.base.ending import Ending
 from cleanup.base.errors import CleanupError
+from cleanup.cycle import open_plan
 from cleanup.launch import guard, remote
 from cleanup.launch.command_line import CommandLine
 from cleanup.launch.guard import Guard
@@ -59,6 +60,8 @@ class Run:
     def _check(self, settings: Settings, script: Path) -> None:
         if settings.project_names:
             self._server.tasks.projects_under(settings.project_names)
+        if plan := open_plan(self._server, settings.plan):
+            plan.close()
         if self._template or settings.run_as_service:
             remote.check_code(script)
         if settings.run_as_service and not self._template:

@@ -15,7 +15,8 @@ def numbers(result: CycleResult) -> dict[str, int | float]:
     """Return the numbers of a cycle: ``matched == deleted + kept + failed``, bytes as far as sizes are known.
 
     A dry run has the same names, for what would be. ``files_unnamed`` and ``files_of_unknown_size`` are parts of
-    ``files_deleted``.
+    ``files_deleted``. Of model entries those count that this service deleted or kept by themselves: in the archive, or
+    with the last task that used them, and ``models_matched`` is the sum of all three.
     """
     return {
         "matched": result.matched,
@@ -28,7 +29,10 @@ def numbers(result: CycleResult) -> dict[str, int | float]:
         "files_kept": result.kept_files_by_reason.total(),
         "files_failed": result.files.failed,
         "files_of_unknown_size": result.files.unsized,
-        "models_deleted": result.models_deleted,
+        "models_matched": result.models.matched + result.models_deleted,
+        "models_deleted": len(result.models.deleted) + result.models_deleted,
+        "models_kept": len(result.models.kept),
+        "models_failed": len(result.models.failed),
         "bytes_freed": result.files.size,
         "seconds": round(result.seconds, 3),
     }
@@ -85,6 +89,9 @@ def as_json(result: CycleResult) -> dict[str, Any]:
         "tasks_kept": [{**_task(entry.task, result), "reason": entry.reason} for entry in result.kept],
         "tasks_failed": [{**_task(entry.task, result), "error": entry.error} for entry in result.failed],
         "kept_by_reason": dict(result.kept_by_reason()),
+        "models_deleted": [{**_task(entry.task, result), **_files(entry)} for entry in result.models.deleted],
+        "models_kept": [{**_task(entry.task, result), "reason": entry.reason} for entry in result.models.kept],
+        "models_failed": [{**_task(entry.task, result), "error": entry.error} for entry in result.models.failed],
         "files_kept": [asdict(file) for file in result.kept_files],
         "files_kept_by_reason": dict(result.kept_files_by_reason),
         "files_failed": [asdict(file) for file in result.failed_files],

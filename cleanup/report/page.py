@@ -12,7 +12,7 @@ from urllib.parse import quote
 from cleanup.base.text import cut, one_line, without_secrets
 from cleanup.cycle.result import CycleResult
 from cleanup.report import tables
-from cleanup.report.figures import as_json, shown_numbers
+from cleanup.report.figures import shown_numbers
 from cleanup.report.tables import Table
 from cleanup.server.own_task import OwnTask
 
@@ -70,8 +70,8 @@ class Page:
         for place, table in enumerate(tables.all_tables(result, ROWS), 1):
             _show(logger, f"{place} {table.name}", table)
         self._own.set_properties(_properties(result, self._failing_since))
-        if result.dry_run:
-            self._task.upload_artifact("plan", artifact_object=as_json(result), wait_on_upload=True)
+        if result.plan:
+            self._task.upload_artifact("plan", artifact_object=result.plan, wait_on_upload=True)
 
     def _run(self, report: Callable[[], object]) -> None:
         if self._aside and self._aside.is_alive():

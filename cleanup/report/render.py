@@ -32,7 +32,7 @@ def dry_run_lines(result: CycleResult) -> list[str]:
     plan = tables.going(result, ROWS)
     # Here no link leads to the task: its id does.
     plan = plan._replace(header=(*plan.header, "id"), rows=[Row((*row.cells, row.task)) for row in plan.rows])
-    shown = (plan, tables.projects(result, ROWS), tables.storages(result, ROWS))
+    shown = (plan, tables.models(result, ROWS), tables.projects(result, ROWS), tables.storages(result, ROWS))
     return [line for table in shown if table.rows for line in as_text(table)]
 
 
@@ -62,19 +62,27 @@ def summary(result: CycleResult, web: str = "") -> list[str]:
     failed = [(_named(entry.task, web), entry.error, 1) for entry in result.failed]
     left = [(one_line(file.address), file.error, 1) for file in left_behind(result)]
     # Not all files that stayed are listed, and the reasons of all are counted.
-    listed = [(f"{one_line(file.address)} (task {file.task})", file.why, 0) for file in result.kept_files]
+    models = {entry.task.id for entry in result.models.deleted}
+    listed = [
+        (f"{one_line(file.address)} ({'model' if file.task in models else 'task'} {file.task})", file.why, 0)
+        for file in result.kept_files
+    ]
     counted = [("", reason, many) for reason, many in result.kept_files_by_reason.items()]
     lines = [
         *_totals(result),
         *_by_reason("task", "kept", kept),
         *_by_reason("file", "kept", [*listed, *counted]),
         *_by_reason("task", verbs(result)[1], failed),
+        *_by_reason("model", "kept", [(_named(entry.task), entry.reason, 1) for entry in result.models.kept]),
+        *_by_reason(
+            "model", verbs(result)[1], [(_named(entry.task), entry.error, 1) for entry in result.models.failed]
+        ),
         *_by_reason("file", f"{'would be ' if result.dry_run else ''}left behind, as ignore_file_errors asks", left),
         *_bounded(f"Storage out of reach: {name}: {why}" for name, why in result.unreachable.items()),
         *_bounded(f"What nothing names could not be looked for on {on}: {why}" for on, why in result.unlisted.items()),
         *_bounded(f"Error: {one_line(error)}" for error in result.errors),
     ]
-    if result.failed and not result.dry_run:
+    if (result.failed or result.models.failed) and not result.dry_run:
         lines.append("What failed stays, and the next cycle tries it again. The README says what to do about files")
     if result.force_would_add:
         more = plural(result.force_would_add, "older archived task")
@@ -84,6 +92,7 @@ def summary(result: CycleResult, web: str = "") -> list[str]:
     if result.dry_run:
         again = "run it again without --dry-run (in the web UI: clone the task, set dry_run to False, enqueue it)"
         lines.append(f"Nothing was deleted. To delete for real: {again}")
+        lines.append("With the ID of this task as plan, that run deletes nothing that is not in this plan")
     return lines
 
 
@@ -91,10 +100,14 @@ def _totals(result: CycleResult) -> list[str]:
     """Return the numbers of tasks, files and model entries, but for what is 0 and part of no sum."""
     deleted, failed = verbs(result)
     ended = f"{'Dry run' if result.dry_run else 'Cleanup'} finished in {result.seconds:.1f} seconds"
-    if not result.matched and result.ok:
+    if not result.matched and not result.models.matched and result.ok:
         return [f"{ended}: 0 tasks matched, nothing to delete"]
     sums = f"{len(result.deleted)} {deleted} + {len(result.kept)} kept + {len(result.failed)} {failed}"
     lines = [f"{ended}: {plural(result.matched, 'task')} matched = {sums}"]
+    if result.models.matched:
+        fates = result.models
+        sums = f"{len(fates.deleted)} {deleted} + {len(fates.kept)} kept + {len(fates.failed)} {failed}"
+        lines.append(f"Models in the archive: {fates.matched} matched = {sums}")
     files, kept = result.files, result.kept_files_by_reason.total()
     parts = [
         f"{files.deleted} {deleted}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from cleanup.base.text import cut, one_line
+from cleanup.base.text import cut, one_line, plural
 from cleanup.cycle.result import CycleResult, Planned
 from cleanup.report.figures import left_behind, per_project, project_name, verbs
 
@@ -31,7 +31,8 @@ class Table(NamedTuple):
 def all_tables(result: CycleResult, limit: int) -> list[Table]:
     """Return the tables of a cycle with at most ``limit`` rows each, what matters most first."""
     first = (going, failures) if result.dry_run else (failures, going)
-    return [table(result, limit) for table in (*first, kept_tasks, kept_files, projects, storages)]
+    last = (storages, models) if result.models.matched else (storages,)
+    return [table(result, limit) for table in (*first, kept_tasks, kept_files, projects, *last)]
 
 
 def going(result: CycleResult, limit: int) -> Table:
@@ -53,6 +54,7 @@ def failures(result: CycleResult, limit: int) -> Table:
     rows += [Row(("storage out of reach", "", f"{name}: {why}")) for name, why in result.unreachable.items()]
     rows += [Row(("error", "", error)) for error in result.errors]
     rows += [Row((*_named(entry.task, result), entry.error), entry.task.id) for entry in result.failed]
+    rows += [Row((*_named(entry.task, result), f"model: {entry.error}")) for entry in result.models.failed]
     for file in left_behind(result):
         rows.append(Row((*_named(gone[file.task], result), f"left behind: {file.address}: {file.error}")))
     return Table(verbs(result)[1], ("task", "project", "error and what to do"), rows[:limit], len(rows))
@@ -69,13 +71,24 @@ def kept_tasks(result: CycleResult, limit: int) -> Table:
 
 def kept_files(result: CycleResult, limit: int) -> Table:
     """Return the files that stay although their tasks go, and what needs them."""
-    names = {entry.task.id: task_name(entry.task) for entry in result.deleted}
+    tasks = {entry.task.id for entry in result.deleted}
+    names = {entry.task.id: task_name(entry.task) for entry in (*result.deleted, *result.models.deleted)}
     rows = []
     for file in sorted(result.kept_files, key=lambda file: file.why)[:limit]:
         in_its_folder = file.address.partition(f".{file.task}/")[2]
         cells = (names.get(file.task, file.task), _short(in_its_folder or file.address), file.why)
-        rows.append(Row(cells, file.task if result.dry_run else ""))
+        rows.append(Row(cells, file.task if result.dry_run and file.task in tasks else ""))
     return Table("kept files, by reason", ("task", "file", "why it stays"), rows, result.kept_files_by_reason.total())
+
+
+def models(result: CycleResult, limit: int) -> Table:
+    """Return what became of the model entries in the archive."""
+    deleted, failed = verbs(result)
+    told = [(entry.task, f"{failed}: {entry.error}") for entry in result.models.failed]
+    told += [(entry.task, f"{deleted}, with {plural(entry.files, 'file')}") for entry in result.models.deleted]
+    told += [(entry.task, f"kept: {entry.reason}") for entry in result.models.kept]
+    rows = [Row((*_named(model, result), fate)) for model, fate in told[:limit]]
+    return Table("models in the archive", ("model", "project", "what became of it"), rows, len(told))
 
 
 def projects(result: CycleResult, limit: int) -> Table:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import pkgutil
 import re
 from functools import partial
+from pathlib import Path
 
+from clearml import StorageManager
 from clearml.backend_api import services
 from clearml.backend_api.session import Session
 from clearml.backend_api.session.client import APIClient
 
+from cleanup.base.errors import ServerError
 from cleanup.base.http import Network
+from cleanup.base.text import without_secrets
 from cleanup.server import deletion, events
 from cleanup.server.deletion import Deletion
 from cleanup.server.models import Models
@@ -57,6 +61,21 @@ class Server:
             return str(Session.get_app_server_host(self.session.config))
         except ValueError:
             return ""
+
+    def download(self, address: str) -> Path:
+        """Return the path of a copy of the file at ``address``, as the SDK gets it: it knows all storages.
+
+        Raises:
+            ServerError: it cannot be had.
+        """
+        try:
+            # Not from the SDK's cache: an artifact that was uploaded again has the same address.
+            found = StorageManager.get_local_copy(address, extract_archive=False, force_download=True)
+        except Exception as error:
+            raise ServerError(f"{without_secrets(address)} cannot be downloaded: {without_secrets(error)}") from None
+        if not found:
+            raise ServerError(f"{without_secrets(address)} cannot be downloaded")
+        return Path(found)
 
 
 def _newest_common_version() -> str:

@@ -13,13 +13,17 @@ from cleanup.base.errors import ServerError
 from cleanup.base.records import Model
 from cleanup.server.deletion import at_once, delete
 from cleanup.server.paging import PAGE, Fetch, complete, listing
-from cleanup.server.rows import is_id, models_of, parse_model
+from cleanup.server.rows import ARCHIVED, is_id, models_of, parse_model
 from cleanup.server.session import CleanupSession
 
 NO_MODEL = [400, 201]
 """Code and subcode: there is no model with this id."""
 
 _Row = TypeVar("_Row", "Model", "Needing")
+_FIELDS = ("id", "uri", "task", "ready")
+_ALL_FIELDS = (
+    *_FIELDS, "name", "project", "company", "tags", "system_tags", "last_change", "last_update", "created",
+)  # fmt: skip
 
 
 class Needing(NamedTuple):
@@ -34,6 +38,8 @@ class Models:
 
     def __init__(self, client: APIClient) -> None:
         self._client = client
+        self.unreadable: list[str] = []
+        """Errors of single entries of the archive that the server fails at."""
 
     def made_by(self, tasks: Sequence[str]) -> list[Model]:
         """Return the model entries that ``tasks`` made: those the server deletes with them, and published ones."""
@@ -45,6 +51,20 @@ class Models:
     def by_id(self, ids: Iterable[str]) -> list[Model]:
         """Return the model entries with ``ids``."""
         return [model for chunk in chunks(sorted(filter(is_id, ids)), PAGE) for model in self._listed(id=chunk)]
+
+    def archived(self) -> Iterator[Model]:
+        """Yield all model entries in the archive, whole.
+
+        An entry of an older server has no ``last_change``, which no condition matches: the caller looks at the times.
+        """
+        entries = listing(self._client.models, _ALL_FIELDS, order_by=["created"], system_tags=[ARCHIVED])
+        return complete(entries, parse_model, self.unreadable)
+
+    def whole(self, ids: Sequence[str]) -> dict[str, Model]:
+        """Return the entries with ``ids`` that there are, whole, by id."""
+        found = (model for chunk in chunks(filter(is_id, ids), PAGE) for model in self._listed(_ALL_FIELDS, id=chunk))
+        wanted = set(ids)
+        return {model.id: model for model in found if model.id in wanted}
 
     def naming(self, tasks: Sequence[str]) -> list[Model]:
         """Return the model entries, of any task, whose address holds the id of one of ``tasks``, in any capitals.
@@ -59,9 +79,8 @@ class Models:
             raise ServerError("the server does not understand a pattern over addresses in models.get_all")
         return found
 
-    def _listed(self, **filters: Any) -> Iterator[Model]:
-        entries = listing(self._client.models, ["id", "uri", "task", "ready"], order_by=["created"], **filters)
-        return _whole(entries, parse_model)
+    def _listed(self, fields: Sequence[str] = _FIELDS, **filters: Any) -> Iterator[Model]:
+        return _whole(listing(self._client.models, fields, order_by=["created"], **filters), parse_model)
 
     def users(self, models: Sequence[str]) -> dict[str, set[str]]:
         """Return for each of ``models`` that is in use the tasks that have it as input."""

@@ -85,8 +85,21 @@ def parse_model(row: Mapping[str, Any]) -> Model | None:
     """Return the model of a ``models.get_all`` row, None where the row has no usable id."""
     if not is_id(row.get("id")):
         return None
-    # A model whose state is missing reads as published: that is the state which keeps its file.
-    return Model(row["id"], row.get("uri"), _reference(row.get("task")), row.get("ready") is not False)
+    system_tags = _texts(row.get("system_tags"))
+    times = (parse_time(row.get(name)) for name in ("last_change", "last_update", "created"))
+    return Model(
+        id=row["id"],
+        uri=row.get("uri"),
+        task=_reference(row.get("task")),
+        # A model whose state is missing reads as published: that is the state which keeps its file.
+        published=row.get("ready") is not False,
+        name=_text(row.get("name")),
+        project=_reference(row.get("project")),
+        archived=ARCHIVED in system_tags,
+        public=not _reference(row.get("company")),
+        tags=_texts(row.get("tags")) + system_tags,
+        changed=next(filter(None, times), None),
+    )
 
 
 def models_of(row: Mapping[str, Any], side: str) -> list[str]:

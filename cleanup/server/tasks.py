@@ -60,9 +60,10 @@ class Tasks:
         for project in within:
             yield from complete(listing(self._client.tasks, LISTED, **filters, **project), parse_task, self.unreadable)
 
-    def read(self, ids: Sequence[str], fields: Sequence[str]) -> dict[str, Task]:
-        """Return those of ``ids`` that are archived now."""
-        found = {task.id: task for task in self._named(ids, fields, system_tags=[ARCHIVED])}
+    def read(self, ids: Sequence[str], fields: Sequence[str], *, archived: bool = True) -> dict[str, Task]:
+        """Return those of ``ids`` that are archived now, or with ``archived`` False all that there are."""
+        only = {"system_tags": [ARCHIVED]} if archived else {}
+        found = {task.id: task for task in self._named(ids, fields, **only)}
         if ARTIFACTS in fields:
             for task in [task for task in found.values() if not task.artifacts_listed]:
                 found[task.id] = replace(task, artifacts=self._artifacts_of(task.id))
@@ -79,6 +80,11 @@ class Tasks:
         if parsed_task is None or parsed_task.id != task:
             raise ServerError(f"the server's answer lacks the artifacts of task {task}, and its record")
         return parsed_task.artifacts
+
+    def artifacts(self, task: str) -> tuple[Artifact, ...] | None:
+        """Return the artifacts of ``task``, archived or not; None if there is no such task."""
+        found = self.read([task], ["id", ARTIFACTS], archived=False)
+        return found[task].artifacts if task in found else None
 
     def existing(self, ids: Iterable[str]) -> set[str]:
         """Return those of ``ids`` that are tasks on the server, archived or not."""

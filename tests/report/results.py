@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 from cleanup.cycle.result import CycleResult, Failed, FailedFile, FileCounts, Gone, Kept, KeptFile, Planned
 
@@ -59,6 +60,7 @@ def dry_run() -> CycleResult:
             "s3://my-bucket": FileCounts(failed=3),
         },
         models_deleted=2,
+        plan=Path("plan.jsonl.gz"),
         unlisted={"gs://bucket": "403 storage.objects.list is missing"},
         unreachable={"s3://my-bucket": missing},
         projects=PROJECTS,

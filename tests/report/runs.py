@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import json
 import os
 import pty
@@ -92,8 +93,9 @@ def run(sandbox: Sandbox, *arguments: str, on_terminal: bool = False, script: Pa
         assert not done.task, "one run, one task"
         done.task, done.events = task, sandbox.events(task["id"])
         for artifact in task["execution"].get("artifacts", ()):
-            (path,) = [path for path in sandbox.files() if path.endswith(f".{task['id']}/artifacts/plan/plan.json")]
-            done.artifacts[artifact["key"]] = json.loads((sandbox.files_root / path).read_text())
+            (path,) = [path for path in sandbox.files() if path.endswith(f".{task['id']}/artifacts/plan/plan.jsonl.gz")]
+            with gzip.open(sandbox.files_root / path, "rt") as lines:
+                done.artifacts[artifact["key"]] = [json.loads(line) for line in lines]
     return done
 
 

@@ -14,7 +14,6 @@ from cleanup.base.text import columns
 from cleanup.cycle.result import CycleResult, Failed, Gone, Kept, KeptFile
 from cleanup.report import Report, property_names
 from cleanup.report import page as page_module
-from cleanup.report.figures import as_json
 from tests.report.recorder import Recorder
 from tests.report.results import CASES, NAMES, NOW, real, task
 
@@ -70,7 +69,7 @@ def test_every_property_is_one_that_the_next_run_clears_and_says_a_problem_if_th
     recorder.page().cycle(3, CASES[name])
     assert set(recorder.properties) <= set(property_names())
     assert recorder.properties["last_ok"] is CASES[name].ok is not bool(recorder.properties["last_error"])
-    assert recorder.artifacts == ({"plan": as_json(CASES[name])} if CASES[name].dry_run else {})
+    assert recorder.artifacts == ({"plan": CASES[name].plan} if CASES[name].plan else {})
 
 
 def test_the_next_cycle_replaces_the_tables_and_adds_one_point_to_each_line() -> None:

@@ -129,7 +129,9 @@ def test_exit_code_status_and_page_mean_the_same(world: World) -> None:
 def test_what_the_plan_names_is_what_goes(world: World) -> None:
     document = json.loads(world.dry.out)
     planned = {task["id"] for task in document["tasks_deleted"]}
-    assert (world.dry.artifacts, world.done.artifacts) == ({"plan": document}, {})
+    lines = world.dry.artifacts["plan"]
+    assert {line["task"] for line in lines if "task" in line} == planned
+    assert (lines[0]["made_by"], world.done.artifacts) == (world.dry.task["id"], {})
     assert len(planned) == told(world.done)["deleted"]
     assert not planned & set(world.sandbox.tasks)
     assert [task["id"] for task in document["tasks_failed"]] == [world.lost]

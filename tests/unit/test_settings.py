@@ -12,7 +12,8 @@ from cleanup.settings import REMOVED, Settings, defaults, descriptions, readable
 
 DEFAULTS = {
     "delete_threshold_days": 30.0, "cleanup_period_in_days": 1.0, "force_delete": False, "run_as_service": True,
-    "dry_run": False, "services_queue": "services", "services_docker": "python:3.12-bookworm", "projects": "",
+    "dry_run": False, "plan": "", "archived_models": False, "services_queue": "services",
+    "services_docker": "python:3.12-bookworm", "projects": "",
     "keep_tags": "", "archive_grace_days": 0.0, "max_tasks_per_cycle": 0, "ignore_file_errors": False,
     "check_links": True, "parallel_requests": 8,
 }  # fmt: skip

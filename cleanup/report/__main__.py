@@ -1,0 +1,107 @@
+"""``python -m cleanup.report OLD NEW``: what two plans of dry runs differ in, so that a review reads only what is new.
+
+Each is the path of a plan, or the ID of a dry run's task.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from cleanup.base.errors import CleanupError
+from cleanup.base.text import one_line, plural
+from cleanup.cycle.approved import find_plan
+from cleanup.cycle.plan_file import Owner, Plan
+from cleanup.report.tables import in_bytes
+from cleanup.server import Server
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the differences; return 0, or 2 if one of the plans cannot be read."""
+    parser = argparse.ArgumentParser(prog="python -m cleanup.report", description="Tell what two plans differ in.")
+    parser.add_argument("old", help="path of a plan, or ID of a dry run's task")
+    parser.add_argument("new", help="the same of the later one")
+    asked = parser.parse_args(arguments)
+    try:
+        with contextlib.ExitStack() as stack:
+            plans = []
+            for named in (asked.old, asked.new):
+                plans.append(Plan(_found(named)))
+                stack.callback(plans[-1].close)
+            for line in differences(*plans):
+                print(line)
+    except CleanupError as error:
+        print(f"{named}: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _found(named: str) -> Path:
+    if Path(named).exists():
+        return Path(named)
+    with contextlib.closing(Server()) as server:
+        return find_plan(server, named)
+
+
+def differences(old: Plan, new: Plan) -> Iterator[str]:
+    """Yield lines that tell what is new in ``new``, gone from ``old`` and changed, and the totals of both."""
+    for name, value in sorted(new.header["settings"].items()):
+        before = old.header["settings"].get(name)
+        if before != value:
+            yield f"setting {name}: {before!r} before, {value!r} now"
+    alike = 0  # Tasks and models with the same files in both.
+    for owner in old.owners():
+        if owner.entry.id not in new:
+            yield f"- {_told(owner)}"
+    for owner in new.owners():
+        if owner.entry.id not in old:
+            yield f"+ {_told(owner)}"
+            continue
+        changes = list(_changes(old, new, owner.entry.id))
+        alike += not changes
+        if changes:
+            yield f"~ {_told(owner)}"
+            yield from changes
+    yield f"the same in both: {alike}"
+    yield f"old: {_totals(old)}"
+    yield f"new: {_totals(new)}"
+
+
+def _changes(old: Plan, new: Plan, owner: str) -> Iterator[str]:
+    before, now = old.files(owner), new.files(owner)
+    for root, path in sorted(before.keys() | now.keys()):
+        at = (root, path)
+        if before.get(at) == now.get(at):
+            continue
+        kind, size = now.get(at) or before[at]
+        sign = "+" if at not in before else "-" if at not in now else "~"
+        sizes = f"{_size(before[at][1])} before, {_size(size)} now" if sign == "~" else _size(size)
+        yield f"    {sign} {one_line(f'{root} {path}', 1000)} ({kind}, {sizes})"
+
+
+def _told(owner: Owner) -> str:
+    entry = owner.entry
+    name = f"{one_line(entry.name, 80)} ({entry.id}) in {one_line(entry.project, 80) or '(no project)'}"
+    return f"{owner.kind} {name}: {plural(owner.files, 'file')}, {in_bytes(owner.size)}"
+
+
+def _size(size: int | None) -> str:
+    return "size unknown" if size is None else in_bytes(size)
+
+
+def _totals(plan: Plan) -> str:
+    counts = {"task": [0, 0, 0], "model": [0, 0, 0]}
+    for owner in plan.owners():
+        for place, many in enumerate((1, owner.files, owner.size)):
+            counts[owner.kind][place] += many
+    return "; ".join(
+        f"{plural(many, kind)} with {plural(files, 'file')}, {in_bytes(size)}"
+        for kind, (many, files, size) in counts.items()
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
