@@ -8,7 +8,7 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from cleanup.base.errors import ServerError, ServerUnreachable, Stopped
+from cleanup.base.errors import CredentialsError, ServerError, ServerUnreachable, Stopped
 from cleanup.files import Kind
 from cleanup.server import Server, events
 from cleanup.storage import BadAddress, Location, Storages, Unlistable
@@ -154,6 +154,8 @@ def in_parts(call: Callable[[list[str]], _Answer], ids: Sequence[str]) -> tuple[
         return [], {}
     try:
         return [call(list(ids))], {}
+    except (ServerUnreachable, CredentialsError):
+        raise
     except ServerError as error:
         if error.code < 500:
             raise

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -68,6 +68,7 @@ def asked_for_help(*module: str) -> str:
 
 
 TOOLS = {
+    r"cleanup\.orphans|orphans\.jsonl|manifest|other server": [("cleanup.orphans",)],
     r"tests\.faults": [("tests.faults",)],
     r"tests\.bench": [("tests.bench.cycle",), ("tests.bench.s3",), ("tests.bench.scale",)],
     r"clearml-agent": [("clearml_agent", "daemon")],
@@ -130,6 +131,14 @@ class Place:
 
     sandbox: Sandbox
     folder: Path
+    plans: list[str] = field(default_factory=list)
+    """Ids of the tasks of dry runs."""
+
+    def dry_run(self) -> str:
+        before = set(self.sandbox.tasks)
+        self.run(".venv/bin/python cleanup_service.py --no-run-as-service --force-delete --dry-run")
+        (task,) = set(self.sandbox.tasks) - before
+        return task
 
     def run(self, command: str) -> str:
         here = re.sub(r"^(\.venv/bin/)?python3?(?= )", shlex.quote(sys.executable), command)
@@ -166,6 +175,13 @@ def run_the_sandbox(command: str, place: Place) -> None:
         assert process.wait(30) == 0
 
 
+def propose_and_approve(command: str, place: Place) -> None:
+    """With the plan of a dry run that was made in this place, one for all commands that name one."""
+    ids = place.plans or [place.dry_run()]
+    place.plans[:] = ids
+    place.run(re.sub("ID_OF_THE_DRY_RUN(_BEFORE)?", ids[0], command))
+
+
 def attack_a_little(command: str, place: Place) -> None:
     """Its samples are tests of their own in tests/faults; here: that the command prints its table."""
     here = [sys.executable, *shlex.split(command)[1:], "--kind", "clocks"]
@@ -191,8 +207,18 @@ def is_tested_with_a_real_agent(command: str, place: Place) -> None:
     assert command.startswith("clearml-agent daemon ")
 
 
+def find_orphans(command: str, place: Place) -> None:
+    """The first command writes the manifest that the second one needs."""
+    if " --delete " in command:
+        place.run('.venv/bin/python -m cleanup.orphans "$SANDBOX_FILES" --older-than-days 0')
+    place.run(command)
+
+
 RUNNERS: dict[str, Callable[[str, Place], object]] = {
-    r"\.venv/bin/python cleanup_service\.py\b|export [A-Z_]+=": lambda command, place: place.run(command),
+    r".*ID_OF_THE_DRY_RUN": propose_and_approve,
+    r"\.venv/bin/python -m cleanup\.orphans\b": find_orphans,
+    r'\.venv/bin/python -c "from clearml import Task': lambda command, place: place.run(command),
+    r"(?!.*ID_OF)\.venv/bin/python cleanup_service\.py\b|export [A-Z_]+=": lambda command, place: place.run(command),
     r"\.venv/bin/python -m cleanup\.sandbox\b": run_the_sandbox,
     r"\.venv/bin/python -m tests\.faults\b": attack_a_little,
     r"\.venv/bin/python -m pytest$|python3 -m venv \.venv$": is_a_line_of_ci,
