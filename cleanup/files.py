@@ -200,11 +200,6 @@ def reason_task_stays(task: str, view: View, condemned: Container[str]) -> str:
     for claimer, why in view.claims.get(task, ()):
         if claimer not in condemned:
             return why
-    for address, writer in view.links:
-        # A file server removes a folder with all in it: who writes inside goes first.
-        inside = any(place.task == task and f".{writer}" in place.rest for place in places(address))
-        if inside and writer in condemned and writer not in view.rows:
-            return f"the folder of task {writer}, which goes after it, lies in its own"
     for model in view.models.values():
         if model.task == task and not model.published:
             listing = {lister for lister in view.listers.get(model.id, ()) if lister not in condemned}
