@@ -50,7 +50,7 @@ def header(path: Path) -> Header:
     """Return what the first line says. Raises CommandLineError."""
     with _understood(path):
         found = Header(*next(_lines(path)))
-        if found.format != FORMAT:
+        if found.format != FORMAT or not datetime.fromisoformat(found.newest).tzinfo:
             raise ValueError("its first line is not that of a manifest of orphans")
         return found
 
