@@ -71,6 +71,25 @@ class Docket:
         self.condemned.discard(task)
         self._fates.failed.append(Failed(self._decided(task), error))
 
+    def leave(self, task: str, reason: str) -> str:
+        """``task`` stays for ``reason``; return the error if files of it are gone already, for then it has failed."""
+        lost = self._lost(task)
+        if not lost:
+            self.keep(task, reason)
+            return ""
+        error = f"{reason}, after {lost} of it had been deleted"
+        self.fail(task, error)
+        return error
+
+    def fail_for_files(self, tasks: Iterable[str], noun: str) -> None:
+        """Those of ``tasks`` of which a file could not be deleted have failed; ``noun`` says what they are."""
+        for task in tasks:
+            errors = self.errors(task)
+            if errors and task in self.open:
+                more = f"; and {len(errors) - 3} more" if len(errors) > 3 else ""
+                files = plural(len(errors), "file")
+                self.fail(task, f"{files} could not be deleted, so the {noun} stays: {'; '.join(errors[:3])}{more}")
+
     def delete(self, task: str) -> None:
         """``task`` is deleted, or in a dry run would be."""
         self.behind.add(task)
@@ -91,7 +110,7 @@ class Docket:
         """The folder of ``task`` was removed with all that was left in it."""
         self._tallies.setdefault(task, _Tally()).emptied = True
 
-    def lost(self, task: str) -> str:
+    def _lost(self, task: str) -> str:
         """Return what ``task`` has lost in this cycle, for people; an empty text for nothing."""
         tally = self._tallies.get(task, _Tally())
         return plural(tally.files, "file") if tally.files else "the folder" if tally.emptied else ""

@@ -127,7 +127,7 @@ class _Cycle:
             self._batches.leave(task, reason or selection.OVER_LIMIT)
         self._result.kept += [Kept(task, reason or selection.OVER_LIMIT) for task in plan]
         for model in list(self._models.docket.open):
-            self._models.leave(model, reason)
+            self._models.docket.leave(model, reason)
 
     def _name_projects(self, entries: Iterable[Planned]) -> None:
         projects = {entry.project for entry in entries} - self._result.projects.keys()

@@ -21,6 +21,9 @@ NO_DRAFT = (
 )  # fmt: skip
 """Every status of the API but that of a draft."""
 
+IMPORTED = "Imported by task id:"
+"""How the SDK's ``InputModel.import_model`` begins the comment of an entry."""
+
 _ID = re.compile(r"[0-9a-zA-Z_-]{1,128}")
 
 
@@ -66,8 +69,7 @@ def parse_task(row: Mapping[str, Any]) -> Task | None:
         at_work=_text(row.get("status")) in AT_WORK,
         archived=ARCHIVED in system_tags,
         public=not _reference(row.get("company")),
-        tags=_texts(row.get("tags")),
-        system_tags=system_tags,
+        tags=_texts(row.get("tags")) + system_tags,
         status_changed=parse_time(row.get("status_changed")),
         last_update=parse_time(row.get("last_update")),
         last_change=parse_time(row.get("last_change")),
@@ -98,7 +100,8 @@ def parse_model(row: Mapping[str, Any]) -> Model | None:
         archived=ARCHIVED in system_tags,
         public=not _reference(row.get("company")),
         tags=_texts(row.get("tags")) + system_tags,
-        changed=next(filter(None, times), None),
+        last_change=next(filter(None, times), None),
+        imported=_text(row.get("comment")).startswith(IMPORTED),
     )
 
 

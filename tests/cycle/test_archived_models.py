@@ -163,6 +163,16 @@ def test_what_an_entry_only_links_to_stays(world: World, uri: str | None) -> Non
     assert list(result.kept_files_by_reason) == ["linked, not written by this task"]
 
 
+def test_an_imported_file_of_another_servers_task_stays(world: World, tmp_path: Path) -> None:
+    file = tmp_path / f"run.{'b' * 32}/models/best.pt"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"weights")
+    archived(world, uri=f"file://{file}", comment="Imported by task id: x")
+    clean(world)
+
+    assert (world.sandbox.models, file.exists()) == ({}, True)
+
+
 def test_entries_that_share_a_file_take_it_along_once(world: World) -> None:
     maker = living(world)
     first = archived(world, maker)

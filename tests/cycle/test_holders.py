@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -87,6 +88,23 @@ def test_another_tasks_folder_inside_stays_with_all_its_files(world: World) -> N
     assert world.sandbox.files() == theirs
 
 
+@pytest.mark.parametrize("staying", [False, True])
+def test_a_folder_around_an_older_tasks_folder_goes_with_that_one(
+    world: World, staying: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newer, older = world.add_full("newer"), world.add("older", age_days=90.0)
+    unnamed = world.path(world.sandbox.put_file(f"{world.sandbox.folder(newer)}/models/superseded.pt", b"x"))
+    inner = world.sandbox.put_file(f"{world.sandbox.folder(newer)}/team/older.{older}/artifacts/data/data.bin", b"x")
+    world.sandbox.add_artifact(older, "data", uri=inner)
+    if staying:
+        world.sandbox.add_model(newer, "best", uri=f"{world.sandbox.files_url}/{unnamed}", published=True)
+    monkeypatch.setattr("cleanup.cycle.run.BATCH", 1)
+    world.clean()
+
+    assert world.sandbox.tasks == {}
+    assert world.sandbox.files() == ({unnamed} if staying else set())
+
+
 def test_what_nothing_names_any_more_goes_with_the_folder(world: World) -> None:
     task, reset = world.add_full(), world.add("reset", "created")
     for name in (task, reset):
@@ -151,6 +169,26 @@ def test_an_imported_model_outlives_all_its_users(world: World) -> None:
     world.clean()
 
     assert set(world.sandbox.models) == {model}
+
+
+@pytest.mark.parametrize("how", ["imported", "linked as an artifact", "registered as a model"])
+def test_a_file_in_the_folder_of_another_servers_task_stays(world: World, tmp_path: Path, how: str) -> None:
+    file = tmp_path / f"other server/run.{'b' * 32}/models/best.pt"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"weights")
+    user, address = world.add_full("user"), f"file://{file}"
+    if how == "imported":
+        model = world.sandbox.add_model(None, uri=address, comment=f"Imported by task id: {user}")
+        world.sandbox.use_model(user, model)
+    elif how == "linked as an artifact":
+        world.sandbox.add_artifact(user, "best", uri=address)
+    else:
+        world.sandbox.add_model(user, uri=address, comment=f"Created by task id: {user}")
+    world.clean()
+
+    assert world.sandbox.tasks == {}
+    assert file.exists()
+    assert list(world.sandbox.models) == ([model] if how == "imported" else [])
 
 
 # Pipelines

@@ -31,7 +31,12 @@ def test_models_of_tasks_and_of_given_ids_are_read_to_the_last_page(api: Api, se
     found = [Model("a", MINE, TASK, False), Model("b", MINE, TASK, True), Model("c", MINE, OTHER, False)]
     assert server.models.made_by([TASK, OTHER]) == found
     assert server.models.by_id(["c", "a", "-x", "__$any", ""]) == found
-    page = {"only_fields": ["id", "uri", "task", "ready"], "order_by": ["created"], "page": 0, "page_size": 500}
+    page = {
+        "only_fields": ["id", "uri", "task", "ready", "comment"],
+        "order_by": ["created"],
+        "page": 0,
+        "page_size": 500,
+    }
     first = [body for body in api.bodies("models.get_all") if body["page"] == 0]
     # Two pages are read twice: somebody may delete meanwhile.
     assert first[::2] == [{"task": [TASK, OTHER], **page}, {"id": ["a", "c"], **page}]

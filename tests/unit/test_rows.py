@@ -68,7 +68,7 @@ def test_a_whole_row_is_read() -> None:
     old = datetime(2020, 1, 1, tzinfo=UTC)
     whole = Task(
         id=ID, name="n", project="p", status="completed", draft=False, at_work=False, archived=True, public=False,
-        tags=("a",), system_tags=("archived", "x"), status_changed=old, last_update=old, last_change=old, created=old,
+        tags=("a", "archived", "x"), status_changed=old, last_update=old, last_change=old, created=old,
         artifacts=(Artifact("k", "u", 5),), report_assets=("r",), output_models=("m1",), input_models=("m2",),
         destination="s3://b", artifacts_listed=True,
     )  # fmt: skip

@@ -53,7 +53,7 @@ def fate(candidate: Task, by: Rules) -> str:
         ({"project": ""}, ELSEWHERE),
         ({"public": True, "tags": ("keep",)}, PUBLIC),
         ({"tags": ("x", "keep", "best model")}, "has the tag best model"),
-        ({"system_tags": ("archived", "keep")}, "has the tag keep"),
+        ({"tags": ("archived", "keep")}, "has the tag keep"),
         ({"tags": ("Keep", "keep it", "kee")}, ""),
         ({"id": "own", "public": True}, OWN_TASK),
     ],
