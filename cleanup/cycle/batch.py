@@ -15,7 +15,7 @@ from cleanup.cycle.docket import Docket, File
 from cleanup.cycle.look import Looker
 from cleanup.cycle.plan_file import Plan
 from cleanup.cycle.removal import Removal
-from cleanup.cycle.search import Found, Search, folders_named, in_parts
+from cleanup.cycle.search import Found, Search, folders_named
 from cleanup.cycle.surroundings import Surroundings
 from cleanup.files import Place, View, places
 from cleanup.server import WITH_FILES, Server
@@ -61,14 +61,10 @@ class Batches:
             ServerError: the server fails at the batch; what is still open in the docket is undecided.
         """
         ids = self._open(tasks)
-        read, unreadable = in_parts(lambda some: self._server.tasks.read(some, WITH_FILES), ids)
-        self._fail_unreadable(unreadable)
-        found = {task: row for rows in read for task, row in rows.items()}
-        rows = self._tasks.qualified(self._open(ids), found)
-        folders = self._folders(rows)
-        rows = {task: rows[task] for task in self._open(rows)}
+        rows = self._tasks.qualified(ids, self._server.tasks.read(ids, WITH_FILES))
         if not rows:
             return
+        folders = self._folders(rows)
         view = View(rows)
         parts = self._all_planned if self._approved else self._parts
         for part, last in parts(rows, folders):
@@ -86,7 +82,8 @@ class Batches:
         """Yield the files that the rows do not name, as :meth:`Search.parts` does, while a task is open."""
         search = Search(self._server, self._storages, self._pool, self._settings.parallel_requests)
         for part, last in search.parts({task: folders[task] for task in self._open(rows)}):
-            self._fail_unreadable(search.unreadable)
+            for task, error in search.unreadable.items():
+                self.settle(task, error)
             for root, why in search.unlisted.items():
                 self.docket.result.unlisted[self._storages.name(root)] = why
             if not self._open(rows):
@@ -105,16 +102,6 @@ class Batches:
             self._decide(self._look(rows, part, folders), part)
         return self._parts(rows, folders)
 
-    def _fail_unreadable(self, errors: Mapping[str, str]) -> None:
-        """Decide about tasks that cannot be read: those that are there have failed."""
-        there, unclear = in_parts(self._server.tasks.existing, self._open(list(errors)))
-        existing = {task for some in there for task in some} | unclear.keys()
-        for task in self._open(list(errors)):
-            if task in existing:
-                self.docket.fail(task, errors[task])
-            else:
-                self.docket.keep(task, selection.ALREADY_GONE)
-
     def _folders(self, rows: Mapping[str, Task]) -> dict[str, set[Location]]:
         """Return the folders of each task: those that its record names, and the one that the SDK would have used."""
         folders = {}
@@ -127,9 +114,7 @@ class Batches:
                 self._storages.task_folder(at, project, row.name, task, row.project) for at in {row.destination, ""}
             )
             folders[task].update(filter(None, usual))
-        made, unreadable = in_parts(self._server.models.made_by, list(rows))
-        self._fail_unreadable(unreadable)
-        for model in itertools.chain.from_iterable(made):
+        for model in self._server.models.made_by(list(rows)):
             folders[model.task] |= folders_named(self._storages, model.uri, model.task)
         return folders
 

@@ -119,6 +119,8 @@ class TaskDeletion:
 
     def settle(self, task: str, error: ServerError, *, asked: bool = False) -> None:
         """Decide about a task that the server fails at; ``asked``: it was asked to delete it, and may have."""
+        if task not in self._docket.open:
+            return
         try:
             there = bool(self._server.tasks.existing([task]))
         except (ServerUnreachable, CredentialsError):

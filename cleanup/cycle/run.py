@@ -194,8 +194,8 @@ class _Cycle:
         except (Stopped, CredentialsError):
             raise
         except ServerError as error:
-            if not self._means.server.alive():
-                raise ServerUnreachable(str(error)) from error
+            if isinstance(error, ServerUnreachable) and not self._means.server.alive():
+                raise
             left = [name for name in ids if name in worker.docket.open]
             if len(left) == 1:
                 worker.settle(left[0], error)
