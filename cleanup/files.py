@@ -161,8 +161,8 @@ class View:
 
     def reason_to_stay(self, model: Model, condemned: Container[str]) -> Holder | None:
         """Return why a model entry stays, None if it goes with the last task that made or used it."""
-        if model.published:
-            return Holder(f"published model {model.id}", model.id)
+        if model.published or model.public:
+            return Holder(f"{'published' if model.published else 'public'} model {model.id}", model.id)
         needing = self.needing(model, condemned)
         if needing:
             how = "made" if model.task in needing else "in use"
@@ -229,7 +229,7 @@ def outlived_models(view: View, condemned: Container[str], behind: Container[str
         users = view.users.get(model.id, set()) | view.listers.get(model.id, set())
         left = {task for task in users if task not in behind}
         last = left and all(task in view.rows and task in condemned for task in left)
-        if model.published or model.task in there or not last:
+        if model.published or model.public or model.task in there or not last:
             continue
         writers = {place.task for place in places(model.uri)}
         known = is_this_servers(model.uri) or not model.imported or all(task in condemned for task in writers)

@@ -29,7 +29,7 @@ class Model:
     name: str = ""
     project: str = ""
     archived: bool = False
-    public: bool = True
+    public: bool = False
     imported: bool = False
     """True if the SDK registered an address that a task was given, and uploaded nothing."""
     tags: tuple[str, ...] = ()

@@ -42,8 +42,14 @@ class TaskDeletion:
 
         ``unsure``: an earlier request had no clear answer, so those that are gone were deleted by it.
         """
-        still = self.qualified(ids, self._server.tasks.read(ids, LISTED), unsure=unsure)
-        ready = self._without_entries([task for task in ids if task in still], view, condemned)
+        ready = [*self.qualified(ids, self._server.tasks.read(ids, LISTED), unsure=unsure)]
+        listing = [task for task in ready if must_unlist(view.rows[task], view)]
+        if listing:
+            self._unlist(listing)
+            # That took a request for each of them.
+            ready = [task for task in ready if task in self._docket.open]
+            ready = [*self.qualified(ready, self._server.tasks.read(ready, LISTED))]
+        ready = self._without_entries(ready, view, condemned)
         if not ready:
             return
         try:
@@ -67,11 +73,18 @@ class TaskDeletion:
             else:
                 self._docket.fail(task, deletion.refused[task])
 
-    def _without_entries(self, ids: Sequence[str], view: View, condemned: Container[str]) -> list[str]:
-        """Return the tasks that the server can delete without harm; fail the others.
+    def _unlist(self, ids: Sequence[str]) -> None:
+        """Take all models off the lists of ``ids``: the server would delete those that are not theirs with them."""
+        for task in ids:
+            try:
+                self._server.tasks.unlist_models(task)
+            except (ServerUnreachable, CredentialsError):
+                raise
+            except ServerError as error:
+                self._docket.fail(task, str(error))
 
-        Deletes the model entries that it would leave behind, and takes off the tasks' lists what is not theirs.
-        """
+    def _without_entries(self, ids: Sequence[str], view: View, condemned: Container[str]) -> list[str]:
+        """Delete the model entries that the server would leave behind; return the tasks of which none is left."""
         docket = self._docket
         outlived = outlived_models(view, condemned, docket.behind)
         before = {user for users in view.users.values() for user in users if user in docket.behind}
@@ -83,12 +96,6 @@ class TaskDeletion:
         errors = self._server.models.delete(list(entries))
         docket.result.models_deleted += sum(model.id not in errors for task in ids for model in outlived.get(task, ()))
         failed = {entries[model]: f"model {model} could not be deleted: {error}" for model, error in errors.items()}
-        for task in ids:
-            if task not in failed and must_unlist(view.rows[task], view):
-                try:
-                    self._server.tasks.unlist_models(task)
-                except ServerError as error:
-                    failed[task] = str(error)
         for task, why in failed.items():
             docket.fail(task, why)
         return [task for task in ids if task not in failed]

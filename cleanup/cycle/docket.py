@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from cleanup.base.text import plural, without_secrets
 from cleanup.cycle.plan_file import FOLDER, PlanWriter
 from cleanup.cycle.result import CycleResult, Failed, FailedFile, FileCounts, Gone, Kept, KeptFile, ModelFates, Planned
-from cleanup.files import Kind, Place
+from cleanup.files import Kind, Place, places
 from cleanup.storage import Answer, Location, Outcome
 
 
@@ -157,11 +157,14 @@ class Docket:
             self.result.fail_file(FailedFile(task, address, error))
 
     def keep_file(self, kept: KeptFile) -> None:
-        """Remember a file that stays although its task goes: it counts when the task has gone."""
-        if kept.task in self.open and self._first(kept.task, kept.address):
+        """Remember a file that stays although its task goes: it counts when the task has gone.
+
+        Once, however many addresses name it, and though its folder lists it as well.
+        """
+        if kept.task in self.open and self._first(kept.task, places(kept.address) or kept.address):
             self._tallies.setdefault(kept.task, _Tally()).kept.append(kept)
 
-    def _first(self, *item: str) -> bool:
+    def _first(self, *item: Hashable) -> bool:
         seen = self.is_handled(item)
         self._handled.add(hash(item))
         return not seen

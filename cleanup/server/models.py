@@ -20,9 +20,9 @@ NO_MODEL = [400, 201]
 """Code and subcode: there is no model with this id."""
 
 _Row = TypeVar("_Row", "Model", "Needing")
-_FIELDS = ("id", "uri", "task", "ready", "comment")
+_FIELDS = ("id", "uri", "task", "ready", "company", "comment")
 _ALL_FIELDS = (
-    *_FIELDS, "name", "project", "company", "tags", "system_tags", "last_change", "last_update", "created",
+    *_FIELDS, "name", "project", "tags", "system_tags", "last_change", "last_update", "created",
 )  # fmt: skip
 
 

@@ -171,6 +171,27 @@ def test_an_imported_model_outlives_all_its_users(world: World) -> None:
     assert set(world.sandbox.models) == {model}
 
 
+def test_a_public_model_that_outlived_its_maker_is_nobodys_to_delete(world: World) -> None:
+    model, _ = outlived(world, 1)
+    world.sandbox.edit_model(model, company="")
+    world.clean()
+
+    assert (world.sandbox.tasks, set(world.sandbox.models)) == ({}, {model})
+    assert world.sandbox.files() == {model_path(world, model)}
+
+
+def test_a_file_on_a_disk_that_stays_counts_once(world: World, tmp_path: Path) -> None:
+    task = world.add("disk", **{"output.destination": f"file://{tmp_path}"})
+    file = tmp_path / f"team/disk.{task}/models/best.pt"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"weights")
+    world.sandbox.add_model(task, uri=f"file://{file}", published=True)
+    result = world.clean()
+
+    assert file.exists()
+    assert (len(result.kept_files), result.kept_files_by_reason.total()) == (1, 1)
+
+
 @pytest.mark.parametrize("how", ["imported", "linked as an artifact", "registered as a model"])
 def test_a_file_in_the_folder_of_another_servers_task_stays(world: World, tmp_path: Path, how: str) -> None:
     file = tmp_path / f"other server/run.{'b' * 32}/models/best.pt"

@@ -18,7 +18,7 @@ OPTIONS = {"force": True, "delete_external_artifacts": False}
 
 
 def row(model: str = "m", uri: object = MINE, task: object = TASK, ready: object = False) -> dict[str, Any]:
-    return {"id": model, "uri": uri, "task": task, "ready": ready}
+    return {"id": model, "uri": uri, "task": task, "ready": ready, "company": "c"}
 
 
 def tasks(side: str, **lists: list[str]) -> list[dict[str, Any]]:
@@ -32,7 +32,7 @@ def test_models_of_tasks_and_of_given_ids_are_read_to_the_last_page(api: Api, se
     assert server.models.made_by([TASK, OTHER]) == found
     assert server.models.by_id(["c", "a", "-x", "__$any", ""]) == found
     page = {
-        "only_fields": ["id", "uri", "task", "ready", "comment"],
+        "only_fields": ["id", "uri", "task", "ready", "company", "comment"],
         "order_by": ["created"],
         "page": 0,
         "page_size": 500,

@@ -132,7 +132,7 @@ def test_models_without_an_id_are_left_out() -> None:
 
 
 def test_a_model_that_is_not_clearly_a_draft_counts_as_published() -> None:
-    row = {"id": "m", "uri": 5, "task": {"id": "t"}}
+    row = {"id": "m", "uri": 5, "task": {"id": "t"}, "company": "c"}
     assert parse_model(row | {"ready": False}) == Model("m", 5, "t", published=False)
     for ready in ({}, *({"ready": value} for value in (None, 0, "false", True))):
         assert parse_model(row | ready) == Model("m", 5, "t", published=True)
