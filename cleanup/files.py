@@ -229,7 +229,7 @@ def outlived_models(view: View, condemned: Container[str], behind: Container[str
         users = view.users.get(model.id, set()) | view.listers.get(model.id, set())
         left = {task for task in users if task not in behind}
         last = left and all(task in view.rows and task in condemned for task in left)
-        if model.published or model.public or model.task in there or not last:
+        if model.published or model.public or model.task in there or model.task in behind or not last:
             continue
         writers = {place.task for place in places(model.uri)}
         known = is_this_servers(model.uri) or not model.imported or all(task in condemned for task in writers)

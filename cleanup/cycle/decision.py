@@ -171,16 +171,17 @@ def _recorded(view: View, condemned: Container[str], behind: Container[str]) -> 
             yield Found(model.task, Kind.MODEL, model.uri, writer=_gone_writer(model.uri, view, behind))
     for user, models in outlived_models(view, condemned, behind).items():
         for model in models:
-            if writer := _writer_if_gone(model.uri, view):
-                yield Found(user, Kind.MODEL, model.uri, writer=writer)
+            writers = {place.task for place in places(model.uri)}
+            for writer in writers & view.rows.keys():
+                yield Found(writer, Kind.MODEL, model.uri)
+            if not writers & (view.existing | view.rows.keys()):
+                yield Found(user, Kind.MODEL, model.uri, writer=min(writers))
 
 
 def _gone_writer(address: object, view: View, behind: Container[str]) -> str:
     """Return the task of this server that wrote the file at ``address`` and is gone, an empty text if there is none."""
-    writer = _writer_if_gone(address, view)
-    return writer if writer in behind or is_this_servers(address) else ""
-
-
-def _writer_if_gone(address: object, view: View) -> str:
     writers = {place.task for place in places(address)}
-    return min(writers) if writers and not writers & (view.existing | view.rows.keys()) else ""
+    if not writers or writers & (view.existing | view.rows.keys()):
+        return ""
+    writer = min(writers)
+    return writer if writer in behind or is_this_servers(address) else ""

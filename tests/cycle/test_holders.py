@@ -171,6 +171,30 @@ def test_an_imported_model_outlives_all_its_users(world: World) -> None:
     assert set(world.sandbox.models) == {model}
 
 
+def test_a_model_that_outlived_its_reset_maker_and_cannot_be_deleted_keeps_it(world: World) -> None:
+    maker = world.add("maker")
+    model = world.sandbox.add_model(maker)
+    world.sandbox.use_model(maker, model)
+    world.sandbox.edit_model(model, task=None)
+    world.sandbox.edit_task(maker, **{"models.output": []})
+    world.block(maker)
+    result = world.clean()
+
+    assert (ids(result.failed), set(world.sandbox.tasks), set(world.sandbox.models)) == ({maker}, {maker}, {model})
+
+
+def test_a_dry_run_counts_the_models_of_a_maker_that_is_newer_than_their_user_as_the_run_does(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cleanup.cycle.run.BATCH", 1)
+    user, maker = world.add("user", age_days=90.0), world.add("maker")
+    world.sandbox.use_model(user, world.sandbox.add_model(maker))
+    counts = [(result.models_deleted, result.files) for result in (world.clean(dry_run=True), world.clean())]
+
+    assert counts[0] == counts[1]
+    assert (world.sandbox.tasks, world.sandbox.models, world.sandbox.files()) == ({}, {}, set())
+
+
 def test_a_public_model_that_outlived_its_maker_is_nobodys_to_delete(world: World) -> None:
     model, _ = outlived(world, 1)
     world.sandbox.edit_model(model, company="")
