@@ -119,7 +119,7 @@ class Judge:
                 decision.kept.append(verdict)
             elif isinstance(verdict, Refused):
                 decision.refused.append(verdict)
-            elif not seen.issuperset(verdict.locations) and not all(map(self.is_handled, verdict.locations)):
+            elif not seen.issuperset(verdict.locations) and not self.is_handled(verdict.locations):
                 seen.update(verdict.locations)
                 is_lent = any(map(borrowed.of, verdict.places))
                 (decision.lent if is_lent else decision.going).append(verdict)

@@ -136,7 +136,8 @@ class Docket:
             tally.errors.append(f"{file.address}: {answer.error}")
             self.result.fail_file(FailedFile(file.task, file.address, answer.error))
             return
-        self._handled.update(map(hash, file.locations))
+        # One number a file, not its names: a task can have a million.
+        self._handled.add(hash(file.locations))
         tally.files += 1
         if file.size is None:
             tally.unsized += 1
