@@ -1,7 +1,6 @@
 """Ways into the script against ways the server can be: each ends in time, with its exit code and a line that says why.
 
-`python -m tests.service.ways` prints the table: exit code, seconds until the end, and the line that was said. With a
-word, only the rows that have it in their name.
+`python -m tests.faults --kind ways` prints the table: exit code, seconds until the end, and the line that was said.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,14 +49,13 @@ class Way:
 
 
 @dataclass(frozen=True)
-class Row:
-    """What came of it: `wrong` is empty if that is what must."""
+class Cell:
+    """What came of one run of the script: `line` is what was said, or the status left; `wrong` is what must not be."""
 
-    way: Way
     code: int
     seconds: float
     line: str
-    wrong: str
+    wrong: Sequence[str] = ()
 
 
 def servers() -> Iterator[Way]:
@@ -130,7 +128,7 @@ def sample() -> Iterator[Way]:
     yield from (way for way in table() if way.name in wanted)
 
 
-def tried(way: Way) -> Row:
+def tried(way: Way) -> Cell:
     """Run the script that way, with JSON asked for where a person starts it."""
     with ExitStack() as stack:
         sandbox = stack.enter_context(Sandbox())
@@ -160,42 +158,26 @@ def tried(way: Way) -> Row:
                 timeout=2 * LONGEST,
             )
         except subprocess.TimeoutExpired:
-            return Row(way, -1, time.monotonic() - begun, "", "it hangs")
+            return Cell(-1, time.monotonic() - begun, "", ["it hangs"])
         seconds = time.monotonic() - begun
         return judged(way, done, seconds, len(sandbox.tasks) - before)
 
 
-def judged(way: Way, done: subprocess.CompletedProcess[str], seconds: float, made: int) -> Row:
+def judged(way: Way, done: subprocess.CompletedProcess[str], seconds: float, made: int) -> Cell:
     if way.agent:
         [line] = [line for line in done.stderr.splitlines() if line.startswith("No cleanup: ")] or [""]
     else:
         try:
             line = str(json.loads(done.stdout).get("error", ""))
         except ValueError:
-            return Row(way, done.returncode, seconds, done.stderr[-300:], f"no JSON: {done.stdout[:100]!r}")
-    checks: tuple[tuple[Callable[[], bool], str], ...] = (
-        (lambda: done.returncode == way.code, f"exit code {done.returncode} for {way.code}"),
-        (lambda: all(part in line for part in way.says.split("|")), f"does not say {way.says!r}"),
-        (lambda: bool(line) == bool(way.code), "says nothing"),
-        (lambda: "\n" not in line, "says more than a line"),
-        (lambda: "Traceback" not in done.stdout + done.stderr, "a traceback"),
-        (lambda: seconds < LONGEST, f"took {seconds:.0f} seconds"),
-        (lambda: way.code != 2 or not made, "leaves a task"),
+            return Cell(done.returncode, seconds, done.stderr[-300:], [f"no JSON: {done.stdout[:100]!r}"])
+    checks: tuple[tuple[bool, str], ...] = (
+        (done.returncode == way.code, f"exit code {done.returncode} for {way.code}"),
+        (all(part in line for part in way.says.split("|")), f"does not say {way.says!r}"),
+        (bool(line) == bool(way.code), "says nothing"),
+        ("\n" not in line, "says more than a line"),
+        ("Traceback" not in done.stdout + done.stderr, "a traceback"),
+        (seconds < LONGEST, f"took {seconds:.0f} seconds"),
+        (way.code != 2 or not made, "leaves a task"),
     )
-    return Row(way, done.returncode, seconds, line, "; ".join(text for holds, text in checks if not holds()))
-
-
-def main() -> int:
-    broken = 0
-    for way in (way for way in table() if all(word in way.name for word in sys.argv[1:])):
-        row = tried(way)
-        broken += bool(row.wrong)
-        print(f"{'BROKEN' if row.wrong else 'ok':6} {row.code:3} {row.seconds:5.1f} s  {way.name}: {row.line[:200]}")
-        if row.wrong:
-            print(f"       {row.wrong}", flush=True)
-    print(f"{broken} broken")
-    return bool(broken)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return Cell(done.returncode, seconds, line, [text for holds, text in checks if not holds])
