@@ -23,8 +23,7 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any, TextIO
 
-from cleanup.base.ending import Ending
-from cleanup.base.errors import CleanupError, ServerError, Stopped
+from cleanup.base.errors import CleanupError, Ending, ServerError, Stopped
 from cleanup.base.text import without_secrets
 from cleanup.launch import command_line, configuration
 from cleanup.launch.command_line import CommandLine

@@ -8,8 +8,7 @@ from typing import Any
 
 from clearml.config import config as sdk_config
 
-from cleanup.base.ending import Ending
-from cleanup.base.errors import CleanupError
+from cleanup.base.errors import CleanupError, Ending
 from cleanup.cycle import open_plan
 from cleanup.launch import guard, remote
 from cleanup.launch.command_line import CommandLine
