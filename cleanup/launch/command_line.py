@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import NoReturn
 
 from cleanup.base.errors import CommandLineError
-from cleanup.settings import defaults, descriptions, readable
+from cleanup.settings import defaults, descriptions
 
 
 @dataclass(frozen=True)
@@ -62,4 +62,4 @@ def parse(arguments: Sequence[str] | None = None) -> CommandLine:
     )
     given = vars(parser.parse_args(arguments))
     settings = {name: given[name] for name in defaults() if given[name] is not None}
-    return CommandLine(readable(settings), given["output"] == "json", given["template"])
+    return CommandLine(settings, given["output"] == "json", given["template"])

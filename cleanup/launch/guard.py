@@ -74,7 +74,7 @@ class Guard:
         """Who holds it leaves: the script, or the main thread without it."""
         self._told = False
         self._ending: Ending | None = None
-        self._code: int | None = None
+        self._code = 1
         self._phase = _Phase("Reading the configuration and logging in", SET_UP, HEED_SDK)
 
     def setting_up(self, what: str, *, sdk: bool = True) -> None:
@@ -119,14 +119,10 @@ class Guard:
             elif stopped_at and now > max(stopped_at, phase.begun) + phase.heed:
                 self._cut(self._ending or Ending(), "stopped")
             elif now > phase.begun + phase.limit:
-                self._cut(self._ending or Ending(3, self._overdue(phase)), "")
-        return 1 if self._code is None else self._code
-
-    def _overdue(self, phase: _Phase) -> str:
-        return (
-            f"{phase.what} did not come to an end within {phase.limit:.0f} seconds. The server leaves a "
-            "request of it without a usable answer"
-        )
+                overdue = f"{phase.what} did not come to an end within {phase.limit:.0f} seconds"
+                why = "The server leaves a request of it without a usable answer"
+                self._cut(self._ending or Ending(3, f"{overdue}. {why}"), "")
+        return self._code
 
     def _run(self, script: Callable[[], Ending]) -> None:
         try:
@@ -191,9 +187,13 @@ class Guard:
             recorded = lifecycle.record(task, status, ending.message or STOPPED)
         if not self.agents_task:
             return ending.code
+        # An agent derives status and message from the code. After a failure it would put its own message in the place
+        # of this one; after success it asks for "completed", which the server refuses for a task that has failed.
+        if status == "stopped":
+            return ABORTED
         if ending.code and recorded:
             print("The task is marked failed with this as its status message; the agent only speaks of the process")
-        return code_for_agent(ending, status, recorded)
+        return ending.code if status and not recorded else 0
 
     def _own_task(self) -> str:
         if self.agents_task:
@@ -214,17 +214,6 @@ class Guard:
         last.start()
         last.join(LAST_WORDS)
         os._exit(codes[0] if codes else ending.code)
-
-
-def code_for_agent(ending: Ending, status: str, recorded: bool) -> int:
-    """Return the exit code for clearml-agent, which derives status and message from it.
-
-    After a failure it would replace the status message by its own. After success it asks for "completed", which the
-    server refuses for a task that has failed: so what is recorded stays.
-    """
-    if status == "stopped":
-        return ABORTED
-    return ending.code if status and not recorded else 0
 
 
 def run(script: Callable[[Guard, CommandLine], Ending], arguments: Sequence[str] | None = None) -> int:
