@@ -185,15 +185,19 @@ class Guard:
             from cleanup.launch import lifecycle  # noqa: PLC0415 - imports the SDK, which read its configuration
 
             recorded = lifecycle.record(task, status, ending.message or STOPPED)
+        if self.agents_task and ending.code and recorded:
+            print("The task is marked failed with this as its status message; the agent only speaks of the process")
+        return self._exit_code(ending, status, recorded)
+
+    def _exit_code(self, ending: Ending, status: str, recorded: bool) -> int:
+        """Return the exit code, from which an agent derives status and message.
+
+        After a failure it would put its own message in the place of what is recorded; after success it asks for
+        "completed", which the server refuses for a task that has failed.
+        """
         if not self.agents_task:
             return ending.code
-        # An agent derives status and message from the code. After a failure it would put its own message in the place
-        # of this one; after success it asks for "completed", which the server refuses for a task that has failed.
-        if status == "stopped":
-            return ABORTED
-        if ending.code and recorded:
-            print("The task is marked failed with this as its status message; the agent only speaks of the process")
-        return ending.code if status and not recorded else 0
+        return ABORTED if status == "stopped" else ending.code if status and not recorded else 0
 
     def _own_task(self) -> str:
         if self.agents_task:
@@ -213,7 +217,7 @@ class Guard:
         last = threading.Thread(target=lambda: codes.append(self._record(ending, status)), daemon=True)
         last.start()
         last.join(LAST_WORDS)
-        os._exit(codes[0] if codes else ending.code)
+        os._exit(codes[0] if codes else self._exit_code(ending, status, recorded=False))
 
 
 def run(script: Callable[[Guard, CommandLine], Ending], arguments: Sequence[str] | None = None) -> int:

@@ -24,6 +24,7 @@ def shorten(set_up: float) -> None:
     def checked() -> None:
         check()
         # Only now: it imports the SDK, which must not read a wrong configuration before that was looked through.
+        from cleanup import service
         from cleanup.launch import lifecycle
 
         network: Any = lifecycle.Network
@@ -37,6 +38,7 @@ def shorten(set_up: float) -> None:
             total: float = 4.0
             grace: float = 0.5
 
+        service.SHORTEST_PERIOD = 0.0
         vars(lifecycle).update(Network=Short, FIRST_ATTEMPTS=2)
 
     vars(configuration)["check"] = checked
