@@ -144,7 +144,7 @@ class Run:
 def record(task: str, status: str, message: str) -> bool:
     """Set the status of ``task``; return whether the server did. With a session of its own: the other may hang."""
     try:
-        own = OwnTask(Server(Network(attempts=2, connect_timeout=3.0, read_timeout=4.0, total=4.0)).client, task)
+        own = OwnTask(Server(Network(attempts=2, connect_timeout=3.0, read_timeout=8.0, total=8.0)).client, task)
     except CleanupError:
         return False
     return own.set_status(status, message)
