@@ -14,11 +14,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from cleanup.sandbox import Sandbox
+from cleanup.sandbox import Fault, Sandbox
+from cleanup.sandbox.answer import Answer, as_json, envelope, error_answer
 from tests.agent.process import as_agent, environment_of
 from tests.agent.repository import PROJECT
-from tests.service.front import PLAIN, UNENDING, Front
 
 PATIENT, SHORT = 60.0, 10.0
 """Seconds for a step of the set-up: where it comes to an end, and where it must be ended."""
@@ -29,6 +30,27 @@ HANGS = "did not come to an end within"
 SDK = ("tasks.create", "tasks.get_by_id", "projects.get_all")
 """What only the SDK calls before there is anything to do."""
 
+PAGE = b"<html><title>Sign in</title></html>"
+REFUSALS = {"unauthorized": 401, "forbidden": 403, "broken": 500}
+LIES = {"token": "no.token.this", "task": [], "id": 7, "projects": 5, "tasks": "none"}
+PLAIN = {
+    **{name: error_answer("", code, 0, "as the test wants") for name, code in REFUSALS.items()},
+    "no data": as_json(200, envelope({}, "")),
+    "missing": Answer(404, PAGE),
+    "not allowed": Answer(405, PAGE),
+    "bad gateway": Answer(502, PAGE),
+    "busy": Answer(429, b"slow down", (("Retry-After", "1"),)),
+    "redirecting": Answer(302, b"", (("Location", "http://127.0.0.1:9/login"),)),
+    "login page": Answer(200, PAGE, (("Content-Type", "text/html"),)),
+    "empty": Answer(204, b""),
+    "lying": as_json(200, envelope(LIES, "")),
+}
+UNENDING: dict[str, dict[str, Any]] = {
+    "silent": {"kind": "stall", "seconds": 600.0},
+    "dripping": {"kind": "drip", "seconds": 0.2},
+    "endless": {"kind": "endless"},
+    "dropping": {"kind": "drop"},
+}
 HARMLESS = {("projects.get_all", manner) for manner in ("login page", "no data", "lying")}
 
 
@@ -56,6 +78,23 @@ class Cell:
     seconds: float
     line: str
     wrong: Sequence[str] = ()
+
+
+class Saying(Fault):
+    """The answer is as it was `told`, without any work."""
+
+    told = Answer(200, b"")
+
+    def answer(self, *_: object) -> Answer:
+        return self.told
+
+
+def fault(manner: str, endpoint: str) -> Fault:
+    if manner in UNENDING:
+        return Fault(endpoint, times=None, **UNENDING[manner])
+    saying = Saying(endpoint, times=None)
+    saying.told = PLAIN[manner]
+    return saying
 
 
 def servers() -> Iterator[Way]:
@@ -132,9 +171,8 @@ def tried(way: Way) -> Cell:
     """Run the script that way, with JSON asked for where a person starts it."""
     with ExitStack() as stack:
         sandbox = stack.enter_context(Sandbox())
-        front = stack.enter_context(Front(sandbox.api_url, way.manner, way.endpoint))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        environment = environment_of(sandbox, CLEARML_API_HOST=front.url)
+        environment = environment_of(sandbox)
         if way.agent:
             environment |= as_agent(sandbox.add_task("Cleanup Service", type="service"))
         if way.configuration is not None:
@@ -145,6 +183,8 @@ def tried(way: Way) -> Cell:
             environment.pop(name, None)
             environment |= {name: value} if value is not None else {}
         before = len(sandbox.tasks)
+        if way.manner != "well":
+            sandbox.inject(fault(way.manner, way.endpoint))
         arguments = () if way.agent else (*way.arguments, "--output", "json")
         begun = time.monotonic()
         try:
