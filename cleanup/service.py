@@ -28,16 +28,10 @@ SHORTEST_PERIOD = 1.0
 """Seconds that pass at least between the starts of two cycles."""
 
 
-def utc_now() -> datetime:
-    """Return the time of this machine, aware."""
-    return datetime.now(timezone.utc)
-
-
 class Service:
     """Runs cycles for one task. ``stop`` ends it: at once while it waits, between two requests while it works.
 
-    ``clock`` tells the time that tasks' ages count from, ``seconds`` the time that periods count in, and ``wait`` waits
-    so many seconds, or until ``stop``.
+    ``seconds`` tells the time that periods count in, and ``wait`` waits so many seconds, or until ``stop``.
     """
 
     def __init__(
@@ -48,12 +42,11 @@ class Service:
         report: Report,
         *,
         own_task: OwnTask | None,
-        clock: Callable[[], datetime] = utc_now,
         seconds: Callable[[], float] = time.monotonic,
         wait: Callable[[float], object] | None = None,
     ) -> None:
         self._server, self._storages, self._settings, self._report = server, storages, settings, report
-        self._own_task, self._clock, self._seconds = own_task, clock, seconds
+        self._own_task, self._seconds = own_task, seconds
         self.stop = server.network.stop
         self._wait = wait or self.stop.wait
         self._failing_since = ""
@@ -95,7 +88,7 @@ class Service:
         if self._own_task is None or self.stop.is_set() or ending.code == ServerUnreachable.exit_code:
             return
         if ending.code and ending.failed:
-            self._failing_since = self._failing_since or f"{self._clock():%Y-%m-%d %H:%M} UTC"
+            self._failing_since = self._failing_since or f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC"
             self._own_task.set_message(f"Cycles fail since {self._failing_since}. {ending.message}")
         elif self._failing_since:
             self._failing_since = ""
@@ -108,7 +101,7 @@ class Service:
                 self._server,
                 self._storages,
                 self._settings,
-                now=self._clock(),
+                now=datetime.now(timezone.utc),
                 own_task=self._own_task.id if self._own_task else None,
                 watcher=self._report,
             )

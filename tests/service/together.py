@@ -6,13 +6,14 @@ import random
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
 
 from cleanup.cycle import run_once
 from cleanup.cycle.result import CycleResult
 from cleanup.report.report import Report
 from cleanup.sandbox import Sandbox
 from cleanup.server import Network, Server
-from cleanup.service import ending_of, open_storages, utc_now
+from cleanup.service import ending_of, open_storages
 from cleanup.settings import Settings
 from tests.service.ways import Cell
 
@@ -44,7 +45,9 @@ def tried(services: int, seed: int, sandbox: Sandbox) -> Cell:
         server = Server(Network())
         storages = open_storages(server, settings)
         try:
-            return run_once(server, storages, settings, now=utc_now(), watcher=Starter(all_ready, seconds))
+            return run_once(
+                server, storages, settings, now=datetime.now(timezone.utc), watcher=Starter(all_ready, seconds)
+            )
         finally:
             storages.close()
             server.close()
