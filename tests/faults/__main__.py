@@ -52,7 +52,7 @@ KINDS = {
 # Every so-manieth case.
 SAMPLES = {
     "full": dict.fromkeys(KINDS, 1),
-    "ci": {"worlds": 36, "moments": 16, "faults": 72, "kills": 80, "hostile": 40, "clocks": 10, "soak": 16, "ways": 9},
+    "ci": {"worlds": 36, "moments": 16, "faults": 72, "kills": 80, "hostile": 40, "clocks": 10, "soak": 16, "ways": 16},
     "quick": {"worlds": 200, "moments": 160, "faults": 240, "hostile": 90, "clocks": 40},
     "small": {"worlds": 80, "moments": 40, "faults": 60, "kills": 80, "hostile": 40, "clocks": 20, "soak": 16},
 }
