@@ -18,6 +18,8 @@ attacks it while a cycle runs, and then runs a cycle without faults; both are ju
 - **hostile**: what other users can store: addresses, names, types, redirects, bombs.
 - **clocks**: times in odd forms, wrong clocks, extreme thresholds.
 - **soak**: hundreds of cycles with faults at one request in twenty; what the service uses must not grow.
+- **ways**: ways into the real script (configurations, addresses, arguments, by hand and by an agent) against ways the
+  server can be, and signals at every request of it: each with exit code, seconds, and the line that was said.
 
 The judge (`judge`, `world`) knows the laws alone and nothing of the package's inside. It sees the world before and
 after, each request, and what others changed at which. It knows one excuse: a change that came after the last look
@@ -45,11 +47,12 @@ KINDS = {
     "hostile": "hostile data from other users",
     "clocks": "clocks, times and thresholds",
     "soak": "soak: cycles with faults at 5% of all requests",
+    "ways": "ways in and out: servers, configurations, signals",
 }
 # Every so-manieth case.
 SAMPLES = {
     "full": dict.fromkeys(KINDS, 1),
-    "ci": {"worlds": 36, "moments": 16, "faults": 72, "kills": 80, "hostile": 40, "clocks": 10, "soak": 16},
+    "ci": {"worlds": 36, "moments": 16, "faults": 72, "kills": 80, "hostile": 40, "clocks": 10, "soak": 16, "ways": 16},
     "quick": {"worlds": 200, "moments": 160, "faults": 240, "hostile": 90, "clocks": 40},
     "small": {"worlds": 80, "moments": 40, "faults": 60, "kills": 80, "hostile": 40, "clocks": 20, "soak": 16},
 }
