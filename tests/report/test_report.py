@@ -41,7 +41,7 @@ def test_a_pipe_that_nobody_reads_ends_nothing(monkeypatch: pytest.MonkeyPatch) 
         print("the pipe is one that breaks")
 
 
-@pytest.mark.parametrize(("total", "lines"), [(3, 0), (300, 1), (30_000, 19)])
+@pytest.mark.parametrize(("total", "lines"), [(3, 0), (300, 1), (30_000, 9)])
 def test_where_there_is_no_terminal_a_few_lines_tell_how_far_it_is(
     total: int, lines: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -49,7 +49,7 @@ def test_where_there_is_no_terminal_a_few_lines_tell_how_far_it_is(
     out, err = capsys.readouterr()
     first, *looked = out.splitlines()
     assert (first, err, len(looked)) == (f"Deleting {total} tasks", "", lines)
-    assert all(line.endswith(f" of {total} tasks looked at: 2 deleted, 4 kept, 3 failed") for line in looked)
+    assert all(line.endswith(f" of {total} tasks looked at: 2 deleted + 4 kept + 3 failed") for line in looked)
 
 
 @pytest.mark.parametrize("run_by", ["a person", "an agent"])

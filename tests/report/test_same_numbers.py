@@ -107,7 +107,7 @@ def test_the_tables_hold_as_many_rows_as_the_numbers_say(each: Run) -> None:
     rows = {name: [row for row in rows if row[0] != "none"] for name, rows in each.tables.items()}
     would, fail = ("would be ", "would fail") if "last_would_delete" in each.properties else ("", "failed")
     assert len(rows[f"{would}deleted, oldest first"]) == expected["deleted"]
-    assert len(rows["kept tasks, by reason"]) == expected["kept"]
+    assert len(rows["kept, by reason"]) == expected["kept"]
     assert len(rows["kept files, by reason"]) == expected["files_kept"]
     left_behind = expected["files_failed"] if not expected["failed"] else 0
     assert len(rows[fail]) == expected["failed"] + left_behind

@@ -67,6 +67,6 @@ def test_only_tasks_that_are_still_there_have_an_id_to_look_them_up_by(name: str
     result = CASES[name]
     gone = set() if result.dry_run else {entry.task.id for entry in result.deleted}
     gone |= {entry.task.id for entry in result.kept if entry.reason.startswith("already gone")}
-    shown = {task for table in tables.all_tables(result, 1_000) for _, task in table.rows if task}
+    shown = tables.with_page(result)
     assert not shown & gone
     assert shown >= {entry.task.id for entry in (*result.kept, *result.failed)} - gone
