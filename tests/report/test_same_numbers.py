@@ -72,7 +72,15 @@ def on_console(text: str) -> dict[str, float]:
 
 def test_what_is_told_of_this_world_is_what_is_in_it(runs: dict[str, Run]) -> None:
     """Six experiments, three drafts, an odd one and one on a lost file server; one alive, two with the tag."""
-    every = {"matched": 14, "deleted": 10, "kept": 3, "failed": 1, "files_failed": 1, "files_kept": 1, "files_unnamed": 0}
+    every = {
+        "matched": 14,
+        "deleted": 10,
+        "kept": 3,
+        "failed": 1,
+        "files_failed": 1,
+        "files_kept": 1,
+        "files_unnamed": 0,
+    }
     every |= {"files_deleted": 6 + 6 + (0 + 1 + 2 + 3 + 4 + 5), "files_already_gone": 0, "bytes_freed": 6 * 1000}
     assert told(runs["dry"]).items() >= every.items() <= told(runs["done"]).items()
     every |= {"matched": 4, "deleted": 1, "failed": 0, "files_deleted": 0, "files_kept": 0, "bytes_freed": 0}
