@@ -82,6 +82,7 @@ class Page:
 
     def _run(self, report: Callable[[], object]) -> None:
         if self._aside and self._aside.is_alive():
+            print("The task's page does not take an earlier report yet, and was not updated")
             return
 
         def quietly() -> None:

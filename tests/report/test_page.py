@@ -142,7 +142,9 @@ def test_a_page_that_fails_is_said_and_does_no_harm(capsys: pytest.CaptureFixtur
     assert "The task's page could not be updated: TypeError(" in capsys.readouterr().out
 
 
-def test_a_page_that_hangs_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_that_hangs_is_left_alone_and_that_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(page_module, "PATIENCE", 0.01)
     recorder, free = Recorder(), threading.Event()
     asked: list[int] = []
@@ -157,4 +159,5 @@ def test_a_page_that_hangs_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> Non
     report.batch_done(real(), 8, 8)
     report.finished(real())
     assert (asked, recorder.tables) == ([0], {})
+    assert capsys.readouterr().out.splitlines()[-1].endswith("and was not updated")
     free.set()
