@@ -23,13 +23,22 @@ ROWS = 500
 CARD, PADDING = 520, 16
 """Pixels that all columns of a table get in a card of the UI, and how many of them the edges of a cell take."""
 
-SHARES = {"days": 10, "tasks": 14, "files": 14, "size": 18, "why it stays": 56, "error and what to do": 56}
+SHARES = {
+    "storage": 36,
+    "days": 10,
+    "tasks": 14,
+    "files": 14,
+    "size": 18,
+    "why it stays": 56,
+    "error and what to do": 56,
+}
 """How much of a card a column has beside others, else 26: numbers are never broken, and beside a why an id is whole."""
 
-_PIECES = re.compile(r"[^/._-]{0,8}[/._-]|.{1,8}")
+_PIECES = re.compile(r"[^/._-]{0,8}[/._-]|.{1,4}")
 """Where a long word may be broken; the narrowest column holds each of these."""
 
-_WIDTHS = {**dict.fromkeys("fijlrtI.,:;/|'!()[]-", 5.0), **dict.fromkeys("MWmw@%…", 12.0)}
+_WIDTHS = {**dict.fromkeys("fijlI.,:;/|'!-", 4.4), **dict.fromkeys("rst()[]_", 6.3), **dict.fromkeys("MWmw@%…", 12.0)}
+"""Pixels of signs that are narrower or wider than others of their kind."""
 
 PATIENCE = 30.0
 """Seconds that the service waits for the SDK to take a report before it goes on without."""
@@ -148,7 +157,7 @@ def _cell(text: str, width: int) -> str:
 
 def _pixels(text: str) -> float:
     """Return how wide ``text`` is at most, in the widest of the fonts in which browsers show tables of the UI."""
-    return sum(_WIDTHS.get(char) or (9.5 if char.isupper() else 7.7 * columns(char)) for char in text)
+    return sum(_WIDTHS.get(char) or (13 if columns(char) > 1 else 9.5 if char.isupper() else 7.7) for char in text)
 
 
 def _graph(name: str) -> tuple[str, str]:

@@ -70,7 +70,7 @@ def test_a_table_fits_its_card_and_no_word_is_wider_than_its_column(name: str) -
 @pytest.mark.parametrize(
     ("path", "shown"),
     [
-        ("models/" + "M" * 20, "models/ MMMMMMMM MMMMMMMM MMMM"),
+        ("models/" + "M" * 20, "models/MMMM MMMMMMMM MMMMMMMM"),
         ("m/" + "%25E8%25A8%2593" * 2 + "/last.pt", "m/訓訓/last.pt"),
         ("訓" * 12, "訓訓訓訓訓訓訓訓 訓訓訓訓"),
     ],
