@@ -69,24 +69,20 @@ def differences(old: Plan, new: Plan) -> Iterator[str]:
 
 def _changes(old: Plan, new: Plan, owner: str) -> Iterator[str]:
     before, now = old.files(owner), new.files(owner)
-    for root, path in sorted(before.keys() | now.keys()):
-        at = (root, path)
+    for at in sorted(before.keys() | now.keys()):
         if before.get(at) == now.get(at):
             continue
-        kind, size = now.get(at) or before[at]
-        sign = "+" if at not in before else "-" if at not in now else "~"
-        sizes = f"{_size(before[at][1])} before, {_size(size)} now" if sign == "~" else _size(size)
-        yield f"    {sign} {one_line(f'{root} {path}', 1000)} ({kind}, {sizes})"
+        found = [files[at] for files in (before, now) if at in files]
+        sizes = " before, ".join(in_bytes(size or 0, size is None) for _, size in found)
+        sign = "~" if len(found) == 2 else "+" if at in now else "-"
+        told = f"{sizes} now" if sign == "~" else sizes
+        yield f"    {sign} {one_line(' '.join(at), 1000)} ({found[-1][0]}, {told})"
 
 
 def _told(owner: Owner) -> str:
     entry = owner.entry
     name = f"{one_line(entry.name, 80)} ({entry.id}) in {one_line(entry.project, 80) or '(no project)'}"
     return f"{owner.kind} {name}: {plural(owner.files, 'file')}, {in_bytes(owner.size)}"
-
-
-def _size(size: int | None) -> str:
-    return "size unknown" if size is None else in_bytes(size)
 
 
 def _totals(plan: Plan) -> str:

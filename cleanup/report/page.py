@@ -23,16 +23,8 @@ ROWS = 500
 CARD, PADDING = 520, 16
 """Pixels that all columns of a table get in a card of the UI, and how many of them the edges of a cell take."""
 
-SHARES = {
-    "storage": 36,
-    "days": 10,
-    "tasks": 14,
-    "files": 14,
-    "size": 18,
-    "why it stays": 56,
-    "error and what to do": 56,
-}
-"""How much of a card a column has beside others, else 26: numbers are never broken, and beside a why an id is whole."""
+SHARES = {"days": 10, "tasks": 14, "files": 14, "size": 18, "why it stays": 66, "error and what to do": 66}
+"""How much of a card a column has beside others, else 32: numbers are never broken, and beside a why an id is whole."""
 
 _PIECES = re.compile(r"[^/._-]{0,8}[/._-]|.{1,4}")
 """Where a long word may be broken; the narrowest column holds each of these."""
@@ -119,7 +111,7 @@ def _properties(result: CycleResult, failing_since: str) -> dict[str, object]:
 
 def _show(logger: Any, name: str, table: Table, with_page: set[str]) -> None:
     """Send ``table`` as a plot. The UI sorts plots by name, and its CSV holds all markup: it is short."""
-    shares = [SHARES.get(column, 26) for column in table.header]
+    shares = [SHARES.get(column, 32) for column in table.header]
     widths = [CARD * share // sum(shares) for share in shares]
     rows = []
     for row in table.rows:
