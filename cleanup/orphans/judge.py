@@ -19,14 +19,15 @@ IN_USE = "its task is on the server"
 
 
 class Judge:
-    """Decides which folders stay, or which of their files. Those with a file after ``newest`` (aware) do."""
+    """Decides which folders stay, and which files of the others. Folders with a file after ``newest`` (aware) do."""
 
     def __init__(self, server: Server, newest: datetime) -> None:
         self._server, self._newest = server, newest
         self._around = Surroundings(server, links_wanted=True)
+        self._held = Holders()
 
-    def judge(self, folders: Sequence[Folder]) -> None:
-        """Ask the server about ``folders``, and note in them what stays, and why.
+    def look(self, folders: Sequence[Folder]) -> None:
+        """Ask the server about ``folders``, and note why they stay as a whole, or that files of them may.
 
         Raises:
             ServerError: it does not answer in full, so nothing can be concluded.
@@ -38,18 +39,21 @@ class Judge:
         for folder in folders:
             folder.why = folder.why or self._reason(folder, there)
         left = [folder for folder in folders if not folder.why]
-        held = self._holders(sorted({task for folder in left for task in folder.tasks}))
+        self._held = self._holders(sorted({task for folder in left for task in folder.tasks}))
         for folder in left:
-            if any(held.of(Place(task, "")) for task in folder.tasks):
-                found = {name: _first(held, folder.at(name).path) for name in folder.files}
-                folder.held |= {name: holder.why for name, holder in found.items() if holder}
+            folder.needed = any(self._held.of(Place(task, "")) for task in folder.tasks)
+
+    def why(self, folder: Folder, name: str) -> str:
+        """Return why the file ``name`` of ``folder`` stays, by the last look; "" if nothing needs it."""
+        found = places(folder.at(name).path) if folder.needed else ()
+        return next((holder.why for holder in map(self._held.of, found) if holder), "")
 
     def _reason(self, folder: Folder, there: set[str]) -> str:
         if folder.task in there:
             return IN_USE
         if folder.tasks & there:
             return f"the folder of task {min(folder.tasks & there)} lies in it or around it"
-        return "" if folder.newest and folder.newest <= self._newest else "a file in it is too new"
+        return "a file in it is too new" if folder.newest > self._newest else ""
 
     def _holders(self, tasks: Sequence[str]) -> Holders:
         held = Holders()
@@ -61,7 +65,3 @@ class Judge:
         for task, [(claimer, why), *_] in self._around.claims_on(tasks).items():
             held.add(f".{task}/", Holder(why, claimer))
         return held
-
-
-def _first(held: Holders, path: str) -> Holder | None:
-    return next(filter(None, map(held.of, places(path))), None)

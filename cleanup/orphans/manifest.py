@@ -1,37 +1,44 @@
-"""The manifest: packed JSON lines, a header and then one for each thousand files of a folder."""
+"""The manifest: packed JSON lines, a header and then one for each file."""
 
 from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
-from itertools import groupby
+from itertools import chain, groupby, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from cleanup.base.chunks import chunks
 from cleanup.base.errors import CommandLineError
-from cleanup.files import places
-from cleanup.orphans.folders import Folder
-from cleanup.storage import Location
+from cleanup.orphans.folders import Folder, task_folders
+from cleanup.storage import LOCAL, Listed, Location
 
-FORMAT = "clearml orphans 1"
+FORMAT = "clearml orphans 2"
 
 
-def write(path: Path, header: Mapping[str, object], folders: Iterable[Folder]) -> None:
-    """Write ``folders``. What they raise leaves no manifest, or the one before. Raises CommandLineError."""
+class Header(NamedTuple):
+    """``server``: the identity of the one that was asked; ``newest``: no file was younger (ISO 8601, UTC)."""
+
+    format: str
+    server: str
+    newest: str
+    storages: list[str]
+
+
+Line = tuple[int, str, int | None, str | None, str]
+"""A file: number of its storage, path, size in bytes, time of the last change (ISO 8601), and why it stays, or ""."""
+
+
+def write(path: Path, header: Header, files: Iterable[Line]) -> None:
+    """Write ``files``. What they raise leaves no manifest, or the one before. Raises CommandLineError."""
     part = path.with_name(f"{path.name}.part")
     try:
-        with gzip.open(part, "wt", encoding="ascii") as file:
-            print(json.dumps({"format": FORMAT, **header}), file=file)
-            for folder in folders:
-                for some in chunks(folder.files.items(), 1000):
-                    files = [
-                        (name, size, time and time.isoformat(), folder.held.get(name)) for name, (size, time) in some
-                    ]
-                    line = {"storage": folder.storage, "folder": folder.location.path, "files": files}
-                    print(json.dumps(line, separators=(",", ":")), file=file)
+        with gzip.open(part, "wt", encoding="ascii") as out:
+            for line in chain([header], files):
+                print(json.dumps(line, separators=(",", ":")), file=out)
         part.replace(path)
     except OSError as error:
         raise CommandLineError(f"{path} cannot be written: {error.strerror or error}") from None
@@ -39,29 +46,44 @@ def write(path: Path, header: Mapping[str, object], folders: Iterable[Folder]) -
         part.unlink(missing_ok=True)
 
 
-def read(path: Path) -> Iterator[Any]:
-    """Yield the lines of the manifest at ``path``, the header first. Raises CommandLineError where it is none.
+def header(path: Path) -> Header:
+    """Return what the first line says. Raises CommandLineError."""
+    with _understood(path):
+        found = Header(*next(_lines(path)))
+        if found.format != FORMAT or not datetime.fromisoformat(found.newest).tzinfo:
+            raise ValueError("its first line is not that of a manifest of orphans")
+        return found
 
-    One that is cut off is good up to there: files of a folder that it does not list are new ones to the deletion.
+
+def folders(path: Path, places: Sequence[Location], shelf: sqlite3.Connection) -> Iterator[Folder]:
+    """Yield the folders of the files after the header. ``places``: the storages that it names.
+
+    Raises:
+        CommandLineError: it is damaged, cut off, or was edited to reach out of its storages.
     """
+    with _understood(path):
+        for number, some in groupby(islice(_lines(path), 1, None), lambda line: line[0]):
+            yield from task_folders(number, (_file(line, places) for line in some), shelf)
+
+
+def _lines(path: Path) -> Iterator[Any]:
+    with gzip.open(path, "rt", encoding="ascii") as file:
+        yield from map(json.loads, file)
+
+
+def _file(line: Line, places: Sequence[Location]) -> tuple[Listed, str]:
+    number, path, size, time, why = line
+    place = places[number]
+    climbs = place.root == LOCAL and ".." in path.split("/")
+    if number < 0 or climbs or not path.startswith(f"{place.path}/" if place.path else ""):
+        raise ValueError(f"{path} does not lie in the storage that it says")
+    return Listed(Location(place.root, path), size, datetime.fromisoformat(time) if time else None), why
+
+
+@contextmanager
+def _understood(path: Path) -> Iterator[None]:
     try:
-        with gzip.open(path, "rt", encoding="ascii") as file:
-            lines = map(json.loads, file)
-            header: Any = next(lines, {})
-            if header.get("format") != FORMAT:
-                raise ValueError("its first line is not that of a manifest of orphans")
-            yield header
-            yield from lines
-    except (OSError, EOFError, ValueError, AttributeError) as error:
-        raise CommandLineError(f"{path} is no manifest, or damaged: {error}") from None
-
-
-def folders(lines: Iterator[Any], storages: Sequence[Location]) -> Iterator[Folder]:
-    """Yield the folders of the lines after the header."""
-    for (number, path), pieces in groupby(lines, lambda line: (line["storage"], line["folder"])):
-        folder = Folder(number, Location(storages[number].root, path))
-        for name, size, time, why in (file for piece in pieces for file in piece["files"]):
-            folder.files[name] = (size, datetime.fromisoformat(time) if time else None)
-            folder.tasks.update(place.task for place in places(folder.at(name).path))
-            folder.held.update({name: why} if why else {})
-        yield folder
+        yield
+    except Exception as error:
+        # A damaged file fails at whatever its bytes happen to mean.
+        raise CommandLineError(f"{path} is no manifest, or damaged: {error or type(error).__name__}") from None

@@ -3,35 +3,54 @@
 from __future__ import annotations
 
 from cleanup.base.text import plural
-from cleanup.cycle.docket import Docket, File
-from cleanup.cycle.result import CycleResult, KeptFile, Planned
-from cleanup.files import Kind
+from cleanup.cycle.result import CycleResult, Failed, FailedFile, FileCounts, Gone, Kept, KeptFile, Planned
 from cleanup.orphans.folders import Folder
 from cleanup.report.render import ROWS, as_text
 from cleanup.report.tables import Row, Table, in_bytes
 from cleanup.selection import NOT_REACHED
+from cleanup.storage import Answer, Outcome
 
 
-def count(folder: Folder, result: CycleResult) -> None:
-    """Count ``folder`` in ``result`` by what was decided about it, and what became of its files."""
-    path, docket = folder.location.path, Docket(result)
-    project, _, name = path.rpartition("/")
-    task = Planned(folder.task, name[:-33], project, "", folder.newest or result.started)
+def keep(folder: Folder, name: str, why: str, result: CycleResult) -> None:
+    """Count a file that stays."""
+    folder.kept += 1
+    result.keep_file(KeptFile(folder.task, folder.at(name).path, why))
+
+
+def count(folder: Folder, name: str, size: int | None, answer: Answer, result: CycleResult) -> None:
+    """Count what became of a file that goes."""
+    for counts in (folder.counts, result.files, result.storages.setdefault(folder.location.root, FileCounts())):
+        counts.gone += answer.outcome is Outcome.GONE
+        counts.failed += answer.outcome is Outcome.FAILED
+        if answer.outcome is Outcome.DELETED:
+            counts.deleted += 1
+            counts.unnamed += 1
+            counts.size += size or 0
+            counts.unsized += size is None
+    if answer.outcome is Outcome.FAILED:
+        path = folder.at(name).path
+        folder.error = folder.error or f"{path}: {answer.error}"
+        result.fail_file(FailedFile(folder.task, path, answer.error))
+
+
+def close(folder: Folder, result: CycleResult) -> None:
+    """Count ``folder`` by what was decided about it, and what became of its files."""
+    project, _, name = folder.location.path.rpartition("/")
+    task = Planned(folder.task, name[:-33], project, "", min(folder.newest, result.started))
     result.projects[project] = project
-    docket.condemn([task])
-    for file, answer in folder.answers.items():
-        place, (size, _) = folder.at(file), folder.files[file]
-        docket.count(File(task.id, Kind.UNNAMED, place.path, (place,), (), size), answer, place.root)
-    for file, why in folder.held.items():
-        docket.keep_file(KeptFile(task.id, folder.at(file).path, why))
-    errors, left = docket.errors(task.id), folder.going()
-    if errors:
-        docket.fail(task.id, f"{plural(len(errors), 'file')} could not be deleted; the first: {errors[0]}")
-    elif folder.why or left or not folder.answers:
-        why = folder.why or (f"{NOT_REACHED}{result.interrupted}" if left else "all its files are needed")
-        docket.keep(task.id, why)
+    done = folder.counts
+    decided = folder.kept + done.deleted + done.gone + done.failed
+    if done.failed:
+        error = f"{plural(done.failed, 'file')} could not be deleted; the first: {folder.error}"
+        result.failed.append(Failed(task, error))
+    elif folder.why:
+        result.kept.append(Kept(task, folder.why))
+    elif decided < folder.many and result.interrupted:
+        result.kept.append(Kept(task, f"{NOT_REACHED}{result.interrupted}"))
+    elif decided == folder.kept:
+        result.kept.append(Kept(task, "all its files are needed"))
     else:
-        docket.delete(task.id)
+        result.deleted.append(Gone(task, done.deleted, done.size, done.unsized))
 
 
 def table(result: CycleResult) -> list[str]:

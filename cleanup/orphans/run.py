@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
 from argparse import Namespace
 from collections import Counter
@@ -10,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 from tqdm import tqdm
 
@@ -18,7 +20,7 @@ from cleanup.base.errors import CleanupError, CommandLineError, Ending, ServerEr
 from cleanup.cycle.result import CycleResult
 from cleanup.launch.guard import Guard
 from cleanup.orphans import manifest, report
-from cleanup.orphans.folders import Folder, task_folders
+from cleanup.orphans.folders import Folder, Row, ids, own_folder, shelf, task_folders
 from cleanup.orphans.judge import AT_ONCE, IN_USE, Judge
 from cleanup.report.figures import as_json
 from cleanup.report.render import summary
@@ -57,22 +59,22 @@ class Steps:
     """The two steps, of which one is taken. ``result`` holds what it found or did."""
 
     def __init__(self, server: Server, storages: Storages, given: Namespace) -> None:
-        self._server, self._storages, self._given = server, storages, given
+        self._server, self._storages, self._given, self._shelf = server, storages, given, shelf()
         self.result = CycleResult(census.now(server), dry_run=not given.delete)
-        self._folders: Counter[int] = Counter()
-        self._in_use: Counter[int] = Counter()
+        self._folders: Counter[str] = Counter()
+        self._in_use: Counter[str] = Counter()
         """By storage all folders, and those whose tasks are on the server."""
         self._bar = partial(tqdm, unit=" files", disable=None, leave=False)
 
     def find(self) -> Sequence[str]:
         """Write a manifest of the orphans; return what else to say."""
-        addresses = [one if "://" in one else str(Path(one).resolve()) for one in self._given.storages]
+        given = dict.fromkeys(self._given.storages)
+        addresses = [one if "://" in one else str(Path(one).resolve()) for one in given]
         places = [self._storages.listable(address) for address in addresses]
-        # Those that it hides would look gone.
         self._refuse(census.hides_tasks(self._server))
         newest = self.result.started - timedelta(days=self._given.older_than_days)
-        header = {"server": census.identity(self._server), "newest": newest.isoformat(), "storages": addresses}
-        manifest.write(self._given.output, header, self._orphans(places, Judge(self._server, newest)))
+        header = manifest.Header(manifest.FORMAT, census.identity(self._server), newest.isoformat(), addresses)
+        manifest.write(self._given.output, header, self._orphans(addresses, places, Judge(self._server, newest)))
         total, in_use = self._folders.total(), self._in_use.total()
         return [
             f"Looked through {total} task folders; {in_use} are of tasks that are on the server",
@@ -83,91 +85,114 @@ class Steps:
         if why and not self._given.shared_with_no_other_server:
             raise CommandLineError(f"{why}. If no other server writes there: --shared-with-no-other-server")
 
-    def _orphans(self, places: Sequence[Location], judge: Judge) -> Iterator[Folder]:
-        """Yield the folders that do not stay, and refuse in the end if a storage looks like another server's."""
+    def _orphans(self, addresses: Sequence[str], places: Sequence[Location], judge: Judge) -> Iterator[manifest.Line]:
+        """Yield the files of folders that do not stay, and refuse in the end what looks like another server's."""
         with self._bar(desc="Looking through") as bar:
-            for some in _together(self._listed(places)):
-                judge.judge(some)
+            for some in _together(self._listed(addresses, places)):
+                judge.look(some)
                 for folder in some:
-                    self._folders[folder.storage] += 1
-                    bar.update(len(folder.files))
-                    if folder.why == IN_USE:
-                        self._in_use[folder.storage] += 1
-                        continue
-                    folder.answers = dict.fromkeys(folder.going(), Answer(Outcome.DELETED))
-                    report.count(folder, self.result)
-                    if folder.answers:
-                        yield folder
-        for storage, folders in self._folders.items():
-            in_use = self._in_use[storage]
-            looks = (
-                f"Of {folders} task folders in {self._given.storages[storage]} only {in_use} belong to tasks of this "
-            )
-            looks += f"server, less than {LEAST_SHARE:.0%}: they look like another server's"
-            self._refuse(looks if in_use < LEAST_SHARE * folders else "")
+                    bar.update(folder.many)
+                    self._folders[addresses[folder.storage]] += 1
+                    self._in_use[addresses[folder.storage]] += folder.why == IN_USE
+                    if not folder.why:
+                        yield from (self._found(folder, row, judge) for row in folder.rows())
+                    if folder.why != IN_USE:
+                        report.close(folder, self.result)
+                    folder.forget()
+        for address, many in self._folders.items():
+            in_use = self._in_use[address]
+            looks = f"Of {many} task folders in {address} only {in_use} belong to tasks of this server, less than "
+            looks += f"{LEAST_SHARE:.0%}: they look like another server's"
+            self._refuse(looks if in_use < LEAST_SHARE * many else "")
 
-    def _listed(self, places: Sequence[Location]) -> Iterator[Folder]:
+    def _found(self, folder: Folder, row: Row, judge: Judge) -> manifest.Line:
+        name, size, modified, *_ = row
+        why = judge.why(folder, name)
+        if why:
+            report.keep(folder, name, why, self.result)
+        else:
+            report.count(folder, name, size, Answer(Outcome.DELETED), self.result)
+        return folder.storage, folder.at(name).path, size, modified, why
+
+    def _listed(self, addresses: Sequence[str], places: Sequence[Location]) -> Iterator[Folder]:
         for number, place in enumerate(places):
             try:
-                yield from task_folders(number, self._storages.list(place))
+                yield from task_folders(number, ((file, "") for file in self._storages.list(place)), self._shelf)
             except Unlistable as error:
-                raise CleanupError(f"{self._given.storages[number]} cannot be listed in full: {error}") from None
+                raise CleanupError(f"{addresses[number]} cannot be listed in full: {error}") from None
 
     def delete(self) -> Sequence[str]:
         """Delete what a manifest lists, what is still as it was, and what nothing needs."""
-        lines = manifest.read(self._given.delete)
-        header = next(lines)
-        places = [self._storages.listable(address) for address in header["storages"]]
-        if header["server"] != census.identity(self._server):
-            raise CommandLineError(f"{self._given.delete} was written with another server, {header['server']}")
-        # Those that it hides would look gone.
+        path = self._given.delete
+        header = manifest.header(path)
+        places = [self._storages.listable(address) for address in header.storages]
+        if header.server != census.identity(self._server):
+            raise CommandLineError(f"{path} was written with another server, {header.server}")
         self._refuse(census.hides_tasks(self._server))
-        judge = Judge(self._server, datetime.fromisoformat(header["newest"]))
-        with self._bar(desc="Deleting") as bar:
-            for some in _together(manifest.folders(lines, places)):
+        judge = Judge(self._server, datetime.fromisoformat(header.newest))
+        total = 0
+        # All of it is read before anything goes: then a damaged one deletes nothing.
+        for folder in manifest.folders(path, places, self._shelf):
+            total += folder.many
+            folder.forget()
+        with self._bar(desc="Deleting", total=total) as bar:
+            for some in _together(manifest.folders(path, places, self._shelf)):
                 try:
-                    self._delete(some, judge)
-                except (ServerError, Stopped) as error:
+                    self._delete(some, judge, bar)
+                except (ServerError, Stopped, sqlite3.Error) as error:
                     self.result.interrupted = str(error)
                 for folder in some:
-                    report.count(folder, self.result)
-                    bar.update(len(folder.files))
+                    report.close(folder, self.result)
+                    folder.forget()
                 if self.result.interrupted:
                     break
         return []
 
-    def _delete(self, folders: Sequence[Folder], judge: Judge) -> None:
+    def _delete(self, folders: Sequence[Folder], judge: Judge, bar: tqdm[NoReturn]) -> None:
         for folder in folders:
             self._list_again(folder)
-        for part in chunks([(folder, name) for folder in folders for name in folder.going()], FILES_AT_ONCE):
-            judge.judge(folders)
-            going = {folder.at(name): (folder, name) for folder, name in part if folder.goes(name)}
-            stopped: DeletionStopped | None = None
-            try:
-                answers = self._storages.delete(going)
-            except DeletionStopped as error:
-                answers, stopped = error.answers, error
-            for place, answer in answers.items():
-                folder, name = going[place]
-                folder.answers[name] = answer
-            if stopped:
-                raise stopped
+        for part in chunks(((folder, row) for folder in folders for row in folder.rows()), FILES_AT_ONCE):
+            judge.look(folders)
+            self._delete_files({f.at(row[0]): (f, *row[:2]) for f, row in part if self._goes(f, row, judge)})
+            bar.update(len(part))
         self._storages.remove_folders(folder.location for folder in folders if not folder.why)
 
+    def _goes(self, folder: Folder, row: Row, judge: Judge) -> bool:
+        """Return whether a file goes, and count one that was seen no more, or stays."""
+        name, size, _, before, seen = row
+        why = before or judge.why(folder, name)
+        if folder.why:
+            return False
+        if not seen:
+            report.count(folder, name, size, Answer(Outcome.GONE), self.result)
+        elif why:
+            report.keep(folder, name, why, self.result)
+        return seen and not why
+
+    def _delete_files(self, going: dict[Location, tuple[Folder, str, int | None]]) -> None:
+        stopped: DeletionStopped | None = None
+        try:
+            answers = self._storages.delete(going)
+        except DeletionStopped as error:
+            answers, stopped = error.answers, error
+        for place, given in answers.items():
+            report.count(*going[place], given, self.result)
+        if stopped:
+            raise stopped
+
     def _list_again(self, folder: Folder) -> None:
-        """Note which files are gone, and that the folder stays if one is new in it, or not as it was."""
-        left, place = set(folder.files), folder.location
+        """Note in ``folder`` which files are still there, and that it stays if one is not as it was."""
+        place = folder.location
         try:
             for file in self._storages.list(place):
-                name = file.location.path[len(place.path) + 1 :]
-                left.discard(name)
-                if folder.files.get(name) != (file.size, file.modified):
+                path = file.location.path
+                folder.tasks |= ids(path)
+                if own_folder(path) == place.path and not folder.see(file):
                     folder.why = "a file in it is new, or has changed since"
         except Unlistable as error:
             folder.why = f"it cannot be listed: {error}"
             self.result.errors.append(f"{place.root}/{place.path}: {folder.why}")
-        folder.answers = dict.fromkeys(() if folder.why else left.difference(folder.held), Answer(Outcome.GONE))
 
 
 def _together(folders: Iterable[Folder]) -> Iterator[list[Folder]]:
-    return chunks(folders, AT_ONCE, lambda folder: len(folder.files), FILES_AT_ONCE)
+    return chunks(folders, AT_ONCE, lambda folder: folder.many, FILES_AT_ONCE)

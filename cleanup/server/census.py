@@ -3,35 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
 from typing import Any
-
-from clearml.backend_api.session import Request
 
 from cleanup.base.errors import ServerError
 from cleanup.server import Server
 from cleanup.server.paging import complete, listing
 from cleanup.server.rows import parse_task
 from cleanup.server.session import CleanupSession
-
-
-class _Count(Request):
-    """A request that the SDK has no class for."""
-
-    _service: Any = "organization"
-    _action: Any = "get_entities_count"
-    _version: Any = "2.23"
-
-    def to_dict(self, *_: Any, **__: Any) -> dict[str, Any]:
-        return {"tasks": {}, "search_hidden": True, "allow_public": True}
-
-
-class _Info(Request):
-    _service: Any = "server"
-    _action: Any = "info"
-    _version: Any = "2.23"
-
-    def to_dict(self, *_: Any, **__: Any) -> dict[str, Any]:
-        return {}
 
 
 def hides_tasks(server: Server) -> str:
@@ -56,19 +35,29 @@ def hides_tasks(server: Server) -> str:
 
 def identity(server: Server) -> str:
     """Return what tells this server from others under whatever address: its own id, else its address."""
-    uid = (server.session.send(_Info()).response_data or {}).get("uid")
+    uid = _asked(server, "server", "info").get("uid")
     return uid if isinstance(uid, str) and uid else server.session.where
 
 
 def now(server: Server) -> datetime:
-    """Return the server's time (aware), as far as its answers tell it."""
-    return datetime.now(timezone.utc) + timedelta(seconds=server.session.clock_skew)
+    """Return the time (aware): this machine's or, as far as its answers tell, the server's, whichever is earlier.
+
+    A clock that is ahead makes files look older than they are.
+    """
+    return datetime.now(timezone.utc) + timedelta(seconds=min(0.0, server.session.clock_skew))
 
 
 def _counted(server: Server) -> int:
     if not CleanupSession.check_min_api_server_version("2.22"):
         return 0
-    count = (server.session.send(_Count()).response_data or {}).get("tasks")
+    everything = {"tasks": {}, "search_hidden": True, "allow_public": True}
+    count = _asked(server, "organization", "get_entities_count", **everything).get("tasks")
     if not isinstance(count, int):
         raise ServerError("the server's answer to organization.get_entities_count has no number of tasks")
     return count
+
+
+def _asked(server: Server, service: str, action: str, **data: object) -> dict[str, Any]:
+    """Return the answer to a request that the SDK has no class for."""
+    asked = SimpleNamespace(_service=service, _action=action, _version="2.23", to_dict=lambda: data)
+    return server.session.send(asked).response_data or {}

@@ -1,6 +1,9 @@
 """A million objects in a bucket, half of them orphans: time and memory to find them, and to delete them.
 
     python -m tests.bench.orphans --objects 1000000
+    python -m tests.bench.orphans --objects 1000000 --files 1000000
+
+The second: all of them in the folder of one task.
 
 The bucket is a stand-in that makes its listing up as it is asked: seconds are those of this service and of that.
 """
@@ -25,19 +28,16 @@ from cleanup.sandbox import Sandbox
 from cleanup.sandbox.demo import environment
 from cleanup.sandbox.http import WebServer
 
-FILES = 50
-"""Files a folder."""
-
 
 class Bucket:
-    """A WSGI application that answers ListObjectsV2 and DeleteObjects."""
+    """A WSGI application that answers ListObjectsV2 and DeleteObjects. ``files``: so many has each folder."""
 
-    def __init__(self, objects: int) -> None:
-        self.objects, self.requests = objects, 0
+    def __init__(self, objects: int, files: int) -> None:
+        self.objects, self.files, self.requests = objects, files, 0
         self.gone: set[int] = set()
 
     def key(self, number: int) -> str:
-        folder, file = divmod(number, FILES)
+        folder, file = divmod(number, self.files)
         return f"team/run {folder:07}.{folder:032x}/metrics/images/validation/image_{file:08}.png"
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -50,7 +50,7 @@ class Bucket:
 
     def _list(self, query: dict[str, list[str]]) -> bytes:
         folder = re.match(r"team/run (\d+)\.", query.get("prefix", [""])[0])
-        first, end = (int(folder[1]) * FILES, int(folder[1]) * FILES + FILES) if folder else (0, self.objects)
+        first, end = (int(folder[1]) * self.files, (int(folder[1]) + 1) * self.files) if folder else (0, self.objects)
         start = int(query.get("continuation-token", [str(first)])[0])
         stop = min(start + 1000, end)
         rows = "".join(
@@ -62,7 +62,7 @@ class Bucket:
         more = (
             f"<IsTruncated>true</IsTruncated><NextContinuationToken>{stop}</NextContinuationToken>"
             if stop < end
-            else ""
+            else "<IsTruncated>false</IsTruncated>"
         )
         return f"<ListBucketResult>{rows}{more}</ListBucketResult>".encode()
 
@@ -70,19 +70,19 @@ class Bucket:
         keys = re.findall(r"<Key>(.*?)</Key>", body)
         for key in keys:
             folder, file = re.match(r"team/run (\d+)\..*_(\d+)\.png", key).groups()  # type: ignore[union-attr]
-            self.gone.add(int(folder) * FILES + int(file))
+            self.gone.add(int(folder) * self.files + int(file))
         rows = "".join(f"<Deleted><Key>{key}</Key></Deleted>" for key in keys)
         return f"<DeleteResult>{rows}</DeleteResult>".encode()
 
 
-def measure(objects: int) -> dict[str, Any]:
+def measure(objects: int, files: int) -> dict[str, Any]:
     """Return what both steps took."""
-    bucket = Bucket(objects)
+    bucket = Bucket(objects, files)
     server = WebServer(bucket)
     server.start()
     host = server.url.removeprefix("http://")
     with Sandbox() as sandbox, tempfile.TemporaryDirectory() as folder:
-        for number in range(0, objects // FILES, 2):
+        for number in range(1, objects // files, 2):
             sandbox.add_task("run", "team", task_id=f"{number:032x}")
         access = {"host": host, "bucket": "bench", "key": "bench", "secret": "bench", "secure": False}
         config = Path(folder) / "clearml.conf"
@@ -106,18 +106,20 @@ def measure(objects: int) -> dict[str, Any]:
                 "said": said.splitlines()[-4:],
             }
 
-        found = step(f"s3://{host}/bench")
+        found = step(f"s3://{host}/bench", "--shared-with-no-other-server")
         manifest = (Path(folder) / "orphans.jsonl.gz").stat().st_size
         deleted = step("--delete", "orphans.jsonl.gz")
     server.stop()
-    right = bucket.gone == {n for n in range(objects) if n // FILES % 2}
+    right = bucket.gone == {n for n in range(objects) if n // files % 2 == 0}
     return {"objects": objects, "find": found, "manifest_bytes": manifest, "delete": deleted, "exactly": right}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.orphans", description=__doc__)
     parser.add_argument("--objects", type=int, default=1_000_000)
-    print(json.dumps(measure(parser.parse_args().objects), indent=2))
+    parser.add_argument("--files", type=int, default=50, help="in each folder; default: %(default)s")
+    given = parser.parse_args()
+    print(json.dumps(measure(given.objects, given.files), indent=2))
 
 
 if __name__ == "__main__":

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cleanup.base.errors import CleanupError, CommandLineError
+from cleanup.server.session import CleanupSession
+from cleanup.storage import LOCAL, Location
 from tests.orphans.world import PROJECT, OrphanWorld
 
 
@@ -38,15 +44,28 @@ def test_why_the_others_stay_is_said(orphans: OrphanWorld) -> None:
         "half uploaded": "a file in it is too new",
     }
     assert said["outer"].endswith("lies in it or around it")
-    assert [file.why.partition(" ")[0] for file in found.kept_files] == ["model"]
+    assert said["sub"].endswith("lies in it or around it")
+    needed = Counter((file.task, file.why.partition(" ")[0]) for file in found.kept_files)
+    ids = {entry.task.name: entry.task.id for entry in [*found.kept, *found.deleted]}
+    assert needed == {
+        (ids["held"], "model"): 1,
+        (ids["held"], "task"): 1,
+        (ids["half held"], "model"): 1,
+        (ids["parent version"], "dataset"): 2,
+    }
 
 
 def a_task_with_its_id_comes_back(orphans: OrphanWorld, task: str) -> None:
     orphans.sandbox.add_task("imported", task_id=task)
 
 
+def a_task_inside_it_comes_back(orphans: OrphanWorld, _task: str) -> set[str]:
+    orphans.sandbox.add_task("imported", task_id=orphans.nested[1])
+    return set(orphans.nested)
+
+
 def a_model_names_its_folder(orphans: OrphanWorld, task: str) -> None:
-    orphans.sandbox.add_model(None, "all of it", uri=f"file:///elsewhere/run.{task}/", published=True)
+    orphans.sandbox.add_model(None, "all of it", uri=f"file:///elsewhere/run.{task.upper()}/", published=True)
 
 
 def an_artifact_links_into_it(orphans: OrphanWorld, task: str) -> None:
@@ -70,13 +89,21 @@ def a_file_has_another_size(orphans: OrphanWorld, task: str) -> None:
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
+def its_folder_becomes_a_link(orphans: OrphanWorld, task: str) -> None:
+    folder = (orphans.store.has / orphans.orphans[task][0]).parents[2]
+    folder.rename(orphans.store.has / "moved")
+    folder.symlink_to(orphans.store.has / "moved")
+
+
 CHANGES = [
     a_task_with_its_id_comes_back,
+    a_task_inside_it_comes_back,
     a_model_names_its_folder,
     an_artifact_links_into_it,
     a_file_is_new,
     a_file_is_younger,
     a_file_has_another_size,
+    its_folder_becomes_a_link,
 ]
 
 
@@ -84,12 +111,33 @@ CHANGES = [
 def test_what_changed_between_the_steps_stays_and_is_listed(orphans: OrphanWorld, change) -> None:
     orphans.find()
     changed = next(iter(orphans.orphans))
-    change(orphans, changed)
+    stay = change(orphans, changed) or {changed}
     before = orphans.store.held()
     done = orphans.delete()
-    kept = {entry.task.id for entry in done.kept} | {file.task for file in done.kept_files}
-    assert changed in kept
-    assert before - orphans.store.held() == orphans.going - set(orphans.orphans[changed])
+    assert stay <= {entry.task.id for entry in done.kept} | {file.task for file in done.kept_files}
+    assert before - orphans.store.held() == orphans.going - {path for task in stay for path in orphans.orphans[task]}
+
+
+def test_what_lived_when_the_manifest_was_written_is_not_in_it(orphans: OrphanWorld) -> None:
+    """A server that was set up from an older backup meanwhile knows fewer tasks."""
+    before = orphans.store.held()
+    orphans.find()
+    for task in orphans.sandbox.tasks:
+        orphans.sandbox.remove_task(task)
+    orphans.delete()
+    assert before - orphans.store.held() == orphans.going
+
+
+def test_a_link_goes_what_it_points_to_stays_and_any_name_will_do(orphans: OrphanWorld) -> None:
+    task, [path, *_] = next(iter(orphans.orphans.items()))
+    folder = (orphans.store.has / path).parent
+    (folder / "link").symlink_to(next(orphans.store.has.glob(f"{PROJECT}/alive.*")))
+    (folder / os.fsdecode(b"caf\xe9")).touch()
+    before = orphans.store.held()
+    orphans.orphans[task] += [path.replace("data.csv", name) for name in ("link", os.fsdecode(b"caf\xe9"))]
+    orphans.find()
+    orphans.delete()
+    assert before - orphans.store.held() == orphans.going
 
 
 def test_what_changes_while_it_deletes_stays(orphans: OrphanWorld, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,12 +161,15 @@ def test_emptied_folders_of_tasks_go_and_those_of_projects_stay(orphans: OrphanW
     orphans.find()
     orphans.delete()
     left = orphans.sandbox.folders()
-    assert not any(task in folder for folder in left for task, files in orphans.orphans.items() if len(files) == 2)
+    assert not any(task in folder for folder in left for task, files in orphans.orphans.items() if len(files) > 1)
     assert PROJECT in left
     assert orphans.sandbox.files_root.is_dir()
 
 
-def test_young_folders_stay_for_as_long_as_one_says(orphans: OrphanWorld) -> None:
+@pytest.mark.parametrize("ahead", [0.0, 30 * 86_400.0])
+def test_young_folders_stay_for_as_long_as_one_says(orphans: OrphanWorld, ahead, monkeypatch) -> None:
+    """Also where the server's clock is ahead."""
+    monkeypatch.setattr(CleanupSession, "_note_clock", lambda self, _: setattr(self, "clock_skew", ahead))
     assert not orphans.step("find", orphans.store.prefix, "--output", str(orphans.manifest)).deleted
     week = 7 * 86_400
     path = orphans.store.has / orphans.orphans[next(iter(orphans.orphans))][0]
@@ -151,23 +202,71 @@ def test_a_server_that_tells_of_fewer_tasks_than_it_counts_is_refused(
     assert orphans.find("--shared-with-no-other-server").deleted
 
 
-def test_a_manifest_of_another_server_or_none_at_all_deletes_nothing(orphans: OrphanWorld, tmp_path) -> None:
+def edit(orphans: OrphanWorld, change: Callable[[list[Any]], object]) -> None:
+    """Write the manifest anew, its lines as ``change`` leaves them."""
+    lines = [json.loads(line) for line in gzip.decompress(orphans.manifest.read_bytes()).splitlines()]
+    change(lines)
+    orphans.manifest.write_bytes(gzip.compress("\n".join(map(json.dumps, lines)).encode()))
+
+
+def set_in(line: int, column: int, value: object) -> Callable[[list[Any]], None]:
+    return lambda lines: lines[line].__setitem__(column, value)
+
+
+WRONG = {
+    "another server": set_in(0, 1, "http://128.0.0.1"),
+    "another format": set_in(0, 0, "clearml orphans 1"),
+    "no time": set_in(0, 2, "soon"),
+    "a time without a zone": set_in(0, 2, "2026-01-01"),
+    "no header": lambda lines: lines.pop(0),
+    "nothing": list.clear,
+    "no such storage": set_in(-1, 0, 1),
+    "a storage from the end": set_in(-1, 0, -1),
+    "a file elsewhere": set_in(-1, 1, f"/etc/run.{'0' * 32}/artifacts/x"),
+    "a file that climbs": lambda lines: lines[-1].__setitem__(1, f"{lines[0][3][0]}/../run.{'0' * 32}/artifacts/x"),
+    "a file without a size": lambda lines: lines[-1].pop(),
+    "an odd time": set_in(-1, 3, "yesterday"),
+}
+
+
+@pytest.mark.parametrize("change", WRONG.values(), ids=WRONG)
+def test_a_manifest_that_is_wrong_anywhere_deletes_nothing(orphans: OrphanWorld, change) -> None:
     orphans.find()
-    lines = gzip.decompress(orphans.manifest.read_bytes())
-    for damaged in (
-        gzip.compress(lines.replace(b"http://127", b"http://128")),
-        orphans.manifest.read_bytes()[:-40],
-        lines,
-        gzip.compress(b"{}\n"),
-        gzip.compress(lines.splitlines(keepends=True)[0] + lines.replace(b'"size"', b"")[-50:]),
-    ):
+    edit(orphans, change)
+    with pytest.raises(CommandLineError, match=r"is no manifest, or damaged|another server"):
+        orphans.delete()
+    assert orphans.going <= orphans.store.held()
+
+
+def test_a_manifest_that_is_damaged_or_missing_deletes_nothing(orphans: OrphanWorld) -> None:
+    orphans.find()
+    whole = orphans.manifest.read_bytes()
+    middle = len(whole) // 2
+    for damaged in (whole[:-40], gzip.decompress(whole), whole[:middle] + b"\0\0\0\0" + whole[middle + 4 :], b""):
         orphans.manifest.write_bytes(damaged)
-        with pytest.raises(CommandLineError, match=r"manifest|another server"):
+        with pytest.raises(CommandLineError, match=r"is no manifest, or damaged"):
             orphans.delete()
     orphans.manifest.unlink()
     with pytest.raises(CommandLineError, match=r"orphans\.jsonl\.gz"):
         orphans.delete()
     assert orphans.going <= orphans.store.held()
+
+
+def test_what_is_written_into_a_manifest_by_hand_goes_only_if_it_is_an_orphan(orphans: OrphanWorld) -> None:
+    orphans.find()
+    before = orphans.store.held()
+
+    def add_all(lines: list[Any]) -> None:
+        lines[0][2] = "9999-12-31T00:00:00+00:00"
+        known = {line[1] for line in lines[1:]}
+        for file in orphans.store.storages.list(Location(LOCAL, str(orphans.store.has))):
+            if file.location.path not in known:
+                lines.append([0, file.location.path, file.size, file.modified.isoformat(), ""])
+
+    edit(orphans, add_all)
+    orphans.delete()
+    gone = before - orphans.store.held()
+    assert {path for path in gone - orphans.going if "half uploaded" not in path} == set()
 
 
 @pytest.mark.parametrize("store", ["s3"], indirect=True)

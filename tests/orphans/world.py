@@ -24,6 +24,8 @@ class OrphanWorld:
     def __init__(self, sandbox: Sandbox, store: Store, manifest: Path) -> None:
         self.sandbox, self.store, self.manifest = sandbox, store, manifest
         self.orphans: dict[str, list[str]] = {}
+        self.nested: tuple[str, str] = ("", "")
+        """Two of them, the folder of one in that of the other."""
 
     def living(self, name: str, **fields: object) -> str:
         """Add a task with two files."""
@@ -72,9 +74,12 @@ class OrphanWorld:
         outer = self.gone(f"{PROJECT}/outer", orphan=False)
         self.put(f"{PROJECT}/outer.{outer}/inner.{box.add_task('inner', PROJECT)}")
         self.gone(f"{PROJECT}/alive.{alive}/sub", orphan=False)
-        store.put(
-            ["team/readme.txt", f"exports/{uuid.uuid4().hex}/x", f"{PROJECT}/run.{uuid.uuid4().hex[1:]}/artifacts/x"]
-        )
+        around = self.gone(f"{PROJECT}/around")
+        self.nested = (around, self.gone(f"{PROJECT}/around.{around}/inside"))
+        # An offline run is imported under another id, and no task's id has capitals or 31 digits.
+        some = uuid.uuid4().hex
+        no_folders = [f"run.offline-{some}", f"run.{some[1:]}", f"run.A{some[1:].upper()}", some]
+        store.put(["team/readme.txt", *(f"{PROJECT}/{folder}/artifacts/x" for folder in no_folders)])
         if store.name in ("disks", "minio"):
             self.renew(self.put(f"{PROJECT}/half uploaded.{uuid.uuid4().hex}")[0])
 
