@@ -192,7 +192,12 @@ def test_artifacts_that_come_in_no_record_either_are_an_error(api: Api, server: 
         server.tasks.read([task_id(1)], WITH_FILES)
 
 
-def test_models_are_taken_off_a_tasks_lists(api: Api, server: Server) -> None:
+@pytest.mark.parametrize("version", ["2.12", "2.31"])
+def test_models_are_taken_off_a_tasks_lists(
+    old_api: Callable[[str], Api], connect: Callable[..., Server], version: str
+) -> None:
+    api = old_api(version)
+    server = connect(attempts=1)
     api.on("tasks.edit", {"updated": 1}, Refusal(400, 101, "Invalid task id"))
     server.tasks.unlist_models("t")
 
