@@ -15,14 +15,6 @@ def current_user(store: Store, _body: Body) -> Body:
     return {"user": {"id": store.user, "name": USER_NAME, "role": "admin", "company": company}}
 
 
-def all_users(store: Store, _body: Body) -> Body:
-    return {"users": [{"id": store.user, "name": USER_NAME, "company": store.company}]}
-
-
-def preferences(_store: Store, _body: Body) -> Body:
-    return {"preferences": {}}
-
-
 def server_info(_store: Store, _body: Body) -> Body:
     return {"version": SERVER_VERSION, "build": "sandbox", "commit": "", "api_version": ""}
 
@@ -33,9 +25,6 @@ def ping(_store: Store, _body: Body) -> Body:
 
 HANDLERS: dict[str, Handler] = {
     "users.get_current_user": current_user,
-    "users.get_all": all_users,
-    "users.get_all_ex": all_users,
-    "users.get_preferences": preferences,
     "server.info": server_info,
     "debug.ping": ping,
 }
