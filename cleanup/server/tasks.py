@@ -100,9 +100,9 @@ class Tasks:
                 rest = [task for task in rest if task not in found] if found else []
 
     def unlist_models(self, task: str) -> None:
-        """Take all models off the lists of a task that is about to be deleted, so that the server lets them be."""
-        models: dict[str, Any] = {"input": [], "output": []}
-        self._client.tasks.edit(task=task, force=True, models=models, _allow_extra_fields_=True)
+        """Take all models off the outputs of a task that is about to be deleted, so that the server lets them be."""
+        # Its inputs stay: should it not be deleted after all, it needs them still.
+        self._client.tasks.edit(task=task, force=True, models={"output": []}, _allow_extra_fields_=True)
 
     def note(self, task: str, text: str) -> None:
         """Write ``text`` among the user properties of a task that stays; that it cannot be written is no error."""

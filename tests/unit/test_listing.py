@@ -210,7 +210,7 @@ def test_models_are_taken_off_a_tasks_lists(
     api.on("tasks.edit", {"updated": 1}, Refusal(400, 101, "Invalid task id"))
     server.tasks.unlist_models("t")
 
-    assert api.bodies("tasks.edit") == [{"task": "t", "force": True, "models": {"input": [], "output": []}}]
+    assert api.bodies("tasks.edit") == [{"task": "t", "force": True, "models": {"output": []}}]
     with pytest.raises(ServerError, match="Invalid task id"):
         server.tasks.unlist_models("t")
 
