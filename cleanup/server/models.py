@@ -12,7 +12,7 @@ from cleanup.base.chunks import chunks
 from cleanup.base.errors import ServerError
 from cleanup.base.records import Model
 from cleanup.server.deletion import at_once, delete
-from cleanup.server.paging import PAGE, complete, every, listing
+from cleanup.server.paging import FEW, PAGE, complete, every, listing
 from cleanup.server.rows import ARCHIVED, is_id, models_of, parse_model
 from cleanup.server.session import CleanupSession
 
@@ -23,9 +23,6 @@ _FIELDS = ("id", "uri", "task", "ready")
 _ALL_FIELDS = (
     *_FIELDS, "name", "project", "company", "tags", "system_tags", "last_change", "last_update", "created",
 )  # fmt: skip
-
-# In ascending order the server would ask its database once more, for the rows without a time.
-_ORDER = ["-created"]
 
 
 class _Needing(NamedTuple):
@@ -82,7 +79,7 @@ class Models:
         return found
 
     def _listed(self, fields: Sequence[str] = _FIELDS, **filters: Any) -> Iterator[Model]:
-        return every(listing(self._client.models, fields, order_by=_ORDER, **filters), parse_model)
+        return every(listing(self._client.models, fields, order_by=FEW, **filters), parse_model)
 
     def users(self, models: Sequence[str]) -> dict[str, set[str]]:
         """Return for each of ``models`` that is in use the tasks that have it as input."""
@@ -113,7 +110,7 @@ class Models:
             return _Needing(row["id"], frozenset(models_of(row, side))) if is_id(row.get("id")) else None
 
         # Without search_hidden a dataset or a pipeline's step that needs the model would be overlooked.
-        filters |= {"search_hidden": True, "order_by": _ORDER}
+        filters |= {"search_hidden": True, "order_by": FEW}
         return every(listing(self._client.tasks, ["id", f"models.{side}"], **filters), needing)
 
     def delete(self, ids: Sequence[str]) -> dict[str, str]:

@@ -25,6 +25,10 @@ AHEAD = 4
 PASSES = 10
 """So often a list is read at most, for what was shifted meanwhile: a bound for a server that lists for ever."""
 
+FEW = ["-created"]
+"""The order of a list that fits on a page. In an ascending one the server, whose page is not full, asks its database
+up to twice more, for rows without a time: up to three passes over all rows where no index helps."""
+
 Fetch = Callable[[int, int], Any]
 """Asks for a page: its number, and the rows a page."""
 

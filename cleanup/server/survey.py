@@ -12,7 +12,7 @@ from typing import Any
 
 from clearml.backend_api.session.client import APIClient
 
-from cleanup.server.paging import Fetch, complete, listing
+from cleanup.server.paging import FEW, Fetch, complete, listing
 from cleanup.server.rows import is_id, parse_task, time_text
 
 _TASK_ID = re.compile(r"[0-9a-f]{32}")
@@ -68,9 +68,10 @@ class Survey:
             yield from complete(fetch, partial(_claim, why=why, section=section), self.unreadable, 100, pool)
 
     def _fetch(self, fields: list[str], since: datetime | None, **filters: Any) -> Fetch:
+        filters |= {"search_hidden": True, "order_by": ["created"]}
         if since is not None:
-            filters["last_change"] = [f">={time_text(since)}"]
-        return listing(self._client.tasks, fields, search_hidden=True, order_by=["created"], **filters)
+            filters |= {"last_change": [f">={time_text(since)}"], "order_by": FEW}
+        return listing(self._client.tasks, fields, **filters)
 
 
 def _references(row: Mapping[str, Any]) -> References | None:
