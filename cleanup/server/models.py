@@ -6,13 +6,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from clearml.backend_api.session.client import APIClient
-
 from cleanup.base.chunks import chunks
 from cleanup.base.errors import ServerError
 from cleanup.base.records import Model
 from cleanup.server.deletion import at_once, delete
-from cleanup.server.paging import FEW, PAGE, complete, every, listing
+from cleanup.server.paging import FEW, PAGE, Lists, complete, every, listing
 from cleanup.server.rows import ARCHIVED, is_id, models_of, parse_model
 from cleanup.server.session import CleanupSession
 
@@ -32,13 +30,8 @@ class _Needing(NamedTuple):
     models: frozenset[str]
 
 
-class Models:
+class Models(Lists):
     """The calls about models. Archived, hidden and other users' entries are all included: the server hides none."""
-
-    def __init__(self, client: APIClient) -> None:
-        self._client = client
-        self.unreadable: list[str] = []
-        """Errors of single entries of the archive that the server fails at."""
 
     def made_by(self, tasks: Sequence[str]) -> list[Model]:
         """Return the model entries that ``tasks`` made: those the server deletes with them, and published ones."""

@@ -8,6 +8,8 @@ from concurrent.futures import Executor, Future
 from contextlib import closing
 from typing import Any, Protocol, TypeVar
 
+from clearml.backend_api.session.client import APIClient
+
 from cleanup.base.errors import ServerError, ServerUnreachable
 
 PAGE = 500
@@ -41,6 +43,14 @@ class _HasId(Protocol):
 _Page = tuple[list[Mapping[str, Any]], list[str]]
 _Item = TypeVar("_Item")
 _Row = TypeVar("_Row", bound=_HasId)
+
+
+class Lists:
+    """Calls that read lists. ``unreadable`` fills with the errors of single rows that the server fails at."""
+
+    def __init__(self, client: APIClient) -> None:
+        self._client = client
+        self.unreadable: list[str] = []
 
 
 def listing(service: Any, fields: Sequence[str], **filters: Any) -> Fetch:

@@ -10,9 +10,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from clearml.backend_api.session.client import APIClient
-
-from cleanup.server.paging import FEW, Fetch, complete, listing
+from cleanup.server.paging import FEW, Fetch, Lists, complete, listing
 from cleanup.server.rows import is_id, parse_task, time_text
 
 _TASK_ID = re.compile(r"[0-9a-f]{32}")
@@ -35,16 +33,11 @@ class Claim:
     why: str
 
 
-class Survey:
-    """The calls that read all tasks of a kind.
+class Survey(Lists):
+    """The calls that read all tasks of a kind. What an unreadable one refers to cannot be known.
 
     ``since`` (aware): only those that changed after it in any way. ``pool``: threads in which pages are read ahead.
     """
-
-    def __init__(self, client: APIClient) -> None:
-        self._client = client
-        self.unreadable: list[str] = []
-        """Errors of single tasks that the server fails at: what they refer to cannot be known."""
 
     def references(self, since: datetime | None = None, pool: Executor | None = None) -> Iterator[References]:
         """Yield what each task refers to. The server gives artifacts whole, previews included, or not at all."""

@@ -9,13 +9,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from clearml.backend_api.session.client import APIClient
-
 from cleanup.base.chunks import chunks
 from cleanup.base.errors import ServerError, SettingsError
 from cleanup.base.records import Artifact, Task
 from cleanup.base.text import one_line
-from cleanup.server.paging import PAGE, complete, every, listing, parsed, rows
+from cleanup.server.paging import PAGE, Lists, complete, every, listing, parsed, rows
 from cleanup.server.rows import ARCHIVED, DRAFT, NO_DRAFT, is_id, parse_named, parse_task, time_text
 
 LISTED = (
@@ -32,13 +30,8 @@ WITH_FILES = (
 """The fields that deletion needs."""
 
 
-class Tasks:
-    """The calls that find tasks and projects."""
-
-    def __init__(self, client: APIClient) -> None:
-        self._client = client
-        self.unreadable: list[str] = []
-        """Errors of single rows of a list that the server fails at: tasks that nobody can judge."""
+class Tasks(Lists):
+    """The calls that find tasks and projects. An unreadable task is one that nobody can judge."""
 
     def archived(
         self, *, drafts: bool | None, changed_before: datetime | None, projects: Iterable[str] | None
