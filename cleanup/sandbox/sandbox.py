@@ -11,7 +11,7 @@ from typing import Any
 
 from cleanup.sandbox.api import NEWEST, make_api
 from cleanup.sandbox.auth import Authority
-from cleanup.sandbox.calls.users import COMPANY_NAME, SERVER_VERSION, USER_NAME
+from cleanup.sandbox.calls.about import NAME, SERVER_VERSION
 from cleanup.sandbox.fileserver import make_fileserver
 from cleanup.sandbox.http import WebServer
 from cleanup.sandbox.seeding import Seeding
@@ -48,8 +48,8 @@ class Sandbox(Seeding):
             "user": self.store.user,
             "company": self.store.company,
             "role": "admin",
-            "user_name": USER_NAME,
-            "company_name": COMPANY_NAME,
+            "user_name": NAME,
+            "company_name": NAME,
         }
         self._authority = Authority(api_version, SERVER_VERSION, token_seconds, identity)
         self.access_key = self._authority.access_key
