@@ -1,1 +1,1 @@
-"""Benchmarks that anyone can run: each of `python -m tests.bench.cycle`, `.scale`, `.neighbour`, `.orphans` prints JSON."""
+"""Benchmarks that anyone can run: `python -m tests.bench.cycle`, `.scale`, `.neighbour`, `.orphans` print JSON."""
