@@ -98,7 +98,7 @@ def asked_for_help(module: str) -> str:
 TOOLS = {
     r"cleanup\.orphans|orphans\.jsonl|manifest|other server": ["cleanup.orphans"],
     r"tests\.faults": ["tests.faults"],
-    r"tests\.bench": ["tests.bench.cycle", "tests.bench.s3", "tests.bench.scale"],
+    r"tests\.bench": ["tests.bench.cycle", "tests.bench.neighbour", "tests.bench.s3", "tests.bench.scale"],
     r"clearml-agent": ["clearml_agent daemon"],
     r"\bpip\b": ["pip install"],
     r"\bdocker\b": [],
