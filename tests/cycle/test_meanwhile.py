@@ -210,3 +210,12 @@ def test_a_server_that_fails_at_every_task_costs_a_few_requests_each(world: Worl
     assert len(world.sandbox.tasks) == 300
     assert len(result.failed) == 300
     assert world.sandbox.api_requests < 5 * 300
+
+
+def test_a_user_that_others_delete_during_the_look_keeps_no_file(world: World) -> None:
+    maker, user = world.add("maker"), world.add("user", archived=False)
+    world.sandbox.use_model(user, world.sandbox.add_model(maker, "weights"))
+    once(world, lambda _, body: body.get("id") == [user], lambda: world.sandbox.remove_task(user))
+    world.clean()
+
+    assert (world.sandbox.tasks, world.sandbox.models, world.sandbox.files()) == ({}, {}, set())
