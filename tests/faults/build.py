@@ -15,6 +15,7 @@ from urllib.parse import quote, unquote
 from cleanup.sandbox import Fault
 from cleanup.sandbox.calls.deletion import delete_task
 from cleanup.sandbox.calls.reset import reset
+from cleanup.sandbox.values import days_ago
 from tests.faults.rig import Rig
 from tests.faults.world import Names, owner_of
 
@@ -29,6 +30,9 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "a proxy's folder": lambda address: _moved(address, "https://proxy.example/clearml/files"),
     "a query": lambda address: f"{address}?download=1" if address.startswith("http") else address,
     "its folder": lambda address: address.rpartition("/")[0],
+    "the task's folder": lambda address: (
+        address[: address.index(owner_of(address)) + 32] if owner_of(address) else address
+    ),
     "its folder with a slash": lambda address: address.rpartition("/")[0] + "/",
     "capitals": lambda address: _moved(address, address[: _start(address)]).replace("/models/", "/MODELS/"),
     "quoted less": unquote,
@@ -150,6 +154,20 @@ class Builder:
         nodes = {step: {"name": step, "executed": self.tasks[step]} for step in steps if step in self.tasks}
         graph = {"Pipeline": {"name": "Pipeline", "value": json.dumps(nodes), "type": "dictionary"}}
         self.sandbox.edit_task(self.tasks[task], type="controller", system_tags=tags, configuration=graph)
+
+    def shelved(self, model: str, fields: dict[str, Any] | None = None, spelling: str = "as it is") -> None:
+        """Put the entry into the archive, 60 days ago if ``fields`` say nothing else, its file where it says."""
+        key = self.models[model]
+        if (entry := self.sandbox.store.models.get(key)) is None:
+            return
+        plain = [uri for uri in self.addresses.values() if Names([entry["uri"]]).holds(uri)]
+        if plain and plain[0].startswith("file:"):
+            spelling = "as it is"  # no folder of a disk is deleted as a file
+        fields = {"age_days": 60.0, "uri": SPELLINGS[spelling](plain[0]) if plain else entry["uri"], **(fields or {})}
+        days = fields.pop("age_days")
+        if entry.get("task"):
+            fields.pop("company", "")  # the server deletes a draft with its task, whosever it is
+        self.sandbox.edit_model(key, system_tags=["archived"], last_change=days_ago(days), **fields)
 
     def was_reset(self, task: str) -> None:
         """Reset the task long ago: it names nothing of what it wrote."""

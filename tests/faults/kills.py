@@ -21,7 +21,7 @@ from tests.faults.runner import Attack
 from tests.faults.street import trial
 
 SCRIPT = Path(__file__).parents[2] / "cleanup_service.py"
-FLAGS = ("--run-as-service", "False", "--force-delete", "True", "--keep-tags", "keep")
+FLAGS = ("--run-as-service", "False", "--force-delete", "True", "--keep-tags", "keep", "--archived-models", "True")
 Run = Callable[[Rig], list[str] | None]
 
 

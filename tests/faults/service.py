@@ -10,7 +10,7 @@ from typing import Any
 
 from cleanup.cycle.result import CycleResult
 
-FORCED = {"force_delete": True, "keep_tags": "keep"}
+FORCED = {"force_delete": True, "keep_tags": "keep", "archived_models": True}
 PLAIN = 200
 """Tasks of a batch as the package has it."""
 

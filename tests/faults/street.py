@@ -61,6 +61,17 @@ STREET: tuple[Step, ...] = (
     *_task("heir", 46),
     ("uses", "heir", "ancestor's"),
     ("went", "ancestor"),
+    # Entries in the archive: one goes with its file, one without, since another names it; one stays, being in use; one
+    # goes after the task that uses it; one is too young; one names an artifact of the task, which stays.
+    *_task("keeper", 60, "a", archived=False),
+    *(("model", f"shelved {name}", "keeper") for name in ("alone", "named", "in use", "used by full", "young")),
+    ("registers", "another name", "", "shelved named", "localhost"),
+    ("uses", "living", "shelved in use"),
+    ("uses", "full", "shelved used by full"),
+    *(("shelved", f"shelved {name}") for name in ("alone", "named", "in use", "used by full")),
+    ("shelved", "shelved young", {"age_days": 1.0}),
+    ("registers", "shelved for nobody", "", "keeper.data"),
+    ("shelved", "shelved for nobody"),
 )
 
 

@@ -27,7 +27,7 @@ def task(archived: bool, *links: str) -> dict[str, Any]:
 
 
 def model(uri: str, ready: bool) -> dict[str, Any]:
-    return {"name": "m", "uri": uri, "ready": ready, "task": OLD}
+    return {"name": "m", "uri": uri, "ready": ready, "task": OLD, "system_tags": []}
 
 
 def world(files: set[str], models: dict[str, Any] | None = None, **tasks: Any) -> World:

@@ -39,6 +39,7 @@ class Plan:
     force: bool = True
     services: int = 1
     rehearsed: bool = False
+    archived_models: bool = False
     changes: tuple[tuple[int, str, str], ...] = ()
     faults: tuple[tuple[int, float], ...] = ()
 
@@ -68,7 +69,8 @@ def attempt(rig: Rig, plan: Plan) -> list[str]:
     rig.reset()
     rig.said.extend(said)
     built = Builder(rig, plan.steps)
-    before, rules, settings = rig.snapshot(), Rules(utc_now(), force=plan.force), {"force_delete": plan.force}
+    before, settings = rig.snapshot(), {"force_delete": plan.force, "archived_models": plan.archived_models}
+    rules = Rules(utc_now(), force=plan.force, archived_models=plan.archived_models)
     service.batches_of(plan.batch)
     rehearsal = rig.cycle({**settings, "dry_run": True}) if plan.rehearsed else None
     touched = plan.rehearsed and rig.snapshot() != before
@@ -103,7 +105,7 @@ def _run(rig: Rig, plan: Plan, settings: dict[str, Any]) -> list[CycleResult | N
 def _kept_its_word(rehearsal: CycleResult, real: CycleResult | None) -> list[str]:
     if real is None:
         return ["law 5: the cycle could not begin"]
-    promised, done = ({entry.task.name for entry in one.deleted} for one in (rehearsal, real))
+    promised, done = ({entry.task.name for entry in (*one.deleted, *one.models.deleted)} for one in (rehearsal, real))
     wrong = sorted(promised ^ done)
     return [f"law 6: the dry run and the real one differ in {wrong}"] if wrong else []
 
@@ -134,8 +136,11 @@ def draw(chance: random.Random) -> Plan:
     steps += [step for _ in range(chance.randint(0, 2 * len(names))) for step in _relation(chance, names, models)]
     steps += [("went", chance.choice(names)) for _ in range(chance.choice((0, 0, 0, 1, 2)))]
     steps += [("was_reset", chance.choice(names)) for _ in range(chance.choice((0, 0, 1)))]
+    entries = [step[1] for step in steps if step[0] in {"model", "registers"}]
+    steps += [step for name in entries if chance.random() < 0.3 for step in _shelved(chance, name)]
     plan = Plan(
-        tuple(steps), batch=chance.choice((1, 2, 3, service.PLAIN)), force=chance.random() < 0.85,
+        tuple(steps), archived_models=chance.random() < 0.6,
+        batch=chance.choice((1, 2, 3, service.PLAIN)), force=chance.random() < 0.85,
         rehearsed=chance.random() < 0.2,
     )  # fmt: skip
     attack = chance.choice(("nothing", "nothing", "changes", "faults", "bad", "services"))
@@ -196,6 +201,11 @@ def _relation(chance: random.Random, names: list[str], models: list[str]) -> Ite
         if kind == "dataset":
             yield kind, other
         yield kind, one, other, chance.choice(names)
+
+
+def _shelved(chance: random.Random, name: str) -> Iterator[Step]:
+    odd: dict[str, Any] = chance.choice(({}, {}, {}, {"age_days": 1.0}, {"tags": ["keep"]}, {"company": ""}))
+    yield "shelved", name, odd, chance.choice(("as it is", "as it is", "its folder", "the task's folder"))
 
 
 def _change(chance: random.Random, names: list[str], models: list[str]) -> tuple[int, str, str]:
