@@ -219,3 +219,14 @@ def test_a_user_that_others_delete_during_the_look_keeps_no_file(world: World) -
     world.clean()
 
     assert (world.sandbox.tasks, world.sandbox.models, world.sandbox.files()) == ({}, {}, set())
+
+
+def test_a_task_unarchived_while_others_lists_of_outputs_are_cleared_stays(world: World) -> None:
+    model = world.sandbox.add_model(world.add("maker", archived=False), "weights")
+    tasks = [world.add(f"{number}") for number in range(3)]
+    for task in tasks:
+        world.sandbox.list_model(task, model)
+    once(world, lambda endpoint, _: endpoint == "tasks.edit", lambda: unarchive(world, tasks[0]))
+    world.clean()
+
+    assert tasks[0] in world.sandbox.tasks
