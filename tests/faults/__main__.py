@@ -38,6 +38,7 @@ from collections.abc import Sequence
 from tests.faults.runner import Finding, run
 
 KINDS = {
+    "cases": "worlds made by hand",
     "worlds": "random worlds",
     "moments": "a change by somebody else at every request",
     "faults": "every way to fail at every request and endpoint, bad tasks",
@@ -49,9 +50,18 @@ KINDS = {
 # Every so-manieth case.
 SAMPLES = {
     "full": dict.fromkeys(KINDS, 1),
-    "ci": {"worlds": 36, "moments": 16, "faults": 72, "kills": 80, "hostile": 40, "clocks": 10, "soak": 16},
-    "quick": {"worlds": 200, "moments": 160, "faults": 240, "hostile": 90, "clocks": 40},
-    "small": {"worlds": 80, "moments": 40, "faults": 60, "kills": 80, "hostile": 40, "clocks": 20, "soak": 16},
+    "ci": {"cases": 1, "worlds": 36, "moments": 16, "faults": 72, "kills": 80, "hostile": 40, "clocks": 10, "soak": 16},
+    "quick": {"cases": 1, "worlds": 200, "moments": 160, "faults": 240, "hostile": 90, "clocks": 40},
+    "small": {
+        "cases": 1,
+        "worlds": 80,
+        "moments": 40,
+        "faults": 60,
+        "kills": 80,
+        "hostile": 40,
+        "clocks": 20,
+        "soak": 16,
+    },
 }
 
 

@@ -90,6 +90,25 @@ def broken_laws(case: Case) -> list[str]:
     return [line for law in laws for line in law(case)]
 
 
+def kept_its_word(rehearsal: CycleResult, real: CycleResult | None) -> list[str]:
+    """Return what a dry run told otherwise than the cycle after it, in which nothing was in the way."""
+    if real is None:
+        return ["law 5: the cycle could not begin"]
+    promised, done = (
+        {
+            "deleted": {entry.task.name for entry in (*one.deleted, *one.models.deleted)},
+            "kept": {(entry.task.name, entry.reason) for entry in (*one.kept, *one.models.kept)},
+            "failed": {entry.task.name for entry in (*one.failed, *one.models.failed)},
+            "kept files": one.kept_files_by_reason,
+            "models": one.models_deleted,
+            "matched": one.matched,
+        }
+        for one in (rehearsal, real)
+    )
+    wrong = [f"{what}: {promised[what]}, then {done[what]}" for what in done if promised[what] != done[what]]
+    return [f"law 6: the dry run told otherwise, {'; '.join(wrong)}"] if wrong else []
+
+
 def _only_the_archive(case: Case) -> Iterator[str]:
     for task in sorted(case.gone):
         if all(verdict.holds_task(task) for verdict in case.verdicts(task)):

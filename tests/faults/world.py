@@ -32,7 +32,9 @@ def decoded(text: str) -> str:
 def names_in(path: str) -> list[Name]:
     """Return the names of the file or folder at ``path``, those of the innermost task last."""
     plain = decoded(path.replace("\\", "/")).lower()
-    return [(found[1], plain[found.end() :].strip("/")) for found in _FOLDER.finditer(plain)]
+    rests = [(found[1], plain[found.end() :].strip("/")) for found in _FOLDER.finditer(plain)]
+    # Nobody can tell what a path with ".." in it names.
+    return [(task, "" if ".." in rest.split("/") else rest) for task, rest in rests]
 
 
 def names_of(address: object) -> set[Name]:
