@@ -177,8 +177,8 @@ def test_a_server_lost_in_the_middle_interrupts_and_the_next_cycle_finishes(worl
 
 @pytest.mark.parametrize(
     "which",
-    [slice(-1, None), slice(-2, None), slice(-3, None), slice(-9, None), slice(0, None, 3)],
-    ids=["the oldest", "the 2 oldest", "the 3 oldest", "the 9 oldest", "every third"],
+    [slice(-1, None), slice(-9, None), slice(0, None, 3)],
+    ids=["the oldest", "the 9 oldest", "every third"],
 )
 def test_tasks_that_the_server_cannot_even_read_stop_no_other(world: World, which: slice) -> None:
     tasks = [world.add_full(f"{age}", age_days=age) for age in range(40, 80)]
