@@ -146,3 +146,12 @@ def test_a_file_server_that_refuses_keeps_every_task_with_files(world: World) ->
     assert set(world.sandbox.tasks) == set(errors(result)) == set(tasks)
     assert world.state.files == before.files
     assert ids(result.deleted) == {bare}
+
+
+def test_a_task_whose_own_model_has_an_address_that_climbs_stays_whole_and_failed(world: World) -> None:
+    task = world.add_full()
+    world.sandbox.add_model(task, "odd", uri=f"{world.sandbox.files_url}/{world.sandbox.folder(task)}/../x.bin")
+    result = world.clean()
+
+    assert len(world.files_of(task)) == 6
+    assert set(errors(result)) == {task}

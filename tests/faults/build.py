@@ -145,14 +145,11 @@ class Builder:
         output = [*row["models"]["output"], {"name": "theirs", "model": self.models[model]}]
         self.sandbox.edit_task(self.tasks[task], **{"models.output": output})
 
-    def nested(self, inner: str, outer: str, named: bool = True) -> None:
-        """Put the folder of one task, with a file in it, into the folder of another."""
-        if not named and self._storage[outer] == "files":
-            return  # nobody could know of it: a file server cannot list what is in a folder
+    def nested(self, inner: str, outer: str) -> None:
+        """Put the folder of one task, with an artifact in it, into the folder of another."""
         uri = self._put(outer, f"sub/inner.{self.tasks[inner]}/artifacts/in {outer}/x.bin")
         self.addresses[f"{inner} in {outer}"] = uri
-        if named:
-            self.sandbox.add_artifact(self.tasks[inner], "nested", uri=uri)
+        self.sandbox.add_artifact(self.tasks[inner], "nested", uri=uri)
 
     def dataset(self, task: str, *parents: str) -> None:
         """Make the task a version of a dataset that is built on others."""

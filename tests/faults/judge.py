@@ -1,6 +1,7 @@
 """The judge: from the world before and after, what was asked meanwhile and what was said, which laws were broken.
 
-It knows no excuse but one: a change that came after the last look before the request that deleted.
+It forgives nothing but a change that came after the last look before the request that deleted. What nothing names must
+go where somebody can know of it.
 """
 
 from __future__ import annotations
@@ -141,25 +142,23 @@ def _files_first(case: Case) -> Iterator[str]:
         owner = owner_of(file)
         if owner not in case.gone or held.holds(file) or case.rules.ignore_file_errors:
             continue
-        if any(verdict.holds_file(file) for verdict in case.verdicts(owner)) or _unknowable(case, file, held):
-            continue
-        yield f"law 3: {file} is left, and its task is gone"
+        if _is_known(case, file, held) and not any(verdict.holds_file(file) for verdict in case.verdicts(owner)):
+            yield f"law 3: {file} is left, and its task is gone"
 
 
-def _unknowable(case: Case, file: str, held: Names) -> bool:
-    """Tell whether nothing could know of ``file``, which nobody names.
+def _is_known(case: Case, file: str, held: Names) -> bool:
+    """Tell whether anybody can know of ``file``: the server names it, or its folder was listed, or goes whole.
 
-    It lies in another task's folder, or beside something that stays on a server that cannot list what is in a folder,
-    or on a storage of which the report says that it could not be looked into.
+    A file server cannot list, and the folder stays for a file that stays.
     """
     owner, kind = owner_of(file), {"files": "http", "s3": "s3", "disk": "local"}[file.partition(":")[0]]
     if case.before.named_by(owner).holds(file):
-        return False
-    if any(name.startswith(kind) for result in case.results if result for name in result.unlisted):
         return True
+    if any(name.startswith(kind) for result in case.results if result for name in result.unlisted):
+        return False
     beside = [one for one in case.after.files - {file} if any(task == owner for task, _ in names_in(one))]
     kept = held.into(owner) or any(owner_of(one) in case.after.tasks for one in beside)
-    return len(names_in(file)) > 1 or (kept and kind == "http")
+    return kind != "http" or not kept
 
 
 def _outlived(case: Case) -> Iterator[str]:

@@ -187,7 +187,7 @@ def _relation(chance: random.Random, names: list[str], models: list[str]) -> Ite
     elif kind == "links":
         yield kind, one, chance.choice(files), spelling
     elif kind == "nested" and one != other:
-        yield kind, one, other, chance.random() < 0.5
+        yield kind, one, other
     elif kind in {"dataset", "pipeline"} and one != other:
         if kind == "dataset":
             yield kind, other
