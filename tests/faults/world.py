@@ -172,7 +172,7 @@ class Rules:
             and model.get("company")
             and moment(changed) < self.now - timedelta(days=self.days)
             and (self.force or not model.get("ready"))
-            and not self.keep_tags.intersection(model["tags"])
+            and not self.keep_tags.intersection([*model["tags"], *model["system_tags"]])
         )
 
 
