@@ -1,4 +1,4 @@
-"""Which tasks a cycle deletes under each setting: what is left on the server says it."""
+"""Which tasks a cycle deletes under each setting. Each rule at its edge: tests/unit/test_selection.py."""
 
 from __future__ import annotations
 
@@ -14,15 +14,6 @@ from tests.cycle.world import World, errors, exit_code, ids, reasons
 
 def names_left(world: World) -> list[str]:
     return sorted(task["name"] for task in world.sandbox.tasks.values())
-
-
-def test_hidden_tasks_go_like_any_other(world: World) -> None:
-    hidden = [world.add_full(system_tags=["hidden"]), world.add_full(system_tags=["hidden", "pipeline"])]
-    world.add("not archived", archived=False, system_tags=["hidden"])
-    world.clean()
-
-    assert names_left(world) == ["not archived"]
-    assert not world.files_of(*hidden)
 
 
 @pytest.mark.parametrize("status", ["created", "completed"])
@@ -87,16 +78,6 @@ def test_a_project_that_does_not_exist_stops_the_run_before_anything_goes(world:
     assert world.state == before
 
 
-def test_tags_keep_tasks_and_their_files(world: World) -> None:
-    kept = [world.add_full("a", tags=["x", "keep"]), world.add_full("b", "created", tags=["best model"])]
-    world.add_full("c", tags=["Keep", "keeper", "best"])
-    result = world.clean(keep_tags="keep, best model")
-
-    assert set(world.sandbox.tasks) == set(kept)
-    assert len(world.files_of(*kept)) == 12
-    assert reasons(result) == {kept[0]: "has the tag keep", kept[1]: "has the tag best model"}
-
-
 def test_the_grace_after_archiving_keeps_a_task(world: World) -> None:
     lately = world.add_full("archived lately")
     world.sandbox.edit_task(lately, last_change=days_ago(2.0))
@@ -106,23 +87,6 @@ def test_the_grace_after_archiving_keeps_a_task(world: World) -> None:
     assert names_left(world) == ["archived lately"]
     assert reasons(result) == {lately: selection.GRACE}
     assert len(world.files_of(lately)) == 6
-
-
-@pytest.mark.parametrize(("days", "left"), [(29, []), (31, ["old"])])
-def test_the_threshold_decides(world: World, days: float, left: list[str]) -> None:
-    world.add("old", age_days=30.0)
-    world.clean(delete_threshold_days=days)
-
-    assert names_left(world) == left
-
-
-def test_a_draft_counts_from_its_last_update(world: World) -> None:
-    edited = world.add("edited lately", "created")
-    world.sandbox.edit_task(edited, last_update=days_ago(1.0))
-    world.add("old", "created")
-    world.clean()
-
-    assert names_left(world) == ["edited lately"]
 
 
 def test_at_most_so_many_go_the_oldest_first(world: World) -> None:

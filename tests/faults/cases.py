@@ -77,6 +77,10 @@ def _wanted(promise: Promise) -> tuple[set[str], set[str], set[str]]:
 def _tasks() -> Iterator[Promise]:
     yield Promise("a task goes with all its files, named or not", (*task("a", more="amsu"), ("plot", "a")))
     yield Promise("tasks without files go", (("task", "bare"), ("task", "draft", {"status": "created"})))
+    hidden = (*task("a", more="as", system_tags=["hidden"]), *task("b", more="a", system_tags=["hidden", "pipeline"]))
+    yield Promise("hidden tasks go", hidden)
+    tagged = tuple(task("a", more="am", tags=["keep"]))
+    yield Promise("a tag keeps a task whole", tagged, {"a"}, {"a's"}, {"a.data", "a's"}, {"a": "has the tag keep"})
     yield Promise("what a reset task wrote goes", (*task("a", more="am"), ("was_reset", "a")))
     yield Promise("what is gone already counts as gone", (*task("a", more="am"), ("lost", "a.data")))
     for title in TITLES:
