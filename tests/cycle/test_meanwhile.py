@@ -128,18 +128,6 @@ def test_tasks_that_others_delete_while_the_list_is_read_hide_none(world: World)
     assert ids(result.deleted) == set(tasks[300:])
 
 
-@pytest.mark.parametrize("change", [unarchive, rerun])
-def test_a_model_that_someone_begins_to_use_in_time_keeps_its_file(world: World, change: Change) -> None:
-    maker, user = world.add("maker"), world.add("user", archived=False)
-    model = world.sandbox.add_model(maker, "weights")
-    world.sandbox.add_artifact(maker, "data")
-    once(world, batch_is_read, lambda: world.sandbox.use_model(user, model))
-    world.clean()
-
-    assert set(world.sandbox.tasks) == {user}
-    assert world.sandbox.files() == {world.path(world.sandbox.models[model]["uri"])}
-
-
 @pytest.mark.parametrize("at", [batch_is_read, files_are_deleted, tasks_are_deleted])
 def test_tokens_that_the_server_takes_back_in_the_middle_are_renewed(
     world: World, at: Callable[[str, dict[str, Any]], bool]
@@ -177,8 +165,8 @@ def test_a_server_lost_in_the_middle_interrupts_and_the_next_cycle_finishes(worl
 
 @pytest.mark.parametrize(
     "which",
-    [slice(-1, None), slice(-2, None), slice(-3, None), slice(-9, None), slice(0, None, 3)],
-    ids=["the oldest", "the 2 oldest", "the 3 oldest", "the 9 oldest", "every third"],
+    [slice(-1, None), slice(-9, None), slice(0, None, 3)],
+    ids=["the oldest", "the 9 oldest", "every third"],
 )
 def test_tasks_that_the_server_cannot_even_read_stop_no_other(world: World, which: slice) -> None:
     tasks = [world.add_full(f"{age}", age_days=age) for age in range(40, 80)]
