@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cleanup.base.ending import Ending
+from cleanup.base.errors import Ending
 from cleanup.launch import guard
 from cleanup.launch.command_line import CommandLine
 

@@ -62,6 +62,14 @@ def place_of(path: str, task: str) -> Place | None:
     return Place(task, _path(text[folder + len(task) + 2 :])) if folder >= 0 else None
 
 
+def is_this_servers(address: object) -> bool:
+    """True if a task that is not on this server, and in whose folder ``address`` lies, must have been here once.
+
+    A bucket or a disk may be shared with another server, whose tasks this one does not know; a file server is not.
+    """
+    return str(address).lower().startswith(("http://", "https://"))
+
+
 def inner_tasks(place: Place) -> set[str]:
     """Return the ids in the names of folders inside the task's folder on the way to ``place``."""
     return {found[1] for found in _FOLDER.finditer(place.rest) if found.end() < len(place.rest)}
@@ -153,8 +161,8 @@ class View:
 
     def reason_to_stay(self, model: Model, condemned: Container[str]) -> Holder | None:
         """Return why a model entry stays, None if it goes with the last task that made or used it."""
-        if model.published:
-            return Holder(f"published model {model.id}", model.id)
+        if model.published or model.public:
+            return Holder(f"{'published' if model.published else 'public'} model {model.id}", model.id)
         needing = self.needing(model, condemned)
         if needing:
             how = "made" if model.task in needing else "in use"
@@ -211,8 +219,9 @@ def reason_task_stays(task: str, view: View, condemned: Container[str]) -> str:
 def outlived_models(view: View, condemned: Container[str], behind: Container[str]) -> dict[str, list[Model]]:
     """Return for tasks of the batch the draft models that outlived their makers and go with them, the last users.
 
-    Only those whose file lies in the folder of a task that is gone, or goes in this cycle. ``behind``: tasks of the
-    cycle that are deleted already (in a dry run: would be).
+    Only those whose file lies in the folder of a task that is gone, or goes in this cycle; what was imported from a
+    bucket or a disk may be another server's. ``behind``: tasks of the cycle that are deleted already (in a dry run:
+    would be).
     """
     found: dict[str, list[Model]] = {}
     there = view.existing | view.rows.keys()
@@ -220,10 +229,11 @@ def outlived_models(view: View, condemned: Container[str], behind: Container[str
         users = view.users.get(model.id, set()) | view.listers.get(model.id, set())
         left = {task for task in users if task not in behind}
         last = left and all(task in view.rows and task in condemned for task in left)
-        if model.published or model.task in there or not last:
+        if model.published or model.public or model.task in there or model.task in behind or not last:
             continue
         writers = {place.task for place in places(model.uri)}
-        if writers and all(task in condemned for task in writers & there):
+        known = is_this_servers(model.uri) or not model.imported or all(task in condemned for task in writers)
+        if writers and known and all(task in condemned for task in writers & there):
             found.setdefault(max(left), []).append(model)
     return found
 

@@ -58,74 +58,61 @@ def rules_of(settings: Settings, now: datetime, projects: frozenset[str] | None,
     )
 
 
-def since(task: Task) -> datetime | None:
-    """Return the time from which a task's age counts: its last status change.
+def since(entity: Task | Model) -> datetime | None:
+    """Return the time from which its age counts: a task's last status change, a model's last change of any kind.
 
     A draft that never ran has none (tasks.get_all leaves the field out): it counts from its last update, else its
     creation.
     """
-    if task.status_changed is None and task.draft:
-        return task.last_update or task.created
-    return task.status_changed
+    if isinstance(entity, Model):
+        return entity.last_change
+    if entity.status_changed is None and entity.draft:
+        return entity.last_update or entity.created
+    return entity.status_changed
 
 
-def mismatch(task: Task, rules: Rules) -> str:
-    """Return why ``task`` is none of those that the settings reach at all, or an empty text.
+def mismatch(entity: Task | Model, rules: Rules) -> str:
+    """Return why a task or model is none of those that the settings reach at all, or an empty text.
 
     The server checks the same in its filter, but drops conditions that it cannot read and filters that it does not
     know without a word, so nothing that it returns is taken on trust.
     """
-    age_from = since(task)
-    if not task.archived:
+    age_from = since(entity)
+    if not entity.archived:
         return "not archived"
     if age_from is None or age_from >= rules.cutoff:
         return "not past the threshold"
-    if not task.draft and not rules.force_delete:
+    if isinstance(entity, Task) and not entity.draft and not rules.force_delete:
         return "not a draft"
-    if rules.projects is not None and task.project not in rules.projects:
+    if rules.projects is not None and entity.project not in rules.projects:
         return "not in the projects of the settings"
     return ""
 
 
-def reason_to_keep(task: Task, rules: Rules) -> str:
-    """Return why a task that matches stays all the same, or an empty text if it may go."""
-    if task.id == rules.own_task:
+def reason_to_keep(entity: Task | Model, rules: Rules) -> str:
+    """Return why a task or model that matches stays, whoever needs it, or an empty text if it may go."""
+    if entity.id == rules.own_task:
         return OWN_TASK
-    if task.public:
-        return PUBLIC
-    if task.at_work and not _silent(task, rules):
-        return REPORTING
-    tags = sorted(rules.keep_tags.intersection(task.tags + task.system_tags))
+    if entity.public:
+        return PUBLIC if isinstance(entity, Task) else PUBLIC_MODEL
+    if isinstance(entity, Task):
+        reason = REPORTING if entity.at_work and not _silent(entity, rules) else ""
+    else:
+        reason = PUBLISHED if entity.published and not rules.force_delete else ""
+    if reason:
+        return reason
+    tags = sorted(rules.keep_tags.intersection(entity.tags))
     if tags:
         return f"has the tag {tags[0]}"
-    if rules.grace_cutoff is not None and (task.last_change is None or task.last_change >= rules.grace_cutoff):
+    if rules.grace_cutoff is not None and (entity.last_change is None or entity.last_change >= rules.grace_cutoff):
         return GRACE
     return ""
 
 
-def model_mismatch(model: Model, rules: Rules) -> str:
-    """Return why a model entry is none of those of the archive that the settings reach, or an empty text."""
-    if not model.archived:
-        return "not archived"
-    if model.changed is None or model.changed >= rules.cutoff:
-        return "not past the threshold"
-    if rules.projects is not None and model.project not in rules.projects:
-        return "not in the projects of the settings"
-    return ""
-
-
-def reason_to_keep_model(model: Model, rules: Rules) -> str:
-    """Return why an entry that matches stays all the same, whoever uses it, or an empty text if it may go."""
-    if model.public:
-        return PUBLIC_MODEL
-    if model.published and not rules.force_delete:
-        return PUBLISHED
-    tags = sorted(rules.keep_tags.intersection(model.tags))
-    if tags:
-        return f"has the tag {tags[0]}"
-    if rules.grace_cutoff is not None and (model.changed is None or model.changed >= rules.grace_cutoff):
-        return GRACE
-    return ""
+def changed_since(entity: Task | Model, rules: Rules) -> str:
+    """Return why what was listed as going stays after all, or an empty text if it still may go."""
+    changed = mismatch(entity, rules)
+    return f"{CHANGED}{changed}" if changed else reason_to_keep(entity, rules)
 
 
 def _silent(task: Task, rules: Rules) -> bool:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
+from itertools import chain
 
-from cleanup.base.ending import Ending
-from cleanup.base.errors import CleanupError, ServerError, ServerUnreachable, Stopped
+from cleanup.base.errors import CleanupError, Ending, ServerError, ServerUnreachable, Stopped
 from cleanup.base.text import one_line, plural, without_secrets
 from cleanup.cycle import run_once
-from cleanup.cycle.result import CycleResult
+from cleanup.cycle.result import CycleResult, Failed
 from cleanup.report.report import Report
 from cleanup.server import Server
 from cleanup.server.own_task import OwnTask
@@ -28,16 +28,10 @@ SHORTEST_PERIOD = 1.0
 """Seconds that pass at least between the starts of two cycles."""
 
 
-def utc_now() -> datetime:
-    """Return the time of this machine, aware."""
-    return datetime.now(timezone.utc)
-
-
 class Service:
     """Runs cycles for one task. ``stop`` ends it: at once while it waits, between two requests while it works.
 
-    ``clock`` tells the time that tasks' ages count from, ``seconds`` the time that periods count in, and ``wait`` waits
-    so many seconds, or until ``stop``.
+    ``seconds`` tells the time that periods count in, and ``wait`` waits so many seconds, or until ``stop``.
     """
 
     def __init__(
@@ -48,12 +42,11 @@ class Service:
         report: Report,
         *,
         own_task: OwnTask | None,
-        clock: Callable[[], datetime] = utc_now,
         seconds: Callable[[], float] = time.monotonic,
         wait: Callable[[float], object] | None = None,
     ) -> None:
         self._server, self._storages, self._settings, self._report = server, storages, settings, report
-        self._own_task, self._clock, self._seconds = own_task, clock, seconds
+        self._own_task, self._seconds = own_task, seconds
         self.stop = server.network.stop
         self._wait = wait or self.stop.wait
         self._failing_since = ""
@@ -61,55 +54,45 @@ class Service:
     def run(self) -> Ending:
         """Run once, or with ``run_as_service`` and no plan until stopped."""
         # A plan is worked off once: whoever approved it did not approve what a later cycle finds.
-        if self._settings.run_as_service and not self._settings.plan:
-            self._run_for_ever()
-            return Ending()
-        self._report.starting()
-        outcome = self._cycle()
-        if isinstance(outcome, CycleResult):
-            self._report.finished(outcome)
-        elif not isinstance(outcome, Stopped):
-            self._report.failed(outcome, _details(outcome))
-        return Ending(said=not isinstance(outcome, Stopped)) if self.stop.is_set() else ending_of(outcome)
-
-    def _run_for_ever(self) -> None:
-        backoff = 0.0
+        for_ever, backoff = self._settings.run_as_service and not self._settings.plan, 0.0
         while not self.stop.is_set():
             begun = self._seconds()
             if not backoff:
                 self._report.starting()
             outcome = self._cycle()
-            if self._server_away(outcome) and not self.stop.is_set():
-                # Not the period: that may be a day, and the server is back long before, with its archive waiting.
-                backoff = min(backoff * 2 or FIRST_WAIT, LONGEST_WAIT)
-            else:
-                backoff = 0.0
-            if isinstance(outcome, CycleResult):
-                self._report.finished(outcome)
-            elif not isinstance(outcome, Stopped):
-                self._report.failed(outcome, _details(outcome), retry_in=backoff)
+            # Not the period: that may be a day, and the server is back long before, with its archive waiting.
+            away = for_ever and _server_away(outcome) and not self.stop.is_set()
+            backoff = min(backoff * 2 or FIRST_WAIT, LONGEST_WAIT) if away else 0.0
+            self._tell(outcome, backoff)
+            if not for_ever:
+                return Ending(said=not isinstance(outcome, Stopped)) if self.stop.is_set() else ending_of(outcome)
             self._tell_since_when(ending_of(outcome))
             rest = self._settings.cleanup_period_in_days * DAY - (self._seconds() - begun)
+            pause = min(backoff or max(rest, SHORTEST_PERIOD), threading.TIMEOUT_MAX)
             if not self.stop.is_set():
-                pause = min(backoff or max(rest, SHORTEST_PERIOD), threading.TIMEOUT_MAX)
                 if isinstance(outcome, CycleResult):
                     self._report.waiting(pause)
                 self._wait(pause)
+        return Ending()
+
+    def _tell(self, outcome: CycleResult | Exception, backoff: float) -> None:
+        if isinstance(outcome, CycleResult):
+            self._report.finished(outcome)
+        elif not isinstance(outcome, Stopped):
+            # An error made for people says enough; any other is a mistake of this program, told with its place.
+            trace = "" if isinstance(outcome, CleanupError) else "".join(traceback.format_exception(outcome))
+            self._report.failed(outcome, without_secrets(trace, 4000), retry_in=backoff)
 
     def _tell_since_when(self, ending: Ending) -> None:
         """Let the status message say since when cycles fail: the status stays "in progress" all the while."""
         if self._own_task is None or self.stop.is_set() or ending.code == ServerUnreachable.exit_code:
             return
         if ending.code and ending.failed:
-            self._failing_since = self._failing_since or f"{self._clock():%Y-%m-%d %H:%M} UTC"
+            self._failing_since = self._failing_since or f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC"
             self._own_task.set_message(f"Cycles fail since {self._failing_since}. {ending.message}")
         elif self._failing_since:
             self._failing_since = ""
             self._own_task.set_message("")
-
-    @staticmethod
-    def _server_away(outcome: CycleResult | Exception) -> bool:
-        return bool(outcome.interrupted) if isinstance(outcome, CycleResult) else isinstance(outcome, ServerError)
 
     def _cycle(self) -> CycleResult | Exception:
         """Run one cycle; return its result, or what ended it."""
@@ -118,7 +101,7 @@ class Service:
                 self._server,
                 self._storages,
                 self._settings,
-                now=self._clock(),
+                now=datetime.now(timezone.utc),
                 own_task=self._own_task.id if self._own_task else None,
                 watcher=self._report,
             )
@@ -127,11 +110,8 @@ class Service:
             return error
 
 
-def _details(error: Exception) -> str:
-    """Return where a mistake of this program is; an error made for people says enough by itself."""
-    if isinstance(error, CleanupError):
-        return ""
-    return without_secrets("".join(traceback.format_exception(error)), 4000)
+def _server_away(outcome: CycleResult | Exception) -> bool:
+    return bool(outcome.interrupted) if isinstance(outcome, CycleResult) else isinstance(outcome, ServerError)
 
 
 def ending_of(outcome: CycleResult | Exception) -> Ending:
@@ -145,29 +125,23 @@ def ending_of(outcome: CycleResult | Exception) -> Ending:
         return Ending(ServerUnreachable.exit_code, message, said=True)
     if result.ok:
         return Ending(said=True)
-    counts = [
-        plural(many, noun)
-        for many, noun in (
-            (len(result.unreachable), "storage"),
-            (len(result.failed), "task"),
-            (len(result.models.failed), "model"),
-            (result.files.failed, "file"),
-            (len(result.errors), "other call"),
-        )
-        if many
+    problems: list[tuple[str, int, Iterable[str]]] = [
+        ("storage", len(result.unreachable), (f"{name}: {why}" for name, why in result.unreachable.items())),
+        ("task", len(result.failed), (f"task {_told(entry)}" for entry in result.failed)),
+        ("model", len(result.models.failed), (f"model {_told(entry)}" for entry in result.models.failed)),
+        ("file", result.files.failed, (f"{file.address}: {file.error}" for file in result.failed_files)),
+        ("other call", len(result.errors), result.errors),
     ]
-    first = [
-        *(f"{name}: {why}" for name, why in [*result.unreachable.items()][:1]),
-        *(f"task {entry.task.name} ({entry.task.id}): {entry.error}" for entry in result.failed[:1]),
-        *(f"model {entry.task.name} ({entry.task.id}): {entry.error}" for entry in result.models.failed[:1]),
-        *(f"{entry.address}: {entry.error}" for entry in result.failed_files[:1]),
-        *result.errors[:1],
-        "?",
-    ][0]
-    told = one_line(f"{', '.join(counts)} failed; the first: {first}", 600)
+    counts = ", ".join(plural(many, noun) for noun, many, _ in problems if many)
+    first = next(chain.from_iterable(lines for _, _, lines in problems), "?")
+    told = one_line(f"{counts} failed; the first: {first}", 600)
     if result.dry_run:
         return Ending(1, f"The real run could not do all: {told}", said=True, failed=bool(result.errors))
     return Ending(1, f"Not all could be done: {told}", said=True)
+
+
+def _told(entry: Failed) -> str:
+    return f"{entry.task.name} ({entry.task.id}): {entry.error}"
 
 
 def open_storages(server: Server, settings: Settings) -> Storages:

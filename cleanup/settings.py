@@ -87,18 +87,15 @@ class Settings:
         """
         problems: list[str] = []
         parsed: dict[str, Any] = {}
-        defaults = {item.name: item.default for item in fields(cls)}
+        known = defaults()
         for name, value in values.items():
-            if name not in defaults:
-                if name in REMOVED:
-                    problems.append(f"unknown parameter {name}: {REMOVED[name]}")
-                    continue
-                close = difflib.get_close_matches(str(name), defaults, n=1)
-                hint = f"did you mean {close[0]}?" if close else "allowed are " + ", ".join(defaults)
-                problems.append(f"unknown parameter {_shown(name)}: {hint}")
+            if name not in known:
+                close = difflib.get_close_matches(str(name), known, n=1)
+                hint = f"did you mean {close[0]}?" if close else "allowed are " + ", ".join(known)
+                problems.append(f"unknown parameter {_shown(name)}: {REMOVED.get(name, hint)}")
                 continue
             try:
-                parsed[name] = _READERS[type(defaults[name])](value)
+                parsed[name] = _READERS[type(known[name])](value)
             except ValueError as error:
                 problems.append(f"{name} = {_shown(value)}: {error}")
         settings = cls(**parsed)
@@ -138,22 +135,6 @@ def defaults() -> dict[str, Any]:
 def descriptions() -> dict[str, str]:
     """Return what each setting does, and its unit: one text for the web UI, the command line and the README."""
     return {item.name: item.metadata["description"] for item in fields(Settings)}
-
-
-def readable(values: Mapping[str, object]) -> dict[str, object]:
-    """Return ``values`` with each readable text as its Python value, unreadable ones as they are.
-
-    For recording what the command line said: the General section shows types where it can, and the wrong text
-    where it cannot, which :meth:`Settings.parse` then refuses.
-    """
-    known = defaults()
-    shown: dict[str, object] = {}
-    for name, value in values.items():
-        try:
-            shown[name] = _READERS[type(known[name])](value) if name in known else value
-        except ValueError:
-            shown[name] = value
-    return shown
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -1,8 +1,9 @@
-"""The errors that the cleanup raises: one small hierarchy, each message made for people."""
+"""The errors that the cleanup raises, each message made for people, and how a run ends."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 
 class CleanupError(Exception):
@@ -55,3 +56,17 @@ class CredentialsError(ServerError):
 
 class Stopped(CleanupError):
     """A stop was asked for (a signal, or an abort in the UI) while waiting or between two requests."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a run ends: the exit code (0, 1, 2 or 3), and unless that is 0, in one line why.
+
+    ``said``: the report has told it already, on the console and as JSON. ``failed``: the status of the task is to be
+    "failed"; a dry run that found a storage out of reach has done its work all the same.
+    """
+
+    code: int = 0
+    message: str = ""
+    said: bool = False
+    failed: bool = True

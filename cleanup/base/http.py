@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import http.client
 import re
 import socket
 import threading
@@ -11,12 +9,13 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import requests
 from requests.auth import AuthBase
 
 from cleanup.base.errors import Stopped
+from cleanup.base.exchange import LISTEN, Exchange, Session
 from cleanup.base.text import without_secrets
 
 MIB = 1024 * 1024
@@ -24,7 +23,6 @@ BUSY = frozenset({429, 502, 503, 504})
 """What a server, or a proxy before it, answers when it is busy or about to come back."""
 
 _PIECE = 64 * 1024
-_LISTEN = 0.2
 _SLOW = 0.25
 
 _OBJECT = re.compile(r"^<?[\w.]+(?:\(host=.*?\)| object at 0x\w+>): ")
@@ -134,9 +132,7 @@ class Http:
     ) -> None:
         self._network, self._token, self._verify, self._largest = network, token, verify, largest
         self._slots = Slots(network)
-        self._session = _Session()
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, _Adapter(pool_connections=1, pool_maxsize=64))
+        self._session = Session()
 
     def send(self, request: Request, read: Callable[[Reply], tuple[_T, bool]]) -> _T:
         """Return what ``read`` makes of the reply: a value, and whether another attempt may bring a better one.
@@ -177,7 +173,10 @@ class Http:
         reply = Reply()
         try:
             grace = network.delete_grace if request.deletes else network.grace
-            reply = _Exchange(lambda: self._talk(request, auth, seconds)).reply(seconds, grace, network.stop)
+            reply = Exchange(lambda: self._talk(request, auth, seconds)).result(seconds, grace, network.stop)
+        except Exception as error:
+            # A ValueError is about the request itself: an address or a header that is none.
+            reply = Reply(error=_reason(error), final=isinstance(error, ValueError) or _is_untrusted(error))
         finally:
             well = reply.status not in {0, *BUSY} and time.monotonic() - begun < _SLOW * seconds
             self._slots.give(begun, well=well)
@@ -230,7 +229,7 @@ class Slots:
         """Wait for a turn. Raises Stopped."""
         with self._free:
             while self._open >= self.bound:
-                self._free.wait(_LISTEN)
+                self._free.wait(LISTEN)
                 self._network.pause(0)
             self._open += 1
 
@@ -243,77 +242,6 @@ class Slots:
             elif begun >= self._halved:
                 self._bound, self._halved = max(1.0, self._bound / 2), time.monotonic()
             self._free.notify()
-
-
-class _Exchange(threading.Thread):
-    """One request and its answer, in a thread that can be left alone whatever it hangs in.
-
-    Looking up a host has no time-out at all, and those of a socket begin anew with every byte. So whoever waits for
-    the answer waits for this thread, and cuts its connection when that has taken too long.
-    """
-
-    def __init__(self, talk: Callable[[], Reply]) -> None:
-        super().__init__(name="cleanup-request", daemon=True)
-        self._talk, self._reply = talk, Reply()
-        self._socket: socket.socket | None = None
-        self._given_up = False
-
-    def reply(self, seconds: float, grace: float, stop: threading.Event) -> Reply:
-        """Talk; return the reply, or after ``seconds``, or ``grace`` seconds after ``stop``, one that says so."""
-        begun = time.monotonic()
-        self.start()
-        while self.is_alive() and not stop.is_set() and (left := begun + seconds - time.monotonic()) > 0:
-            self.join(min(_LISTEN, left))
-        self.join(max(0.0, min(grace, begun + seconds - time.monotonic())))
-        if not self.is_alive():
-            return self._reply
-        self._given_up = True
-        self.uses(self._socket)
-        return Reply(error=f"no answer within {time.monotonic() - begun:.3g} seconds")
-
-    def run(self) -> None:
-        """Talk to the server, in this thread."""
-        try:
-            self._reply = self._talk()
-        except Exception as error:
-            # A ValueError is about the request itself: an address or a header that is none.
-            self._reply = Reply(error=_reason(error), final=isinstance(error, ValueError) or _is_untrusted(error))
-
-    def uses(self, connected: socket.socket | None) -> None:
-        """Note the socket that is used from now on; once the exchange is given up, nothing is sent or read there."""
-        self._socket = connected
-        if connected and self._given_up:
-            with contextlib.suppress(OSError):
-                # Past the TLS layer, which is not made to be used by two threads at once.
-                socket.socket.shutdown(connected, socket.SHUT_RDWR)
-
-
-class _Session(requests.Session):
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """Follow no redirect. Without this, its body is read to an end that may never come even if not followed."""
-
-
-class _Adapter(requests.adapters.HTTPAdapter):
-    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the pool of connections, which from now on tell the exchange that uses them."""
-        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
-        if not issubclass(pool.ConnectionCls, _Telling):
-            pool.ConnectionCls = type("Telling", (_Telling, pool.ConnectionCls), {})
-        return pool
-
-
-class _Telling(http.client.HTTPConnection):
-    """A connection that tells the exchange in whose thread it is used what to cut: a bare socket, then one with TLS."""
-
-    def _new_conn(self) -> socket.socket:
-        connected: socket.socket = super()._new_conn()  # type: ignore[misc]  # urllib3's, which comes next
-        cast(_Exchange, threading.current_thread()).uses(connected)
-        return connected
-
-    def putrequest(self, *args: Any, **kwargs: Any) -> None:
-        if self.sock:
-            cast(_Exchange, threading.current_thread()).uses(self.sock)
-        super().putrequest(*args, **kwargs)
 
 
 def _is_untrusted(error: BaseException) -> bool:

@@ -29,11 +29,13 @@ class Model:
     name: str = ""
     project: str = ""
     archived: bool = False
-    public: bool = True
+    public: bool = False
+    imported: bool = False
+    """True if the SDK registered an address that a task was given, and uploaded nothing."""
     tags: tuple[str, ...] = ()
     """Its tags and system tags."""
-    changed: datetime | None = None
-    """When it changed last in any way: archiving is a change."""
+    last_change: datetime | None = None
+    """Of any kind: archiving is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class Task:
     archived: bool = False
     public: bool = True
     tags: tuple[str, ...] = ()
-    system_tags: tuple[str, ...] = ()
+    """Its tags and system tags."""
     status_changed: datetime | None = None
     last_update: datetime | None = None
     last_change: datetime | None = None

@@ -17,6 +17,7 @@ from cleanup.files import (
     Place,
     View,
     holders,
+    is_this_servers,
     lent,
     outlived_models,
     own_place,
@@ -118,7 +119,7 @@ class Judge:
                 decision.kept.append(verdict)
             elif isinstance(verdict, Refused):
                 decision.refused.append(verdict)
-            elif not seen.issuperset(verdict.locations) and not all(map(self.is_handled, verdict.locations)):
+            elif not seen.issuperset(verdict.locations) and not self.is_handled(verdict.locations):
                 seen.update(verdict.locations)
                 is_lent = any(map(borrowed.of, verdict.places))
                 (decision.lent if is_lent else decision.going).append(verdict)
@@ -136,9 +137,6 @@ class Judge:
                 if named
                 else KeptFile(item.task, address, LINKED)
             )
-        if item.writer and item.kind is Kind.ARTIFACT and self.storages.can_list(locations[0].root):
-            # A bucket may be shared with another server, whose tasks this one does not know; its file server is not.
-            return KeptFile(item.task, address, LINKED)
         own = {at: place for at in locations if (place := own_place(at.path, writer, view))}
         if not own:
             return KeptFile(item.task, address, LINKED)
@@ -158,25 +156,32 @@ def _first_held(task: str, address: str, named: Iterable[Place], held: Holders) 
 
 
 def _recorded(view: View, condemned: Container[str], behind: Container[str]) -> Iterator[Found]:
-    """Yield the files that the server's records name: artifacts, images of reports, models."""
+    """Yield the files that the server's records name: artifacts, images of reports, models.
+
+    What lies in the folder of a task that is gone outlived it because others used it, and goes with the last of them.
+    """
     for task in view.rows.values():
         for artifact in task.artifacts:
-            yield Found(task.id, Kind.ARTIFACT, artifact.uri, None, artifact.size, _gone_writer(artifact.uri, view))
+            writer = _gone_writer(artifact.uri, view, behind)
+            yield Found(task.id, Kind.ARTIFACT, artifact.uri, None, artifact.size, writer)
         for image in task.report_assets:
             yield Found(task.id, Kind.REPORT_IMAGE, image)
     for model in view.models.values():
         if model.task in view.rows:
-            yield Found(model.task, Kind.MODEL, model.uri, writer=_gone_writer(model.uri, view))
+            yield Found(model.task, Kind.MODEL, model.uri, writer=_gone_writer(model.uri, view, behind))
     for user, models in outlived_models(view, condemned, behind).items():
         for model in models:
-            if writer := _gone_writer(model.uri, view):
-                yield Found(user, Kind.MODEL, model.uri, writer=writer)
+            writers = {place.task for place in places(model.uri)}
+            for writer in writers & view.rows.keys():
+                yield Found(writer, Kind.MODEL, model.uri)
+            if not writers & (view.existing | view.rows.keys()):
+                yield Found(user, Kind.MODEL, model.uri, writer=min(writers))
 
 
-def _gone_writer(address: object, view: View) -> str:
-    """Return the task that wrote the file at ``address`` and is gone, an empty text if there is none.
-
-    Such a file outlived its task because another one used it, and goes with the last that does.
-    """
+def _gone_writer(address: object, view: View, behind: Container[str]) -> str:
+    """Return the task of this server that wrote the file at ``address`` and is gone, an empty text if there is none."""
     writers = {place.task for place in places(address)}
-    return min(writers) if writers and not writers & (view.existing | view.rows.keys()) else ""
+    if not writers or writers & (view.existing | view.rows.keys()):
+        return ""
+    writer = min(writers)
+    return writer if writer in behind or is_this_servers(address) else ""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from cleanup.base.text import plural, without_secrets
 from cleanup.cycle.plan_file import FOLDER, PlanWriter
 from cleanup.cycle.result import CycleResult, Failed, FailedFile, FileCounts, Gone, Kept, KeptFile, ModelFates, Planned
-from cleanup.files import Kind, Place
+from cleanup.files import Kind, Place, places
 from cleanup.storage import Answer, Location, Outcome
 
 
@@ -71,6 +71,25 @@ class Docket:
         self.condemned.discard(task)
         self._fates.failed.append(Failed(self._decided(task), error))
 
+    def leave(self, task: str, reason: str) -> str:
+        """``task`` stays for ``reason``; return the error if files of it are gone already, for then it has failed."""
+        lost = self._lost(task)
+        if not lost:
+            self.keep(task, reason)
+            return ""
+        error = f"{reason}, after {lost} of it had been deleted"
+        self.fail(task, error)
+        return error
+
+    def fail_for_files(self, tasks: Iterable[str], noun: str) -> None:
+        """Those of ``tasks`` of which a file could not be deleted have failed; ``noun`` says what they are."""
+        for task in tasks:
+            errors = self.errors(task)
+            if errors and task in self.open:
+                more = f"; and {len(errors) - 3} more" if len(errors) > 3 else ""
+                files = plural(len(errors), "file")
+                self.fail(task, f"{files} could not be deleted, so the {noun} stays: {'; '.join(errors[:3])}{more}")
+
     def delete(self, task: str) -> None:
         """``task`` is deleted, or in a dry run would be."""
         self.behind.add(task)
@@ -91,7 +110,7 @@ class Docket:
         """The folder of ``task`` was removed with all that was left in it."""
         self._tallies.setdefault(task, _Tally()).emptied = True
 
-    def lost(self, task: str) -> str:
+    def _lost(self, task: str) -> str:
         """Return what ``task`` has lost in this cycle, for people; an empty text for nothing."""
         tally = self._tallies.get(task, _Tally())
         return plural(tally.files, "file") if tally.files else "the folder" if tally.emptied else ""
@@ -117,7 +136,8 @@ class Docket:
             tally.errors.append(f"{file.address}: {answer.error}")
             self.result.fail_file(FailedFile(file.task, file.address, answer.error))
             return
-        self._handled.update(map(hash, file.locations))
+        # One number a file, not its names: a task can have a million.
+        self._handled.add(hash(file.locations))
         tally.files += 1
         if file.size is None:
             tally.unsized += 1
@@ -138,11 +158,14 @@ class Docket:
             self.result.fail_file(FailedFile(task, address, error))
 
     def keep_file(self, kept: KeptFile) -> None:
-        """Remember a file that stays although its task goes: it counts when the task has gone."""
-        if kept.task in self.open and self._first(kept.task, kept.address):
+        """Remember a file that stays although its task goes: it counts when the task has gone.
+
+        Once, however many addresses name it, and though its folder lists it as well.
+        """
+        if kept.task in self.open and self._first(kept.task, places(kept.address) or kept.address):
             self._tallies.setdefault(kept.task, _Tally()).kept.append(kept)
 
-    def _first(self, *item: str) -> bool:
+    def _first(self, *item: Hashable) -> bool:
         seen = self.is_handled(item)
         self._handled.add(hash(item))
         return not seen

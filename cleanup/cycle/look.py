@@ -37,35 +37,34 @@ class Looker:
     pool: Executor
 
     def look(
-        self, rows: Mapping[str, Task], inside: Iterable[str], condemned: Collection[str], behind: Collection[str]
+        self, rows: Mapping[str, Task], nested: Collection[str], condemned: Collection[str], behind: Collection[str]
     ) -> Looked:
         """Return what there is to know about the tasks ``rows``, which were read some time ago.
 
-        ``inside``: ids in the names of folders within theirs. ``behind``: condemned tasks that are deleted already, or
-        in a dry run would be. The tasks themselves, and the condemned ones outside
-        the batch that refer to its files, are read last.
+        ``nested``: the tasks whose folders lie in theirs, or around them. ``behind``: condemned tasks that are deleted
+        already, or in a dry run would be. The tasks themselves, and the condemned ones outside the batch that refer to
+        its files, are read last.
 
         Raises:
             ServerError: the batch cannot be judged.
         """
         around = self.pool.submit(self.surroundings.read, self._server_time())
-        models = self._models(rows)
+        models = self._models(rows, nested)
         around.result()
         drafts = sorted(model.id for model in models.values() if not model.published)
         users = self.pool.submit(self.server.models.users, drafts) if drafts else None
         listers = self.server.models.listers(drafts) if drafts else {}
         view = View(dict(rows), models, users.result() if users else {}, listers)
-        view.links = self.surroundings.links_to(_owners(rows, models.values()))
+        view.links = self.surroundings.links_to(_owners(rows, models.values()).union(nested))
         view.claims = self.surroundings.claims_on(rows)
-        others = _others(view).union(inside).difference(rows, behind)
+        others = _others(view).union(nested).difference(rows, behind)
         outside = others.intersection(condemned)
         view.existing = self.server.tasks.existing(others - outside) if others - outside else set()
         now = self.server.tasks.read([*rows, *sorted(outside)], WITH_FILES)
-        changed = {task for task in outside if task not in now or selection.mismatch(now[task], self.rules)}
-        changed |= {task for task in outside - changed if selection.reason_to_keep(now[task], self.rules)}
+        changed = {task for task in outside if task not in now or selection.changed_since(now[task], self.rules)}
         view.existing |= outside.intersection(now) | self.server.tasks.existing(outside.difference(now))
         view.rows = {task: now[task] for task in rows if task in now}
-        _drop_what_is_gone(view)
+        _drop_what_is_gone(view, behind)
         return Looked(view, set(rows) - now.keys(), changed)
 
     def look_at_models(self, ids: Sequence[str]) -> View:
@@ -88,11 +87,11 @@ class Looker:
         if not _owners({}, found.values()) <= {*owners}:
             raise ServerError("the address of a model changed while it was looked at")
         view.existing = self.server.tasks.existing(_others(view))
-        _drop_what_is_gone(view)
+        _drop_what_is_gone(view, ())
         return view
 
-    def _models(self, rows: Mapping[str, Task]) -> dict[str, Model]:
-        """Return the entries that the tasks made, those they list, and all with an address in one of their folders."""
+    def _models(self, rows: Mapping[str, Task], nested: Collection[str]) -> dict[str, Model]:
+        """Return the entries that the tasks made, those they list, and all with an address in a folder of concern."""
         made = self.pool.submit(self.server.models.made_by, list(rows))
         listed = {model for row in rows.values() for model in (*row.output_models, *row.input_models)}
         found = {model.id: model for model in made.result()}
@@ -100,7 +99,7 @@ class Looker:
         if any(model.task in rows for model in others):
             raise ServerError("the server's list of the models that tasks made lacks some that they list")
         found |= {model.id: model for model in others}
-        owners = sorted(_owners(rows, found.values()))
+        owners = sorted(_owners(rows, found.values()).union(nested))
         return found | {model.id: model for model in self.server.models.naming(owners)}
 
     def _server_time(self) -> datetime:
@@ -123,8 +122,11 @@ def _others(view: View) -> set[str]:
     return named | {task for _, task in view.links}
 
 
-def _drop_what_is_gone(view: View) -> None:
-    """Forget links and claims of tasks that somebody deleted since they were read."""
+def _drop_what_is_gone(view: View, behind: Collection[str]) -> None:
+    """Forget what tasks need that somebody deleted since they were read. ``behind``: those that this cycle deleted."""
     there = view.existing | view.rows.keys()
     view.links = [(address, task) for address, task in view.links if task in there]
     view.claims = {task: [claim for claim in claims if claim[0] in there] for task, claims in view.claims.items()}
+    for needing in (view.users, view.listers):
+        for model, tasks in needing.items():
+            needing[model] = {task for task in tasks if task in there or task in behind}

@@ -17,11 +17,11 @@ from cleanup.cycle.batch import Means
 from cleanup.cycle.decision import Judge, Refused
 from cleanup.cycle.docket import Docket, File
 from cleanup.cycle.look import Looker
-from cleanup.cycle.removal import Removal, file_errors
+from cleanup.cycle.removal import Removal
 from cleanup.cycle.result import Kept, KeptFile, Planned
 from cleanup.cycle.search import Found
 from cleanup.cycle.surroundings import Surroundings
-from cleanup.files import Holder, Holders, Kind, View, holders, places
+from cleanup.files import Holder, Holders, Kind, View, holders, is_this_servers, places
 
 
 class ArchivedModels:
@@ -45,11 +45,11 @@ class ArchivedModels:
         for model in self._server.models.archived():
             # A deletion of its maker takes an entry along, or changes it: it is not past the threshold any more.
             behind = model.task in self._gone or model.id in self._tasks.entries_behind
-            if behind or selection.model_mismatch(model, self._rules):
+            if behind or selection.mismatch(model, self._rules):
                 continue
             seen.add(model.id)
             entry = _planned(model)
-            reason = selection.reason_to_keep_model(model, self._rules)
+            reason = selection.reason_to_keep(model, self._rules)
             if approved and not reason and model.id not in approved:
                 reason = NOT_IN_PLAN
             if reason:
@@ -63,7 +63,7 @@ class ArchivedModels:
 
     def _why_not(self, ids: list[str]) -> dict[str, str]:
         found = self._server.models.whole(ids)
-        return {name: selection.model_mismatch(model, self._rules) for name, model in found.items()}
+        return {name: selection.mismatch(model, self._rules) for name, model in found.items()}
 
     def run(self, ids: Sequence[str]) -> None:
         """Delete the files of the entries ``ids``, then the entries, or decide otherwise about each.
@@ -74,10 +74,7 @@ class ArchivedModels:
         view = self._look(ids)
         files = self._files(view, [name for name in ids if name in self.docket.open])
         self._removal.delete([file for file in files if file.task in self.docket.open])
-        for name in ids:
-            errors = self.docket.errors(name)
-            if errors and name in self.docket.open:
-                self.docket.fail(name, file_errors(errors, "model"))
+        self.docket.fail_for_files(ids, "model")
         self._delete(ids)
 
     def settle(self, name: str, error: ServerError) -> None:
@@ -95,22 +92,11 @@ class ArchivedModels:
             elif model is None:
                 self.docket.keep(name, selection.ALREADY_GONE)
             elif reason := self._reason_to_leave(model, view):
-                self.leave(name, reason)
+                self.docket.leave(name, reason)
         return view
 
-    def leave(self, name: str, reason: str) -> None:
-        """Leave an entry that is still open: kept, or failed if its file is gone already."""
-        lost = self.docket.lost(name)
-        if lost:
-            self.docket.fail(name, f"{reason}, after {lost} of it had been deleted")
-        else:
-            self.docket.keep(name, reason)
-
     def _reason_to_leave(self, model: Model, view: View) -> str:
-        changed = selection.model_mismatch(model, self._rules)
-        if changed:
-            return f"{selection.CHANGED}{changed}"
-        reason = selection.reason_to_keep_model(model, self._rules)
+        reason = selection.changed_since(model, self._rules)
         # That its maker lives, and lists it, is no need of it: a user archived it all the same.
         needing = (view.users.get(model.id, set()), view.listers.get(model.id, set()) - {model.task})
         for how, tasks in zip(("in use by", "among the outputs of"), needing, strict=True):
@@ -124,7 +110,7 @@ class ArchivedModels:
         held = self._held(view, ids)
         files = []
         for model in [view.models[name] for name in ids if view.models[name].uri]:
-            written = Found(_writer(model) or model.id, Kind.MODEL, model.uri)
+            written = Found(_writer(model, view) or model.id, Kind.MODEL, model.uri)
             verdict = replace(self._judge.verdict(written, view, held), task=model.id)
             if isinstance(verdict, KeptFile):
                 self.docket.keep_file(verdict)
@@ -177,10 +163,14 @@ class ArchivedModels:
 
 def _planned(model: Model) -> Planned:
     status = "published" if model.published else "draft"
-    return Planned(model.id, one_line(model.name, 200), model.project, status, model.changed or selection.EPOCH)
+    return Planned(model.id, one_line(model.name, 200), model.project, status, model.last_change or selection.EPOCH)
 
 
-def _writer(model: Model) -> str:
-    """Return the task in whose folder the file of ``model`` lies, its maker before others that the address names."""
+def _writer(model: Model, view: View) -> str:
+    """Return the task in whose folder the file of ``model`` lies, its maker before others that the address names.
+
+    Empty for what was imported from a bucket or a disk, unless that task is here: it may be another server's.
+    """
     named = sorted(places(model.uri), key=lambda place: len(place.rest))
-    return next((place.task for place in named if place.task == model.task), named[0].task if named else "")
+    writer = next((place.task for place in named if place.task == model.task), named[0].task if named else "")
+    return writer if writer in view.rows or not model.imported or is_this_servers(model.uri) else ""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from cleanup.base.errors import Stopped
-from cleanup.base.text import plural
 from cleanup.cycle.docket import Docket, File
 from cleanup.storage import Answer, Location, Outcome, Storages
 
@@ -49,9 +48,3 @@ def _joint(answers: Sequence[Answer]) -> Answer:
     """Return what became of a file that was asked for under several names."""
     order = (Outcome.FAILED, Outcome.DELETED, Outcome.GONE)
     return min(answers, key=lambda answer: order.index(answer.outcome))
-
-
-def file_errors(errors: Sequence[str], noun: str) -> str:
-    """Return why a ``noun`` stays whose files could not be deleted because of ``errors``."""
-    more = f"; and {len(errors) - 3} more" if len(errors) > 3 else ""
-    return f"{plural(len(errors), 'file')} could not be deleted, so the {noun} stays: {'; '.join(errors[:3])}{more}"

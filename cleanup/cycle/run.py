@@ -127,7 +127,7 @@ class _Cycle:
             self._batches.leave(task, reason or selection.OVER_LIMIT)
         self._result.kept += [Kept(task, reason or selection.OVER_LIMIT) for task in plan]
         for model in list(self._models.docket.open):
-            self._models.leave(model, reason)
+            self._models.docket.leave(model, reason)
 
     def _name_projects(self, entries: Iterable[Planned]) -> None:
         projects = {entry.project for entry in entries} - self._result.projects.keys()
@@ -194,8 +194,8 @@ class _Cycle:
         except (Stopped, CredentialsError):
             raise
         except ServerError as error:
-            if not self._means.server.alive():
-                raise ServerUnreachable(str(error)) from error
+            if isinstance(error, ServerUnreachable) and not self._means.server.alive():
+                raise
             left = [name for name in ids if name in worker.docket.open]
             if len(left) == 1:
                 worker.settle(left[0], error)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from cleanup.base.errors import CredentialsError, ServerError, ServerUnreachable, Stopped
 from cleanup.files import Kind
@@ -33,7 +32,6 @@ class Found:
     """The task that wrote it, if that is another one, which is gone."""
 
 
-_Answer = TypeVar("_Answer")
 _Pages = Iterator[list[Found]]
 
 
@@ -50,7 +48,7 @@ class Search:
     pool: Executor
     ahead: int
     """So many sources are read at once."""
-    unreadable: dict[str, str] = field(default_factory=dict)
+    unreadable: dict[str, ServerError] = field(default_factory=dict)
     unlisted: dict[str, str] = field(default_factory=dict)
 
     def parts(self, folders: Mapping[str, set[Location]]) -> Iterator[tuple[list[Found], bool]]:
@@ -85,15 +83,12 @@ class Search:
 
     def _reported(self, ids: list[str]) -> list[tuple[str, _Pages]]:
         """Return what each task that has events of a type with files reported: two calls tell for the whole batch."""
-
-        def having(kind: str) -> tuple[list[set[str]], dict[str, str]]:
-            return in_parts(lambda some: self.server.tasks_with_events(some, kind), ids)
-
-        sources = []
-        for kind, (found, errors) in zip(_KINDS, self.pool.map(having, _KINDS), strict=True):
-            self.unreadable |= errors
-            sources += [(task, self._events(task, kind)) for tasks in found for task in sorted(tasks)]
-        return sources
+        having = self.pool.map(lambda kind: self.server.tasks_with_events(ids, kind), _KINDS)
+        return [
+            (task, self._events(task, kind))
+            for kind, tasks in zip(_KINDS, having, strict=True)
+            for task in sorted(tasks)
+        ]
 
     def _events(self, task: str, kind: str) -> _Pages:
         for addresses in self.server.event_addresses(task, kind):
@@ -124,10 +119,10 @@ class Search:
                 task, pages, page = reading.popleft()
                 try:
                     some = page.result()
-                except (Stopped, ServerUnreachable):
+                except (Stopped, ServerUnreachable, CredentialsError):
                     raise
                 except ServerError as error:
-                    self.unreadable[task] = str(error)
+                    self.unreadable[task] = error
                     continue
                 if some is not None:
                     reading.append((task, pages, self.pool.submit(next, pages, None)))
@@ -143,28 +138,3 @@ def folders_named(storages: Storages, address: object, task: str) -> set[Locatio
         return {folder for place in storages.locate(address) if (folder := place.folder_of(task))}
     except BadAddress:
         return set()
-
-
-def in_parts(call: Callable[[list[str]], _Answer], ids: Sequence[str]) -> tuple[list[_Answer], dict[str, str]]:
-    """Return the answers of ``call`` for all of ``ids``, asked in halves where the server fails at some of them.
-
-    The second value holds those that it fails at, each with the error. What is no error of its own making is raised.
-    """
-    if not ids:
-        return [], {}
-    try:
-        return [call(list(ids))], {}
-    except (ServerUnreachable, CredentialsError):
-        raise
-    except ServerError as error:
-        if error.code < 500:
-            raise
-        if len(ids) == 1:
-            return [], {ids[0]: str(error)}
-    answers: list[_Answer] = []
-    errors: dict[str, str] = {}
-    for half in (ids[: len(ids) // 2], ids[len(ids) // 2 :]):
-        found, failed = in_parts(call, half)
-        answers += found
-        errors |= failed
-    return answers, errors

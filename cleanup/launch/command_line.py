@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import NoReturn
 
 from cleanup.base.errors import CommandLineError
-from cleanup.settings import defaults, descriptions, readable
+from cleanup.settings import defaults, descriptions
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,6 @@ class CommandLine:
     """What was asked for: the settings that were named, and what is no setting of the task."""
 
     settings: dict[str, object]
-    json_output: bool = False
     template: bool = False
 
 
@@ -31,8 +30,8 @@ def wants_json(arguments: Sequence[str]) -> bool:
     return "--output=json" in arguments or ("--output", "json") in pairwise(arguments)
 
 
-def parse(arguments: Sequence[str] | None = None) -> CommandLine:
-    """Read ``arguments`` (those of the process if None).
+def parse(arguments: Sequence[str]) -> CommandLine:
+    """Read ``arguments``.
 
     Values are not checked here but where an agent's are as well: by ``Settings.parse``.
 
@@ -62,4 +61,4 @@ def parse(arguments: Sequence[str] | None = None) -> CommandLine:
     )
     given = vars(parser.parse_args(arguments))
     settings = {name: given[name] for name in defaults() if given[name] is not None}
-    return CommandLine(readable(settings), given["output"] == "json", given["template"])
+    return CommandLine(settings, given["template"])

@@ -5,22 +5,23 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from cleanup.base.errors import ConfigurationError
 from cleanup.base.text import address_of, without_secrets
 
-_ALLOWED: dict[str, tuple[str, type]] = {
-    **dict.fromkeys(("api.api_server", "api.web_server", "api.files_server"), ("text", str)),
-    **dict.fromkeys(("api.credentials.access_key", "api.credentials.secret_key"), ("text", str)),
-    **dict.fromkeys(("sdk.aws.s3.key", "sdk.aws.s3.secret", "sdk.aws.s3.region"), ("text", str)),
-    **dict.fromkeys(("sdk.storage.http.legacy_fileservers", "sdk.storage.path_substitution"), ("list", list)),
-    **dict.fromkeys(("sdk.aws.s3.credentials", "sdk.google.storage.credentials"), ("list", list)),
-    "sdk.azure.storage.containers": ("list", list),
-    **dict.fromkeys(("api.http.retries", "sdk.aws.boto3", "sdk.development.worker"), ("section", Mapping)),
-}
-"""What the SDK or this service takes from the configuration without a look; what a key lies in is a section."""
+_FILE_SERVERS = "sdk.storage.http.legacy_fileservers"
+
+_KINDS: tuple[tuple[str, type, tuple[str, ...]], ...] = (
+    ("section", Mapping, ("api", "api.credentials", "api.http", "api.http.retries", "sdk", "sdk.aws", "sdk.aws.s3")),
+    ("section", Mapping, ("sdk.aws.boto3", "sdk.storage", "sdk.storage.http", "sdk.google", "sdk.google.storage")),
+    ("section", Mapping, ("sdk.azure", "sdk.azure.storage", "sdk.development", "sdk.development.worker")),
+    ("text", str, ("api.api_server", "api.web_server", "api.files_server", "sdk.aws.s3.key", "sdk.aws.s3.secret")),
+    ("text", str, ("api.credentials.access_key", "api.credentials.secret_key", "sdk.aws.s3.region")),
+    ("list", list, (_FILE_SERVERS, "sdk.storage.path_substitution", "sdk.aws.s3.credentials")),
+    ("list", list, ("sdk.google.storage.credentials", "sdk.azure.storage.containers")),
+)
+"""What the SDK or this service takes from the configuration without a look; a section stands before what lies in it."""
 
 
 def check() -> None:
@@ -36,13 +37,14 @@ def check() -> None:
         config_obj.get("api", None)
     except Exception as error:
         raise ConfigurationError(f"{_file()} cannot be read: {without_secrets(error)}") from None
-    for key, (allowed, kind) in _ALLOWED.items():
-        parts = key.split(".")
-        for depth in range(1, len(parts)):
-            _look(config_obj, ".".join(parts[:depth]), "section", Mapping)
-        _look(config_obj, key, allowed, kind)
-    for server in config_obj.get("sdk.storage.http.legacy_fileservers", None) or ():
-        _look_at_address(str(server), "sdk.storage.http.legacy_fileservers", "")
+    for allowed, kind, keys in _KINDS:
+        for key in keys:
+            value = config_obj.get(key, None)
+            if value is not None and not isinstance(value, kind):
+                # The value may be a secret, so only its kind is told.
+                raise _wrong(key, f"holds something else ({type(value).__name__}) than a {allowed}")
+    for server in config_obj.get(_FILE_SERVERS, None) or ():
+        _look_at_address(str(server), _FILE_SERVERS, "")
     for name, reader in (
         ("api", Session.get_api_server_host),
         ("web", Session.get_app_server_host),
@@ -54,13 +56,6 @@ def check() -> None:
         except ValueError:
             raise _wrong(key, f"is missing, and cannot be told from api.api_server: set it, or {variable}") from None
         _look_at_address(address, key, variable)
-
-
-def _look(config: Any, key: str, allowed: str, kind: type) -> None:
-    value = config.get(key, None)
-    if value is not None and not isinstance(value, kind):
-        # The value may be a secret, so only its kind is told.
-        raise _wrong(key, f"holds something else ({type(value).__name__}) than a {allowed}")
 
 
 def _look_at_address(address: str, key: str, variable: str) -> None:

@@ -23,8 +23,7 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any, TextIO
 
-from cleanup.base.ending import Ending
-from cleanup.base.errors import CleanupError, ServerError, Stopped
+from cleanup.base.errors import CleanupError, Ending, ServerError, Stopped
 from cleanup.base.text import without_secrets
 from cleanup.launch import command_line, configuration
 from cleanup.launch.command_line import CommandLine
@@ -75,7 +74,7 @@ class Guard:
         """Who holds it leaves: the script, or the main thread without it."""
         self._told = False
         self._ending: Ending | None = None
-        self._code: int | None = None
+        self._code = 1
         self._phase = _Phase("Reading the configuration and logging in", SET_UP, HEED_SDK)
 
     def setting_up(self, what: str, *, sdk: bool = True) -> None:
@@ -120,14 +119,10 @@ class Guard:
             elif stopped_at and now > max(stopped_at, phase.begun) + phase.heed:
                 self._cut(self._ending or Ending(), "stopped")
             elif now > phase.begun + phase.limit:
-                self._cut(self._ending or Ending(3, self._overdue(phase)), "")
-        return 1 if self._code is None else self._code
-
-    def _overdue(self, phase: _Phase) -> str:
-        return (
-            f"{phase.what} did not come to an end within {phase.limit:.0f} seconds. The server leaves a "
-            "request of it without a usable answer"
-        )
+                overdue = f"{phase.what} did not come to an end within {phase.limit:.0f} seconds"
+                why = "The server leaves a request of it without a usable answer"
+                self._cut(self._ending or Ending(3, f"{overdue}. {why}"), "")
+        return self._code
 
     def _run(self, script: Callable[[], Ending]) -> None:
         try:
@@ -190,11 +185,19 @@ class Guard:
             from cleanup.launch import lifecycle  # noqa: PLC0415 - imports the SDK, which read its configuration
 
             recorded = lifecycle.record(task, status, ending.message or STOPPED)
+        if self.agents_task and ending.code and recorded:
+            print("The task is marked failed with this as its status message; the agent only speaks of the process")
+        return self._exit_code(ending, status, recorded)
+
+    def _exit_code(self, ending: Ending, status: str, recorded: bool) -> int:
+        """Return the exit code, from which an agent derives status and message.
+
+        After a failure it would put its own message in the place of what is recorded; after success it asks for
+        "completed", which the server refuses for a task that has failed.
+        """
         if not self.agents_task:
             return ending.code
-        if ending.code and recorded:
-            print("The task is marked failed with this as its status message; the agent only speaks of the process")
-        return code_for_agent(ending, status, recorded)
+        return ABORTED if status == "stopped" else ending.code if status and not recorded else 0
 
     def _own_task(self) -> str:
         if self.agents_task:
@@ -214,18 +217,7 @@ class Guard:
         last = threading.Thread(target=lambda: codes.append(self._record(ending, status)), daemon=True)
         last.start()
         last.join(LAST_WORDS)
-        os._exit(codes[0] if codes else ending.code)
-
-
-def code_for_agent(ending: Ending, status: str, recorded: bool) -> int:
-    """Return the exit code for clearml-agent, which derives status and message from it.
-
-    After a failure it would replace the status message by its own. After success it asks for "completed", which the
-    server refuses for a task that has failed: so what is recorded stays.
-    """
-    if status == "stopped":
-        return ABORTED
-    return ending.code if status and not recorded else 0
+        os._exit(codes[0] if codes else self._exit_code(ending, status, recorded=False))
 
 
 def run(script: Callable[[Guard, CommandLine], Ending], arguments: Sequence[str] | None = None) -> int:

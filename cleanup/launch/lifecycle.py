@@ -8,8 +8,7 @@ from typing import Any
 
 from clearml.config import config as sdk_config
 
-from cleanup.base.ending import Ending
-from cleanup.base.errors import CleanupError
+from cleanup.base.errors import CleanupError, Ending
 from cleanup.cycle import open_plan
 from cleanup.launch import guard, remote
 from cleanup.launch.command_line import CommandLine
@@ -145,7 +144,7 @@ class Run:
 def record(task: str, status: str, message: str) -> bool:
     """Set the status of ``task``; return whether the server did. With a session of its own: the other may hang."""
     try:
-        own = OwnTask(Server(Network(attempts=2, connect_timeout=3.0, read_timeout=4.0, total=4.0)).client, task)
+        own = OwnTask(Server(Network(attempts=2, connect_timeout=3.0, read_timeout=8.0, total=8.0)).client, task)
     except CleanupError:
         return False
     return own.set_status(status, message)

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cleanup.base.ending import Ending
+from cleanup.base.errors import Ending
 from cleanup.launch import configuration
 from cleanup.launch.guard import Guard
 

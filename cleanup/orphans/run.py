@@ -16,8 +16,7 @@ from typing import NoReturn
 from tqdm import tqdm
 
 from cleanup.base.chunks import chunks
-from cleanup.base.ending import Ending
-from cleanup.base.errors import CleanupError, CommandLineError, ServerError, Stopped
+from cleanup.base.errors import CleanupError, CommandLineError, Ending, ServerError, Stopped
 from cleanup.cycle.result import CycleResult
 from cleanup.launch.guard import Guard
 from cleanup.orphans import manifest, report

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -25,25 +26,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("old", help="path of a plan, or ID of a dry run's task")
     parser.add_argument("new", help="the same of the later one")
     asked = parser.parse_args(arguments)
-    try:
-        with contextlib.ExitStack() as stack:
-            plans = []
-            for named in (asked.old, asked.new):
-                plans.append(Plan(_found(named)))
-                stack.callback(plans[-1].close)
-            for line in differences(*plans):
-                print(line)
-    except CleanupError as error:
-        print(f"{named}: {error}", file=sys.stderr)
-        return 2
+    with contextlib.ExitStack() as stack:
+        try:
+            old, new = (stack.enter_context(contextlib.closing(_plan(named))) for named in (asked.old, asked.new))
+        except CleanupError as error:
+            print(error, file=sys.stderr)
+            return 2
+        for line in differences(old, new):
+            print(line)
     return 0
 
 
-def _found(named: str) -> Path:
-    if Path(named).exists():
-        return Path(named)
-    with contextlib.closing(Server()) as server:
-        return find_plan(server, named)
+def _plan(named: str) -> Plan:
+    try:
+        if Path(named).exists():
+            return Plan(Path(named))
+        with contextlib.closing(Server()) as server:
+            return Plan(find_plan(server, named))
+    except CleanupError as error:
+        raise CleanupError(f"{named}: {error}") from None
 
 
 def differences(old: Plan, new: Plan) -> Iterator[str]:
@@ -52,19 +53,15 @@ def differences(old: Plan, new: Plan) -> Iterator[str]:
         before = old.header["settings"].get(name)
         if before != value:
             yield f"setting {name}: {before!r} before, {value!r} now"
+    yield from (f"- {_told(owner)}" for owner in old.owners() if owner.entry.id not in new)
     alike = 0  # Tasks and models with the same files in both.
-    for owner in old.owners():
-        if owner.entry.id not in new:
-            yield f"- {_told(owner)}"
     for owner in new.owners():
-        if owner.entry.id not in old:
-            yield f"+ {_told(owner)}"
-            continue
-        changes = list(_changes(old, new, owner.entry.id))
-        alike += not changes
-        if changes:
-            yield f"~ {_told(owner)}"
+        changes = list(_changes(old, new, owner.entry.id)) if owner.entry.id in old else []
+        if changes or owner.entry.id not in old:
+            yield f"{'~' if changes else '+'} {_told(owner)}"
             yield from changes
+        else:
+            alike += 1
     yield f"the same in both: {alike}"
     yield f"old: {_totals(old)}"
     yield f"new: {_totals(new)}"
@@ -72,14 +69,14 @@ def differences(old: Plan, new: Plan) -> Iterator[str]:
 
 def _changes(old: Plan, new: Plan, owner: str) -> Iterator[str]:
     before, now = old.files(owner), new.files(owner)
-    for root, path in sorted(before.keys() | now.keys()):
-        at = (root, path)
+    for at in sorted(before.keys() | now.keys()):
         if before.get(at) == now.get(at):
             continue
-        kind, size = now.get(at) or before[at]
-        sign = "+" if at not in before else "-" if at not in now else "~"
-        sizes = f"{_size(before[at][1])} before, {_size(size)} now" if sign == "~" else _size(size)
-        yield f"    {sign} {one_line(f'{root} {path}', 1000)} ({kind}, {sizes})"
+        found = [files[at] for files in (before, now) if at in files]
+        sizes = " before, ".join(in_bytes(size or 0, size is None) for _, size in found)
+        sign = "~" if len(found) == 2 else "+" if at in now else "-"
+        told = f"{sizes} now" if sign == "~" else sizes
+        yield f"    {sign} {one_line(' '.join(at), 1000)} ({found[-1][0]}, {told})"
 
 
 def _told(owner: Owner) -> str:
@@ -88,18 +85,13 @@ def _told(owner: Owner) -> str:
     return f"{owner.kind} {name}: {plural(owner.files, 'file')}, {in_bytes(owner.size)}"
 
 
-def _size(size: int | None) -> str:
-    return "size unknown" if size is None else in_bytes(size)
-
-
 def _totals(plan: Plan) -> str:
-    counts = {"task": [0, 0, 0], "model": [0, 0, 0]}
+    totals: dict[str, Counter[str]] = {"task": Counter(), "model": Counter()}
     for owner in plan.owners():
-        for place, many in enumerate((1, owner.files, owner.size)):
-            counts[owner.kind][place] += many
+        totals[owner.kind].update(many=1, files=owner.files, size=owner.size)
     return "; ".join(
-        f"{plural(many, kind)} with {plural(files, 'file')}, {in_bytes(size)}"
-        for kind, (many, files, size) in counts.items()
+        f"{plural(of['many'], kind)} with {plural(of['files'], 'file')}, {in_bytes(of['size'])}"
+        for kind, of in totals.items()
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from cleanup.cycle.result import CycleResult, FailedFile, Gone, Planned
+from cleanup.cycle.result import CycleResult, Gone, Planned
 
 _WOULD = {"deleted": "would_delete", "failed": "would_fail", "freed": "would_free"}
 """Words in the names of numbers, and what people see of a dry run in their place."""
@@ -51,12 +51,6 @@ def verbs(result: CycleResult) -> tuple[str, str]:
     return ("would be deleted", "would fail") if result.dry_run else ("deleted", "failed")
 
 
-def left_behind(result: CycleResult) -> list[FailedFile]:
-    """Return the files that could not be deleted and whose tasks went all the same, as ignore_file_errors asks."""
-    gone = {entry.task.id for entry in result.deleted}
-    return [file for file in result.failed_files if file.task in gone]
-
-
 def per_project(result: CycleResult) -> dict[str, dict[str, int]]:
     """Return tasks, files and known bytes that went (or would), for each project by name, most files first."""
     totals: dict[str, dict[str, int]] = {}
@@ -78,6 +72,11 @@ def as_json(result: CycleResult) -> dict[str, Any]:
 
     The lists of files are bounded, as :class:`CycleResult` says; the numbers count them all.
     """
+    fates: dict[str, Any] = {}
+    for kind, those in (("tasks", result), ("models", result.models)):
+        fates[f"{kind}_deleted"] = [{**_task(entry.task, result), **_files(entry)} for entry in those.deleted]
+        fates[f"{kind}_kept"] = [{**_task(entry.task, result), "reason": entry.reason} for entry in those.kept]
+        fates[f"{kind}_failed"] = [{**_task(entry.task, result), "error": entry.error} for entry in those.failed]
     return {
         "started": result.started.isoformat(),
         "dry_run": result.dry_run,
@@ -85,13 +84,8 @@ def as_json(result: CycleResult) -> dict[str, Any]:
         "interrupted": result.interrupted,
         "numbers": numbers(result),
         "force_delete_would_add": result.force_would_add,
-        "tasks_deleted": [{**_task(entry.task, result), **_files(entry)} for entry in result.deleted],
-        "tasks_kept": [{**_task(entry.task, result), "reason": entry.reason} for entry in result.kept],
-        "tasks_failed": [{**_task(entry.task, result), "error": entry.error} for entry in result.failed],
+        **fates,
         "kept_by_reason": dict(result.kept_by_reason()),
-        "models_deleted": [{**_task(entry.task, result), **_files(entry)} for entry in result.models.deleted],
-        "models_kept": [{**_task(entry.task, result), "reason": entry.reason} for entry in result.models.kept],
-        "models_failed": [{**_task(entry.task, result), "error": entry.error} for entry in result.models.failed],
         "files_kept": [asdict(file) for file in result.kept_files],
         "files_kept_by_reason": dict(result.kept_files_by_reason),
         "files_failed": [asdict(file) for file in result.failed_files],

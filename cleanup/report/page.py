@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import html
+import re
 import threading
 from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import quote
 
-from cleanup.base.text import cut, one_line, without_secrets
+from cleanup.base.text import columns, cut, one_line, without_secrets
 from cleanup.cycle.result import CycleResult
 from cleanup.report import tables
 from cleanup.report.figures import shown_numbers
@@ -19,11 +20,17 @@ from cleanup.server.own_task import OwnTask
 ROWS = 500
 """So many rows a table has on the page. JSON has all."""
 
-IN_A_CARD, PADDING = 80, 3
-"""Characters that a card of the UI shows side by side, and how many of them the edges of a cell take."""
+CARD, PADDING = 520, 16
+"""Pixels that all columns of a table get in a card of the UI, and how many of them the edges of a cell take."""
 
-SHARES = {"days": 8, "tasks": 8, "files": 8, "size": 12, "why it stays": 40, "error and what to do": 40}
-"""How much of a card a column has beside others, else 22. What tells why has the most: often there is an id in it."""
+SHARES = {"days": 10, "tasks": 14, "files": 14, "size": 18, "why it stays": 66, "error and what to do": 66}
+"""How much of a card a column has beside others, else 32: numbers are never broken, and beside a why an id is whole."""
+
+_PIECES = re.compile(r"[^/._-]{0,8}[/._-]|.{1,4}")
+"""Where a long word may be broken; the narrowest column holds each of these."""
+
+_WIDTHS = {**dict.fromkeys("fijlI.,:;/|'!-", 4.4), **dict.fromkeys("rst()[]_", 6.3), **dict.fromkeys("MWmw@%…", 12.0)}
+"""Pixels of signs that are narrower or wider than others of their kind."""
 
 PATIENCE = 30.0
 """Seconds that the service waits for the SDK to take a report before it goes on without."""
@@ -67,14 +74,16 @@ class Page:
         for name, value in shown_numbers(result).items():
             title, series = _graph(name)
             logger.report_scalar(title=title, series=series, value=value, iteration=number)
+        there = tables.with_page(result)
         for place, table in enumerate(tables.all_tables(result, ROWS), 1):
-            _show(logger, f"{place} {table.name}", table)
+            _show(logger, f"{place} {table.name}", table, there)
         self._own.set_properties(_properties(result, self._failing_since))
         if result.plan:
             self._task.upload_artifact("plan", artifact_object=result.plan, wait_on_upload=True)
 
     def _run(self, report: Callable[[], object]) -> None:
         if self._aside and self._aside.is_alive():
+            print("The task's page does not take an earlier report yet, and was not updated")
             return
 
         def quietly() -> None:
@@ -90,24 +99,26 @@ class Page:
 
 def _properties(result: CycleResult, failing_since: str) -> dict[str, object]:
     """Return the user properties that tell of a cycle."""
-    problems = tables.failures(result, 1).rows
+    problems = [f"{row.cells[0]}: {row.cells[-1]}" for row in tables.failures(result)]
     return {
         "last_cycle": _time(result.started),
         "last_ok": result.ok,
-        "last_error": one_line(problems[0].cells[-1] if problems else ""),
+        "last_error": one_line(result.interrupted or next(iter(problems), "")),
         "failing_since": failing_since,
         **{f"last_{name}": value for name, value in shown_numbers(result).items()},
     }
 
 
-def _show(logger: Any, name: str, table: Table) -> None:
+def _show(logger: Any, name: str, table: Table, with_page: set[str]) -> None:
     """Send ``table`` as a plot. The UI sorts plots by name, and its CSV holds all markup: it is short."""
-    shares = [SHARES.get(column, 22) for column in table.header]
-    widths = [IN_A_CARD * share // sum(shares) for share in shares]
-    rows = [[_cell(cell, width) for cell, width in zip(row.cells, widths, strict=True)] for row in table.rows]
-    for cells, row in zip(rows, table.rows, strict=True):
-        if row.task:
-            cells[0] = f"<a href='projects/*/experiments/{quote(row.task)}'>{cells[0]}</a>"
+    shares = [SHARES.get(column, 32) for column in table.header]
+    widths = [CARD * share // sum(shares) for share in shares]
+    rows = []
+    for row in table.rows:
+        cells = [_cell(cell, width - PADDING) for cell, width in zip(row.cells, widths, strict=True)]
+        if row.id in with_page:
+            cells[0] = f"<a href='projects/*/experiments/{quote(row.id)}'>{cells[0]}</a>"
+        rows.append(cells)
     left_out = table.total - len(rows)
     if left_out or not rows:
         rows.append([f"… and {left_out} more" if left_out else "none", *[""] * (len(widths) - 1)])
@@ -124,10 +135,21 @@ def _show(logger: Any, name: str, table: Table) -> None:
 def _cell(text: str, width: int) -> str:
     """Return ``text`` for a cell of the UI, which takes it as HTML: a name must not become a link or a picture.
 
-    The UI breaks lines at spaces alone, and cuts off the end of a longer word without a sign.
+    The UI breaks lines at spaces alone, and cuts off the end of a longer word without a sign: here it gets spaces.
     """
-    words = (cut(word, width - PADDING) for word in one_line(text, 1000).split())
-    return html.escape(" ".join(words), quote=False)
+    parts: list[str] = []
+    for word in one_line(text, 500).split():
+        parts.append("")
+        for piece in _PIECES.findall(cut(word, tables.PATH)):
+            if parts[-1] and _pixels(parts[-1] + piece) > width:
+                parts.append("")
+            parts[-1] += piece
+    return html.escape(" ".join(parts), quote=False)
+
+
+def _pixels(text: str) -> float:
+    """Return how wide ``text`` is at most, in the widest of the fonts in which browsers show tables of the UI."""
+    return sum(_WIDTHS.get(char) or (13 if columns(char) > 1 else 9.5 if char.isupper() else 7.7) for char in text)
 
 
 def _graph(name: str) -> tuple[str, str]:

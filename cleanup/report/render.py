@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from urllib.parse import quote
 
 from cleanup.base.text import columns, one_line, plural
-from cleanup.cycle.result import CycleResult, Planned, without_ids
+from cleanup.cycle.result import CycleResult, ModelFates, without_ids
 from cleanup.report import tables
-from cleanup.report.figures import left_behind, verbs
+from cleanup.report.figures import verbs
 from cleanup.report.tables import Row, Table
 
 ROWS = 20
 """So many rows a table has on the console. JSON has all."""
 
-LINES = 10
+LINES = 5
 """So many reasons of a kind the summary has."""
 
 CELL = 160
@@ -31,8 +31,8 @@ def dry_run_lines(result: CycleResult) -> list[str]:
         return []
     plan = tables.going(result, ROWS)
     # Here no link leads to the task: its id does.
-    plan = plan._replace(header=(*plan.header, "id"), rows=[Row((*row.cells, row.task)) for row in plan.rows])
-    shown = (plan, tables.models(result, ROWS), tables.projects(result, ROWS), tables.storages(result, ROWS))
+    plan = plan._replace(header=(*plan.header, "id"), rows=[Row((*row.cells, row.id)) for row in plan.rows])
+    shown = (plan, tables.projects(result, ROWS), tables.storages(result, ROWS))
     return [line for table in shown if table.rows for line in as_text(table)]
 
 
@@ -43,57 +43,47 @@ def as_text(table: Table) -> list[str]:
     """
     cells = [[one_line(cell, CELL) for cell in row] for row in (table.header, *(row.cells for row in table.rows))]
     widths = [max(map(columns, column)) for column in zip(*cells, strict=True)]
-    lines = [_line(table.header, row, widths) for row in cells]
     left_out = f" ({len(table.rows)} of {table.total}; --output json has all)" if table.total > len(table.rows) else ""
-    return [f"= {table.name}{left_out} =", lines[0], "  ".join("-" * width for width in widths), *lines[1:]]
-
-
-def _line(header: Sequence[str], row: Sequence[str], widths: Sequence[int]) -> str:
-    parts = []
-    for name, cell, width in zip(header, row, widths, strict=True):
-        space = " " * (width - columns(cell))
-        parts.append(space + cell if name in _NUMBERS else cell + space)
-    return "  ".join(parts).rstrip()
+    lines = [f"= {table.name}{left_out} ="]
+    for row in (cells[0], ["-" * width for width in widths], *cells[1:]):
+        parts = []
+        for name, cell, width in zip(table.header, row, widths, strict=True):
+            space = " " * (width - columns(cell))
+            parts.append(space + cell if name in _NUMBERS else cell + space)
+        lines.append("  ".join(parts).rstrip())
+    return lines
 
 
 def summary(result: CycleResult, web: str = "") -> list[str]:
-    """Return what happened in a cycle: the numbers, why tasks and files stayed, what failed and what to do."""
-    kept = [(_named(entry.task), entry.reason, 1) for entry in result.kept]
-    failed = [(_named(entry.task, web), entry.error, 1) for entry in result.failed]
-    left = [(one_line(file.address), file.error, 1) for file in left_behind(result)]
+    """Return what happened in a cycle: the numbers, why tasks and files stayed, what failed and what to do.
+
+    The last line of a dry run says how to delete. ``web``: address of the web UI, for links to the tasks that failed.
+    """
+    wrong = tables.failures(result)
+    wrong += [Row((on, why), "", "storage not listed for what nothing names") for on, why in result.unlisted.items()]
     # Not all files that stayed are listed, and the reasons of all are counted.
-    models = {entry.task.id for entry in result.models.deleted}
-    listed = [
-        (f"{one_line(file.address)} ({'model' if file.task in models else 'task'} {file.task})", file.why, 0)
-        for file in result.kept_files
-    ]
-    counted = [("", reason, many) for reason, many in result.kept_files_by_reason.items()]
-    lines = [
-        *_totals(result),
-        *_by_reason("task", "kept", kept),
-        *_by_reason("file", "kept", [*listed, *counted]),
-        *_by_reason("task", verbs(result)[1], failed),
-        *_by_reason("model", "kept", [(_named(entry.task), entry.reason, 1) for entry in result.models.kept]),
-        *_by_reason(
-            "model", verbs(result)[1], [(_named(entry.task), entry.error, 1) for entry in result.models.failed]
-        ),
-        *_by_reason("file", f"{'would be ' if result.dry_run else ''}left behind, as ignore_file_errors asks", left),
-        *_bounded(f"Storage out of reach: {name}: {why}" for name, why in result.unreachable.items()),
-        *_bounded(f"What nothing names could not be looked for on {on}: {why}" for on, why in result.unlisted.items()),
-        *_bounded(f"Error: {one_line(error)}" for error in result.errors),
-    ]
+    listed = [row for row in tables.kept_files(result) if without_ids(row.cells[-1]) in result.kept_files_by_reason]
+    others = result.kept_files_by_reason - Counter(without_ids(row.cells[-1]) for row in listed)
+    stay = [(row, 1) for row in (*tables.kept(result), *listed)]
+    stay += [(Row(("file", reason), "", "file kept"), many) for reason, many in others.items()]
+    lines = [*_totals(result), *_by_reason([*stay, *((row, 1) for row in wrong)], web)]
     if (result.failed or result.models.failed) and not result.dry_run:
-        lines.append("What failed stays, and the next cycle tries it again. The README says what to do about files")
+        lines.append("What failed stays, and the next cycle tries it again")
     if result.force_would_add:
         more = plural(result.force_would_add, "older archived task")
-        lines.append(f"force_delete is False: only drafts go. With True, {more} in other statuses would go too")
+        lines.append(f"force_delete is False: only drafts go. True would add {more} in other statuses")
     if result.interrupted:
         lines.append(f"Interrupted: {result.interrupted}. The next cycle goes on where this one ended")
     if result.dry_run:
         again = "run it again without --dry-run (in the web UI: clone the task, set dry_run to False, enqueue it)"
-        lines.append(f"Nothing was deleted. To delete for real: {again}")
-        lines.append("With the ID of this task as plan, that run deletes nothing that is not in this plan")
+        only = ". With this task's ID as plan, nothing goes that is not in this plan" if result.plan else ""
+        lines.append(f"Nothing was deleted. To delete for real: {again}{only}")
     return lines
+
+
+def sums(fates: CycleResult | ModelFates, deleted: str, failed: str) -> str:
+    """Return how many were deleted, kept and failed, in these words."""
+    return f"{len(fates.deleted)} {deleted} + {len(fates.kept)} kept + {len(fates.failed)} {failed}"
 
 
 def _totals(result: CycleResult) -> list[str]:
@@ -102,12 +92,9 @@ def _totals(result: CycleResult) -> list[str]:
     ended = f"{'Dry run' if result.dry_run else 'Cleanup'} finished in {result.seconds:.1f} seconds"
     if not result.matched and not result.models.matched and result.ok:
         return [f"{ended}: 0 tasks matched, nothing to delete"]
-    sums = f"{len(result.deleted)} {deleted} + {len(result.kept)} kept + {len(result.failed)} {failed}"
-    lines = [f"{ended}: {plural(result.matched, 'task')} matched = {sums}"]
+    lines = [f"{ended}: {plural(result.matched, 'task')} matched = {sums(result, deleted, failed)}"]
     if result.models.matched:
-        fates = result.models
-        sums = f"{len(fates.deleted)} {deleted} + {len(fates.kept)} kept + {len(fates.failed)} {failed}"
-        lines.append(f"Models in the archive: {fates.matched} matched = {sums}")
+        lines.append(f"Models in the archive: {result.models.matched} matched = {sums(result.models, deleted, failed)}")
     files, kept = result.files, result.kept_files_by_reason.total()
     parts = [
         f"{files.deleted} {deleted}",
@@ -125,36 +112,38 @@ def _totals(result: CycleResult) -> list[str]:
     return lines
 
 
-def _by_reason(what: str, done: str, entries: Iterable[tuple[str, str, int]]) -> list[str]:
-    """Return a line for each reason, the most frequent first, with the first of the entries that it applies to.
+def _by_reason(rows: Iterable[tuple[Row, int]], web: str) -> list[str]:
+    """Return a line for each reason, the most frequent first, with the first of the rows that it applies to.
 
-    ``entries`` are names, each with the reason and how many it counts for. Reasons that differ in ids, numbers and
-    addresses alone count together.
+    Each row comes with how many it stands for. Reasons that differ in ids, numbers and addresses alone count together.
     """
-    first: dict[str, tuple[str, str]] = {}
-    totals: Counter[str] = Counter()
-    for name, reason, many in entries:
-        first.setdefault(_alike(reason), (name, reason))
-        totals[_alike(reason)] += many
-    lines = []
-    for alike, many in totals.most_common():
-        name, reason = first[alike]
-        such_as = f", such as {name}" if many > 1 else f": {name}"
-        lines.append(f"{plural(many, what)} {done}{such_as if name else ''}: {one_line(reason, 500)}")
-    return _bounded(lines)
+    first: dict[tuple[str, str], Row] = {}
+    totals: Counter[tuple[str, str]] = Counter()
+    for row, many in rows:
+        words = without_ids(row.cells[-1]).split()
+        reason = row.what, " ".join("…" if "/" in word or word.isdigit() else word for word in words)
+        first.setdefault(reason, row)
+        totals[reason] += many
+    kinds: dict[str, list[str]] = {what: [] for what, _ in first}
+    for (what, alike), many in totals.most_common():
+        noun, _, done = what.partition(" ")
+        name, why = _named(first[what, alike], web), one_line(first[what, alike].cells[-1], 500)
+        such_as = ", such as" if many > 1 else ""
+        # What has no name of its own is called by what it is.
+        such_as += "" if name == noun else f" {name}" if many > 1 else f": {name}"
+        kinds[what].append(f"{plural(many, noun)} {done}".rstrip() + f"{such_as}: {why}")
+    return [line for lines in kinds.values() for line in _bounded(lines)]
 
 
-def _alike(reason: str) -> str:
-    return " ".join("…" if "/" in word or word.isdigit() else word for word in without_ids(reason).split())
+def _named(row: Row, web: str) -> str:
+    """Return the first cell with its id, or of a task that failed with its page in the web UI, which has the id."""
+    if not row.id:
+        return row.cells[0]
+    page = f"{web}/projects/*/experiments/" if web and row.what in ("task failed", "task would fail") else ""
+    file = f"{row.cells[1]} of " if row.what == "file kept" else ""
+    return f"{file}{row.cells[0]} ({page}{quote(row.id)})"
 
 
-def _named(task: Planned, web: str = "") -> str:
-    """Return a task's name with its id, or with its page in the web UI at ``web``, which has the id in it."""
-    page = f"{web}/projects/*/experiments/" if web else ""
-    return f"{tables.task_name(task)} ({page}{quote(task.id)})"
-
-
-def _bounded(lines: Iterable[str]) -> list[str]:
-    shown = list(lines)
-    rest = len(shown) - LINES
-    return [*shown[:LINES], f"… and {rest} more like that"] if rest > 0 else shown
+def _bounded(lines: list[str]) -> list[str]:
+    rest = len(lines) - LINES
+    return [*lines[:LINES], f"… and {rest} more like that"] if rest > 0 else lines

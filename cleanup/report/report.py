@@ -16,7 +16,7 @@ from cleanup.base.text import plural, without_secrets
 from cleanup.cycle.result import CycleResult
 from cleanup.report.figures import as_json, verbs
 from cleanup.report.page import Page
-from cleanup.report.render import dry_run_lines, summary
+from cleanup.report.render import dry_run_lines, summary, sums
 
 
 class Report:
@@ -44,12 +44,10 @@ class Report:
         self._progress(0, count)
 
     def batch_done(self, result: CycleResult, done: int, total: int) -> None:
-        """``done`` of ``total`` planned tasks are behind. Every 5 percent are told, the last ones by the summary."""
+        """``done`` of ``total`` planned tasks are behind. Every 10 percent are told, the last ones by the summary."""
         self._bar.update(done - self._bar.n)
         if self._progress(done, total) and done < total and not self._terminal:
-            deleted, failed = verbs(result)
-            counts = f"{len(result.deleted)} {deleted}, {len(result.kept)} kept, {len(result.failed)} {failed}"
-            _say(f"{done} of {plural(total, 'task')} looked at: {counts}")
+            _say(f"{done} of {plural(total, 'task')} looked at: {sums(result, *verbs(result))}")
 
     def finished(self, result: CycleResult) -> None:
         """A cycle has ended with ``result``."""
@@ -79,8 +77,8 @@ class Report:
         _say(f"Next cleanup in {_lasting(seconds)}")
 
     def _progress(self, done: int, total: int) -> bool:
-        """Show the progress in steps of 5 percent; return whether it has come to another one."""
-        before, self._percent = self._percent, 100 * done // total // 5 * 5 if total else 100
+        """Show the progress in steps of 10 percent; return whether it has come to another one."""
+        before, self._percent = self._percent, 100 * done // total // 10 * 10 if total else 100
         if self._page and self._percent != before:
             self._page.progress(self._percent)
         return self._percent != before

@@ -1,22 +1,24 @@
-"""The tables of a cycle: what went, what failed, what stayed and why, totals. Rows are plain text."""
+"""What became of tasks, model entries and files, as rows of tables with cells of plain text."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
+from urllib.parse import unquote
 
-from cleanup.base.text import cut, one_line, plural
+from cleanup.base.text import cut, one_line
 from cleanup.cycle.result import CycleResult, Planned
-from cleanup.report.figures import left_behind, per_project, project_name, verbs
+from cleanup.report.figures import per_project, project_name, verbs
 
-NAME = 40
-"""Columns of a terminal that a name takes at most."""
+NAME, PATH = 40, 120
+"""Columns of a terminal that a name, and that an address, takes at most."""
 
 
 class Row(NamedTuple):
-    """``task``: the id of the task in the first cell, empty where there is no page of it to look at."""
+    """``id``: of the task or model entry in the first cell. ``what``: what is told of, and what became of it."""
 
     cells: tuple[str, ...]
-    task: str = ""
+    id: str = ""
+    what: str = ""
 
 
 class Table(NamedTuple):
@@ -30,65 +32,63 @@ class Table(NamedTuple):
 
 def all_tables(result: CycleResult, limit: int) -> list[Table]:
     """Return the tables of a cycle with at most ``limit`` rows each, what matters most first."""
-    first = (going, failures) if result.dry_run else (failures, going)
-    last = (storages, models) if result.models.matched else (storages,)
-    return [table(result, limit) for table in (*first, kept_tasks, kept_files, projects, *last)]
+    deleted, failed = going(result, limit), failures(result)
+    if result.interrupted:
+        failed.insert(0, Row(("interrupted", "", result.interrupted)))
+    wrong = Table(verbs(result)[1], ("task", "project", "error and what to do"), failed[:limit], len(failed))
+    stay, files = (sorted(rows, key=lambda row: row.cells[-1]) for rows in (kept(result), kept_files(result)))
+    listed = result.kept_files_by_reason.total()
+    return [
+        *((deleted, wrong) if result.dry_run else (wrong, deleted)),
+        Table("kept, by reason", ("task", "project", "why it stays"), stay[:limit], len(stay)),
+        Table("kept files, by reason", ("task", "file", "why it stays"), files[:limit], listed),
+        projects(result, limit),
+        storages(result, limit),
+    ]
 
 
 def going(result: CycleResult, limit: int) -> Table:
-    """Return the tasks that went, or in a dry run would."""
+    """Return the tasks and model entries that went, or in a dry run would."""
+    entries = [("task", entry) for entry in result.deleted] + [("model", entry) for entry in result.models.deleted]
     rows = []
-    for entry in sorted(result.deleted, key=lambda entry: entry.task.since)[:limit]:
+    for what, entry in sorted(entries, key=lambda one: one[1].task.since)[:limit]:
         days = (result.started - entry.task.since).total_seconds() / 86_400
         age = f"{days:.0f}" if days >= 10 else f"{days:.1f}"
-        cells = (*_named(entry.task, result), age, str(entry.files), in_bytes(entry.size, entry.unsized))
-        rows.append(Row(cells, entry.task.id if result.dry_run else ""))
-    header = ("task", "project", "days", "files", "size")
-    return Table(f"{verbs(result)[0]}, oldest first", header, rows, len(result.deleted))
+        rows.append(_row(what, entry.task, result, age, str(entry.files), in_bytes(entry.size, entry.unsized)))
+    return Table(f"{verbs(result)[0]}, oldest first", ("task", "project", "days", "files", "size"), rows, len(entries))
 
 
-def failures(result: CycleResult, limit: int) -> Table:
+def failures(result: CycleResult) -> list[Row]:
     """Return all that went wrong, or in a dry run would: storages and other calls, tasks, files left behind."""
+    failed = verbs(result)[1]
     gone = {entry.task.id: entry.task for entry in result.deleted}
-    rows = [Row(("interrupted", "", result.interrupted))] if result.interrupted else []
-    rows += [Row(("storage out of reach", "", f"{name}: {why}")) for name, why in result.unreachable.items()]
-    rows += [Row(("error", "", error)) for error in result.errors]
-    rows += [Row((*_named(entry.task, result), entry.error), entry.task.id) for entry in result.failed]
-    rows += [Row((*_named(entry.task, result), f"model: {entry.error}")) for entry in result.models.failed]
-    for file in left_behind(result):
-        rows.append(Row((*_named(gone[file.task], result), f"left behind: {file.address}: {file.error}")))
-    return Table(verbs(result)[1], ("task", "project", "error and what to do"), rows[:limit], len(rows))
+    rows = [Row((on, "out of reach", why), "", "storage out of reach") for on, why in result.unreachable.items()]
+    rows += [Row(("error", "", error), "", "error") for error in result.errors]
+    rows += [_row(f"task {failed}", entry.task, result, entry.error) for entry in result.failed]
+    rows += [_row(f"model {failed}", entry.task, result, entry.error) for entry in result.models.failed]
+    for file in result.failed_files:
+        if file.task in gone:
+            why = f"left behind, as ignore_file_errors asks: {file.address}: {file.error}"
+            rows.append(_row(f"file {failed}", gone[file.task], result, why))
+    return rows
 
 
-def kept_tasks(result: CycleResult, limit: int) -> Table:
-    """Return the tasks that matched and stay."""
+def kept(result: CycleResult) -> list[Row]:
+    """Return the tasks and model entries that matched and stay."""
+    rows = [_row("task kept", entry.task, result, entry.reason) for entry in result.kept]
+    return rows + [_row("model kept", entry.task, result, entry.reason) for entry in result.models.kept]
+
+
+def kept_files(result: CycleResult) -> list[Row]:
+    """Return the files that stay although their tasks or entries go, as far as they are listed."""
+    names = {entry.task.id: short(entry.task.name) for entry in (*result.deleted, *result.models.deleted)}
     rows = []
-    for entry in sorted(result.kept, key=lambda entry: entry.reason)[:limit]:
-        gone = entry.reason.startswith("already gone")
-        rows.append(Row((*_named(entry.task, result), entry.reason), "" if gone else entry.task.id))
-    return Table("kept tasks, by reason", ("task", "project", "why it stays"), rows, len(result.kept))
-
-
-def kept_files(result: CycleResult, limit: int) -> Table:
-    """Return the files that stay although their tasks go, and what needs them."""
-    tasks = {entry.task.id for entry in result.deleted}
-    names = {entry.task.id: task_name(entry.task) for entry in (*result.deleted, *result.models.deleted)}
-    rows = []
-    for file in sorted(result.kept_files, key=lambda file: file.why)[:limit]:
-        in_its_folder = file.address.partition(f".{file.task}/")[2]
-        cells = (names.get(file.task, file.task), _short(in_its_folder or file.address), file.why)
-        rows.append(Row(cells, file.task if result.dry_run and file.task in tasks else ""))
-    return Table("kept files, by reason", ("task", "file", "why it stays"), rows, result.kept_files_by_reason.total())
-
-
-def models(result: CycleResult, limit: int) -> Table:
-    """Return what became of the model entries in the archive."""
-    deleted, failed = verbs(result)
-    told = [(entry.task, f"{failed}: {entry.error}") for entry in result.models.failed]
-    told += [(entry.task, f"{deleted}, with {plural(entry.files, 'file')}") for entry in result.models.deleted]
-    told += [(entry.task, f"kept: {entry.reason}") for entry in result.models.kept]
-    rows = [Row((*_named(model, result), fate)) for model, fate in told[:limit]]
-    return Table("models in the archive", ("model", "project", "what became of it"), rows, len(told))
+    for file in result.kept_files:
+        path = file.address.partition(f".{file.task}/")[2] or file.address
+        # Addresses are quoted once or twice, and people read what they say.
+        path = cut(one_line(unquote(unquote(path)), 1000), PATH)
+        rows.append(Row((names.get(file.task, file.task), path, file.why), file.task, "file kept"))
+    return rows
 
 
 def projects(result: CycleResult, limit: int) -> Table:
@@ -96,7 +96,7 @@ def projects(result: CycleResult, limit: int) -> Table:
     rows = []
     for name, total in per_project(result).items():
         size = in_bytes(total["known_bytes"], total["files_of_unknown_size"])
-        rows.append(Row((_short(name), str(total["tasks"]), str(total["files"]), size)))
+        rows.append(Row((short(name), str(total["tasks"]), str(total["files"]), size)))
     return Table("projects, most files first", ("project", "tasks", "files", "size"), rows[:limit], len(rows))
 
 
@@ -105,19 +105,25 @@ def storages(result: CycleResult, limit: int) -> Table:
     rows = []
     for name, counts in sorted(result.storages.items()):
         states = (
-            result.unreachable.get(name),
+            "out of reach" if name in result.unreachable else "",
             f"{counts.failed} {verbs(result)[1]}" if counts.failed else "",
             f"{counts.gone} already gone" if counts.gone else "",
             f"cannot be listed: {result.unlisted[name]}" if name in result.unlisted else "",
         )
         state = "; ".join(filter(None, states)) or ("in reach" if result.dry_run else "all deleted")
-        rows.append(Row((_short(name), str(counts.deleted), in_bytes(counts.size, counts.unsized), state)))
+        rows.append(Row((cut(name, PATH), str(counts.deleted), in_bytes(counts.size, counts.unsized), state)))
     return Table("storages", ("storage", "files", "size", "state"), rows[:limit], len(rows))
 
 
-def task_name(task: Planned) -> str:
-    """Return a task's name as people can read it: on one line, not too long, never empty."""
-    return _short(task.name) or "(no name)"
+def with_page(result: CycleResult) -> set[str]:
+    """Return the ids of the tasks that are still there to be looked at."""
+    there = [*result.failed, *(entry for entry in result.kept if not entry.reason.startswith("already gone"))]
+    return {entry.task.id for entry in (*there, *(result.deleted if result.dry_run else ()))}
+
+
+def short(name: str) -> str:
+    """Return a name as people can read it: on one line, not too long, never empty."""
+    return cut(one_line(name, 1000), NAME) or "(no name)"
 
 
 def in_bytes(size: int, unsized: int = 0) -> str:
@@ -132,9 +138,6 @@ def in_bytes(size: int, unsized: int = 0) -> str:
     return f"{value:.1f} TB"
 
 
-def _named(task: Planned, result: CycleResult) -> tuple[str, str]:
-    return task_name(task), _short(project_name(task, result))
-
-
-def _short(text: str) -> str:
-    return cut(one_line(text, 1000), NAME)
+def _row(what: str, task: Planned, result: CycleResult, *more: str) -> Row:
+    name = f"{'model ' if what.startswith('model') else ''}{short(task.name)}"
+    return Row((name, short(project_name(task, result)), *more), task.id, what)

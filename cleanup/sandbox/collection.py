@@ -1,18 +1,16 @@
-"""Entities of one kind by id, with indexes and remembered listings that follow changes."""
+"""Entities of one kind by id, with indexes that follow changes and listings remembered between them."""
 
 from __future__ import annotations
 
 import bisect
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from functools import total_ordering
 from typing import Any
 
 from cleanup.sandbox.patterns import ids_of
 from cleanup.sandbox.values import Entity, values_at
 
 REMEMBERED = 16
-REPLACED_ONE_BY_ONE = 64
 SINCE = "changed since"
 """Beside the indexes: the name of the question for what changed at a time or after it."""
 
@@ -22,20 +20,6 @@ Entries = tuple[tuple[str, Any], ...]
 """Names of indexes, each with a value that an entity has there."""
 Order = tuple[tuple[tuple[str, ...], bool], ...]
 """Paths to sort by, each with whether it descends; no path means the order of creation."""
-
-
-@total_ordering
-class Descending:
-    def __init__(self, key: Any) -> None:
-        self.key = key
-
-    def __lt__(self, other: Descending) -> bool:
-        return bool(other.key < self.key)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Descending) and bool(self.key == other.key)
-
-    __hash__ = None  # type: ignore[assignment]
 
 
 def sort_key(entity: Entity, parts: tuple[str, ...], missing: int = 0) -> tuple[int, Any]:
@@ -67,59 +51,6 @@ def reader_of_ids(path: str) -> Reader:
     return lambda entity: [held for text in values_at(entity, parts) for held in ids_of(str(text))]
 
 
-class Listing:
-    """The ordered ids that a query matched, brought up to date from the ids that changed since."""
-
-    def __init__(self, test: Test, order: Order) -> None:
-        self.test = test
-        self.order = order
-        self.ids: list[str] = []
-        self.changed: set[str] = set()
-        self.built = False
-
-    def up_to_date(self, collection: Collection) -> list[str]:
-        if not self.built or len(self.changed) > max(REPLACED_ONE_BY_ONE, len(collection) // 50):
-            matching = [item["id"] for item in collection.all() if self.test(item)]
-            self.ids = collection.ordered(matching, self.order)
-            self.built = True
-        elif self.changed:
-            self.ids = [item for item in self.ids if item not in self.changed]
-            for item in self.changed:
-                entity = collection.get(item)
-                if entity is not None and self.test(entity):
-                    bisect.insort(self.ids, item, key=lambda other: collection.key(other, self.order))
-        self.changed.clear()
-        return self.ids
-
-
-class Timeline:
-    """The ids by a time, brought up to date when it is asked."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self.moved: set[str] = set()
-        self._times: dict[str, str] = {}
-        self._line: list[tuple[str, str]] = []
-
-    def since(self, moment: str, collection: Collection) -> list[str]:
-        if len(self.moved) > REPLACED_ONE_BY_ONE:
-            self._times = {item["id"]: item[self.path] for item in collection.all() if self.path in item}
-            self._line = sorted((time, entity_id) for entity_id, time in self._times.items())
-        else:
-            for entity_id in self.moved:
-                self._move(entity_id, (collection.get(entity_id) or {}).get(self.path))
-        self.moved.clear()
-        return [entity_id for _, entity_id in self._line[bisect.bisect_left(self._line, (moment, "")) :]]
-
-    def _move(self, entity_id: str, time: str | None) -> None:
-        before = self._times.pop(entity_id, None)
-        if before is not None:
-            del self._line[bisect.bisect_left(self._line, (before, entity_id))]
-        if time is not None:
-            self._times[entity_id] = time
-            bisect.insort(self._line, (time, entity_id))
-
-
 class Collection:
     def __init__(self, indexes: Iterable[str] = (), id_indexes: Iterable[str] = ()) -> None:
         self._items: dict[str, Entity] = {}
@@ -130,8 +61,10 @@ class Collection:
         self._indexes: dict[str, dict[Any, dict[str, None]]] = {name: {} for name, _ in self._reads}
         self._indexed: dict[str, Entries] = {}
         self._moved: set[str] = set()
-        self._timeline = Timeline("last_change")
-        self._listings: OrderedDict[str, Listing] = OrderedDict()
+        self._unlisted: set[str] = set()
+        self._timeline: list[tuple[str, str]] = []
+        """Times of changes, each with the id of what changed then for the last time, or changed again."""
+        self._listings: OrderedDict[str, list[str]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._items)
@@ -161,9 +94,8 @@ class Collection:
     def changed(self, entity_id: str) -> None:
         """To be told after every change of an entity: what is derived from it follows when it is asked for."""
         self._moved.add(entity_id)
-        self._timeline.moved.add(entity_id)
-        for listing in self._listings.values():
-            listing.changed.add(entity_id)
+        self._unlisted.add(entity_id)
+        self._listings.clear()
 
     def _bring_indexes_along(self) -> None:
         for entity_id in self._moved:
@@ -193,20 +125,22 @@ class Collection:
     def find(self, name: str, value: Any) -> list[Entity]:
         """The entities that hold a value in an indexed field, or that changed at a time or after it."""
         if name == SINCE:
-            return [self._items[entity_id] for entity_id in self._timeline.since(value, self)]
+            return self._since(value)
         if name == "id":
             entity = self.get(value)
             return [] if entity is None else [entity]
         self._bring_indexes_along()
         return [self._items[entity_id] for entity_id in self._indexes[name].get(value, ())]
 
-    def key(self, entity_id: str, order: Order) -> tuple[Any, ...]:
-        entity = self._items[entity_id]
-        keys = (
-            Descending(sort_key(entity, parts)) if descending else sort_key(entity, parts, missing_at(place))
-            for place, (parts, descending) in enumerate(order)
-        )
-        return (*keys, self._created[entity_id])
+    def _since(self, moment: str) -> list[Entity]:
+        moved = [self._items[entity_id] for entity_id in self._unlisted if entity_id in self._items]
+        self._unlisted.clear()
+        self._timeline += [(entity["last_change"], entity["id"]) for entity in moved if "last_change" in entity]
+        # Next to nothing where it is sorted but for its end.
+        self._timeline.sort()
+        since = self._timeline[bisect.bisect_left(self._timeline, (moment, "")) :]
+        found = {entity_id: self._items[entity_id] for _, entity_id in since if entity_id in self._items}
+        return [entity for entity in found.values() if entity.get("last_change", "") >= moment]
 
     def ordered(self, ids: Iterable[str], order: Order) -> list[str]:
         """One stable sort a field, the last field first: faster than comparing whole keys."""
@@ -220,11 +154,12 @@ class Collection:
         return result
 
     def listing(self, name: str, make: Callable[[], tuple[Test, Order]]) -> list[str]:
-        """The ids of a query; remembered under its name until enough others were asked."""
-        listing = self._listings.get(name)
-        if listing is None:
-            listing = self._listings[name] = Listing(*make())
+        """The ids of a query; remembered under its name until something changes or enough others were asked."""
+        if name not in self._listings:
+            test, order = make()
+            matching = (entity["id"] for entity in self.all() if test(entity))
+            self._listings[name] = self.ordered(matching, order)
             while len(self._listings) > REMEMBERED:
                 self._listings.popitem(last=False)
         self._listings.move_to_end(name)
-        return listing.up_to_date(self)
+        return self._listings[name]

@@ -36,23 +36,13 @@ def bad_value(detail: str, **data: Any) -> ApiError:
 
 
 def unknown_field(name: str) -> ApiError:
-    return ApiError(
-        400,
-        14,
-        "Lookup error",
-        "probably an invalid field name or unsupported nested field",
-        err=f'Cannot resolve field "{name}"',
-    )
+    detail = "probably an invalid field name or unsupported nested field"
+    return ApiError(400, 14, "Lookup error", detail, err=f'Cannot resolve field "{name}"')
 
 
 def not_unique() -> ApiError:
-    return ApiError(
-        400,
-        801,
-        "Value combination already exists",
-        "unique field already contains this value",
-        err="Tried to save duplicate unique keys (E11000 Duplicate Key Error)",
-    )
+    detail = "unique field already contains this value"
+    return ApiError(400, 801, "Value combination already exists", detail, err="E11000 Duplicate Key Error")
 
 
 def no_write_permission(**data: Any) -> ApiError:

@@ -9,7 +9,6 @@ import hashlib
 import json
 import re
 import zlib
-from collections.abc import Iterable
 from typing import Any
 
 from cleanup.sandbox.errors import ApiError
@@ -92,18 +91,6 @@ def unpacked(scroll: str) -> dict[str, Any]:
     return state
 
 
-def of_metrics(events: Iterable[Entity], metrics: list[Entity] | None) -> list[Entity]:
-    if not metrics:
-        return list(events)
-    wanted: dict[str, list[str]] = {item["metric"]: item.get("variants") or [] for item in metrics}
-
-    def chosen(event: Entity) -> bool:
-        variants = wanted.get(event.get("metric", ""))
-        return variants is not None and (not variants or event.get("variant") in variants)
-
-    return [event for event in events if chosen(event)]
-
-
 def task_events(log: EventLog, task: str, body: dict[str, Any]) -> dict[str, Any]:
     """One page of a task's events, by iteration, and where the next one begins.
 
@@ -118,9 +105,6 @@ def task_events(log: EventLog, task: str, body: dict[str, Any]) -> dict[str, Any
         state = unpacked(body["scroll_id"])
     request = state["request"]
     iterations, events = log.sorted(task, request.get("event_type") or "all")
-    if request.get("metrics"):
-        events = of_metrics(events, request["metrics"])
-        iterations = [iteration(event) for event in events]
     descending = request.get("order") == "desc"
     if state["total"] is None and body.get("count_total", True):
         state["total"] = len(events)
@@ -128,7 +112,7 @@ def task_events(log: EventLog, task: str, body: dict[str, Any]) -> dict[str, Any
         page: list[Entity] = []
     else:
         page = iterations_page(iterations, events, state["from"], size, descending)
-    kept = {name: request[name] for name in ("event_type", "order", "metrics") if request.get(name)}
+    kept = {name: request[name] for name in ("event_type", "order") if request.get(name)}
     position = page[-1]["iter"] if page else None
     following = {"request": kept, "from": position, "total": state["total"], "ended": not page}
     return {"events": page, "returned": len(page), "total": state["total"], "scroll_id": packed(following)}

@@ -79,13 +79,13 @@ def delete_many(root: Path, body: dict[str, Any]) -> Answer:
         elif target is None or not target.exists():
             errors.setdefault("Not found", []).append(name)
         else:
-            if target.is_dir():
+            try:
                 # Truly so on the real one: `a/..` is the root, and all of it goes.
-                shutil.rmtree(target, ignore_errors=True)
-                root.mkdir(exist_ok=True)
-            else:
-                target.unlink(missing_ok=True)
-            deleted[name] = path
+                shutil.rmtree(target) if target.is_dir() else target.unlink()
+                deleted[name] = path
+            except OSError as error:  # somebody else deletes the same at this moment
+                errors.setdefault(str(error.strerror), []).append(name)
+            root.mkdir(exist_ok=True)
     return as_json(200, {"deleted": deleted, "errors": errors})
 
 

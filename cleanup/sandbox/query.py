@@ -30,7 +30,7 @@ INDEX_ENOUGH = 10_000
 """So many entities are tested and sorted anew for each page; the listing of more is remembered."""
 NOT, RESET = "__$not", "__$nop"
 ANY_FIELD = {"_any_": any, "_or_": any, "_all_": all, "_and_": all}
-IGNORED_IN_NAME = {"page", "page_size", "start", "size", "scroll_id", "refresh_scroll", "only_fields"}
+IGNORED_IN_NAME = {"page", "page_size", "only_fields"}
 
 
 @dataclass
@@ -219,11 +219,6 @@ def read_order(kind: Kind, body: Body) -> Order:
 
 def read_page(body: Body, cap: int) -> tuple[int, int]:
     """First position and number of the entities asked for; the cap is applied without a word."""
-    if body.get("start") is not None:
-        size = body.get("size")
-        if not isinstance(size, int) or size < 1:
-            raise invalid("Integer size parameter greater than 1 should be provided when working with scroll")
-        return int(body["start"]), size
     page = body.get("page") or 0
     if page < 0:
         raise invalid("page must be >=0", field="page")

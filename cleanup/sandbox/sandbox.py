@@ -5,20 +5,27 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from cleanup.sandbox.api import NEWEST, make_api
 from cleanup.sandbox.auth import Authority
-from cleanup.sandbox.calls.users import COMPANY_NAME, SERVER_VERSION, USER_NAME
-from cleanup.sandbox.faults import Fault
+from cleanup.sandbox.calls.about import NAME, SERVER_VERSION
 from cleanup.sandbox.fileserver import make_fileserver
 from cleanup.sandbox.http import WebServer
 from cleanup.sandbox.seeding import Seeding
 from cleanup.sandbox.store import Store
-from cleanup.sandbox.traffic import Body, Request, Traffic
+from cleanup.sandbox.traffic import Traffic
+
+
+def _of_traffic(name: str, told: str) -> Any:
+    """Return a property that is one of the traffic."""
+    return property(
+        lambda sandbox: getattr(sandbox.traffic, name),
+        lambda sandbox, value: setattr(sandbox.traffic, name, value),
+        doc=told,
+    )
 
 
 class Sandbox(Seeding):
@@ -41,8 +48,8 @@ class Sandbox(Seeding):
             "user": self.store.user,
             "company": self.store.company,
             "role": "admin",
-            "user_name": USER_NAME,
-            "company_name": COMPANY_NAME,
+            "user_name": NAME,
+            "company_name": NAME,
         }
         self._authority = Authority(api_version, SERVER_VERSION, token_seconds, identity)
         self.access_key = self._authority.access_key
@@ -111,6 +118,18 @@ class Sandbox(Seeding):
 
     # Traffic
 
+    record = _of_traffic("record", "Whether requests are kept in `log`.")
+    latency = _of_traffic("latency", "Seconds added to each request.")
+    on_request = _of_traffic("on_request", "Called with endpoint and body of each request before the server acts.")
+    log = _of_traffic("log", "The requests in order that came while `record` was on.")
+    peak_concurrency = _of_traffic("peak", "The largest number of requests in progress at once since the last reset.")
+    inject = _of_traffic("inject", "Puts a Fault in the way of requests, and returns it.")
+    clear_faults = _of_traffic("clear_faults", "Takes all faults away.")
+    reset_requests = _of_traffic("reset", "Begins to count again.")
+    at_request = _of_traffic(
+        "at_request", "Calls once when the n-th request since the last reset arrives, before the server acts."
+    )
+
     @property
     def requests(self) -> Counter[str]:
         """Requests since the last reset by endpoint: `tasks.get_all`, `files.DELETE`, `files.delete_many`..."""
@@ -123,52 +142,3 @@ class Sandbox(Seeding):
     @property
     def api_requests(self) -> int:
         return sum(self.requests.values()) - self.file_requests
-
-    def reset_requests(self) -> None:
-        self.traffic.reset()
-
-    @property
-    def peak_concurrency(self) -> int:
-        """The largest number of requests in progress at once since the last reset."""
-        return self.traffic.peak
-
-    @property
-    def log(self) -> list[Request]:
-        """The requests in order, while `record` is on."""
-        return list(self.traffic.log)
-
-    @property
-    def record(self) -> bool:
-        return self.traffic.record
-
-    @record.setter
-    def record(self, on: bool) -> None:
-        self.traffic.record = on
-
-    @property
-    def latency(self) -> float:
-        """Seconds added to each request."""
-        return self.traffic.latency
-
-    @latency.setter
-    def latency(self, seconds: float) -> None:
-        self.traffic.latency = seconds
-
-    @property
-    def on_request(self) -> Callable[[str, Body], None] | None:
-        """Called with endpoint and body of each request before the server acts."""
-        return self.traffic.on_request
-
-    @on_request.setter
-    def on_request(self, hook: Callable[[str, Body], None] | None) -> None:
-        self.traffic.on_request = hook
-
-    def at_request(self, number: int, callback: Callable[[], Any]) -> None:
-        """Calls once when the n-th request since the last reset arrives, before the server acts."""
-        self.traffic.at_request(number, callback)
-
-    def inject(self, fault: Fault) -> Fault:
-        return self.traffic.inject(fault)
-
-    def clear_faults(self) -> None:
-        self.traffic.clear_faults()

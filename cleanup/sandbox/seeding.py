@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from cleanup.sandbox.calls.status import add_to_queue
 from cleanup.sandbox.calls.tasks import by_key
 from cleanup.sandbox.kinds import MODEL, QUEUE, TASK
 from cleanup.sandbox.store import Store
@@ -206,11 +205,6 @@ class Seeding:
         with self.store.lock:
             found = self.store.queues.find("name", name)
             return str(found[0]["id"] if found else self.store.add(QUEUE, name=name)["id"])
-
-    def queue_task(self, task: str, queue: str) -> None:
-        """Puts a task into a queue's list, whatever its status."""
-        with self.store.lock:
-            add_to_queue(self.store, self.store.get(QUEUE, queue), task)
 
     def age(self, task: str, days: float) -> None:
         """Sets every time that a task has to so many days ago."""

@@ -70,16 +70,13 @@ def delete(service: Any, kind: str, ids: Sequence[str], missing: Sequence[int], 
 
 def _sort_out(answer: Mapping[str, Any], asked: Collection[str], missing: Sequence[int]) -> Deletion:
     """Return what the answer of a ``delete_many`` says of each id of ``asked``."""
-    result = Deletion()
-    for row in _rows(answer.get("succeeded")):
-        if row.get("id") in asked and row.get("deleted") is not False:
-            result.deleted.add(row["id"])
-    for row in _rows(answer.get("failed")):
-        name, error = row.get("id"), row.get("error")
-        if not isinstance(name, str) or name not in asked or name in result.deleted:
-            continue
-        error = error if isinstance(error, dict) else {}
+    succeeded, failed = (_named(answer.get(name), asked) for name in ("succeeded", "failed"))
+    result = Deletion({name for name, row in succeeded if row.get("deleted") is not False})
+    for name, row in failed:
+        error = row["error"] if isinstance(row.get("error"), dict) else {}
         codes = error.get("codes")
+        if name in result.deleted:
+            continue
         if isinstance(codes, list) and codes[:2] == missing:
             result.gone.add(name)
         else:
@@ -90,5 +87,7 @@ def _sort_out(answer: Mapping[str, Any], asked: Collection[str], missing: Sequen
     return result
 
 
-def _rows(value: object) -> list[dict[str, Any]]:
-    return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
+def _named(value: object, asked: Collection[str]) -> list[tuple[str, dict[str, Any]]]:
+    """Return the rows of ``value``, by their ids, that are of ``asked``."""
+    rows = [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
+    return [(row["id"], row) for row in rows if isinstance(row.get("id"), str) and row["id"] in asked]

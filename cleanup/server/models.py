@@ -3,43 +3,35 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
-
-from clearml.backend_api.session.client import APIClient
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from cleanup.base.chunks import chunks
 from cleanup.base.errors import ServerError
 from cleanup.base.records import Model
 from cleanup.server.deletion import at_once, delete
-from cleanup.server.paging import PAGE, Fetch, complete, listing
+from cleanup.server.paging import FEW, PAGE, Lists, complete, every, listing
 from cleanup.server.rows import ARCHIVED, is_id, models_of, parse_model
 from cleanup.server.session import CleanupSession
 
 NO_MODEL = [400, 201]
 """Code and subcode: there is no model with this id."""
 
-_Row = TypeVar("_Row", "Model", "Needing")
-_FIELDS = ("id", "uri", "task", "ready")
+_FIELDS = ("id", "uri", "task", "ready", "company", "comment")
 _ALL_FIELDS = (
-    *_FIELDS, "name", "project", "company", "tags", "system_tags", "last_change", "last_update", "created",
+    *_FIELDS, "name", "project", "tags", "system_tags", "last_change", "last_update", "created",
 )  # fmt: skip
 
 
-class Needing(NamedTuple):
+class _Needing(NamedTuple):
     """A task, and the models that it needs."""
 
     id: str
     models: frozenset[str]
 
 
-class Models:
+class Models(Lists):
     """The calls about models. Archived, hidden and other users' entries are all included: the server hides none."""
-
-    def __init__(self, client: APIClient) -> None:
-        self._client = client
-        self.unreadable: list[str] = []
-        """Errors of single entries of the archive that the server fails at."""
 
     def made_by(self, tasks: Sequence[str]) -> list[Model]:
         """Return the model entries that ``tasks`` made: those the server deletes with them, and published ones."""
@@ -48,9 +40,10 @@ class Models:
             raise ServerError("the server answers models.get_all for some tasks with models of others")
         return found
 
-    def by_id(self, ids: Iterable[str]) -> list[Model]:
+    def by_id(self, ids: Iterable[str], fields: Sequence[str] = _FIELDS) -> list[Model]:
         """Return the model entries with ``ids``."""
-        return [model for chunk in chunks(sorted(filter(is_id, ids)), PAGE) for model in self._listed(id=chunk)]
+        wanted = chunks(sorted(filter(is_id, ids)), PAGE)
+        return [model for chunk in wanted for model in self._listed(fields, id=chunk)]
 
     def archived(self) -> Iterator[Model]:
         """Yield all model entries in the archive, whole.
@@ -62,25 +55,28 @@ class Models:
 
     def whole(self, ids: Sequence[str]) -> dict[str, Model]:
         """Return the entries with ``ids`` that there are, whole, by id."""
-        found = (model for chunk in chunks(filter(is_id, ids), PAGE) for model in self._listed(_ALL_FIELDS, id=chunk))
-        wanted = set(ids)
-        return {model.id: model for model in found if model.id in wanted}
+        return {model.id: model for model in self.by_id(ids, _ALL_FIELDS) if model.id in ids}
 
     def naming(self, tasks: Sequence[str]) -> list[Model]:
-        """Return the model entries, of any task, whose address holds the id of one of ``tasks``, in any capitals.
+        """Return the model entries, of any task, whose address may name the folder of one of ``tasks``, in any case.
 
         The server looks through all its entries for this.
         """
-        pattern = _alternatives(tasks)
-        ids = [task.lower() for task in tasks]
-        found = list(self._listed(_any_={"pattern": pattern, "fields": ["uri"]})) if tasks else []
-        search = re.compile("|".join(map(re.escape, ids))).search
-        if not all(search(str(model.uri).lower()) for model in found):
-            raise ServerError("the server does not understand a pattern over addresses in models.get_all")
+        # An id comes after a dot, or after an escape that means one, however often it was quoted. Without that the
+        # server would try the ids at every digit of every address.
+        found: list[Model] = []
+        # A database takes patterns of some thirty thousand characters.
+        for chunk in chunks(tasks, PAGE):
+            pattern = rf"(\.|%[0-9a-f%]*[e5])({_alternatives(chunk)})"
+            named = list(self._listed(_any_={"pattern": pattern, "fields": ["uri"]}))
+            search = re.compile(pattern, re.IGNORECASE).search
+            if not all(search(str(model.uri)) for model in named):
+                raise ServerError("the server does not understand a pattern over addresses in models.get_all")
+            found += named
         return found
 
     def _listed(self, fields: Sequence[str] = _FIELDS, **filters: Any) -> Iterator[Model]:
-        return _whole(listing(self._client.models, fields, order_by=["created"], **filters), parse_model)
+        return every(listing(self._client.models, fields, order_by=FEW, **filters), parse_model)
 
     def users(self, models: Sequence[str]) -> dict[str, set[str]]:
         """Return for each of ``models`` that is in use the tasks that have it as input."""
@@ -106,13 +102,13 @@ class Models:
             _add(listers, chunk, rows)
         return listers
 
-    def _tasks(self, side: str, **filters: Any) -> Iterator[Needing]:
+    def _tasks(self, side: str, **filters: Any) -> Iterator[_Needing]:
+        def needing(row: Mapping[str, Any]) -> _Needing | None:
+            return _Needing(row["id"], frozenset(models_of(row, side))) if is_id(row.get("id")) else None
+
         # Without search_hidden a dataset or a pipeline's step that needs the model would be overlooked.
-        filters |= {"search_hidden": True, "order_by": ["created"]}
-        tasks = listing(self._client.tasks, ["id", f"models.{side}"], **filters)
-        return _whole(
-            tasks, lambda row: Needing(row["id"], frozenset(models_of(row, side))) if is_id(row.get("id")) else None
-        )
+        filters |= {"search_hidden": True, "order_by": FEW}
+        return every(listing(self._client.tasks, ["id", f"models.{side}"], **filters), needing)
 
     def delete(self, ids: Sequence[str]) -> dict[str, str]:
         """Delete model entries whose files are gone, whoever still names them; return the server's errors by id.
@@ -128,15 +124,7 @@ class Models:
         return errors
 
 
-def _whole(fetch: Fetch, parse: Callable[[Mapping[str, Any]], _Row | None]) -> Iterator[_Row]:
-    """Yield all rows; raise ServerError if one of them cannot be read: it may be what keeps a file."""
-    unreadable: list[str] = []
-    yield from complete(fetch, parse, unreadable)
-    if unreadable:
-        raise ServerError(unreadable[0], 500)
-
-
-def _add(needing: dict[str, set[str]], models: Sequence[str], rows: Iterable[Needing]) -> None:
+def _add(needing: dict[str, set[str]], models: Sequence[str], rows: Iterable[_Needing]) -> None:
     for row in rows:
         for model in row.models.intersection(models):
             needing.setdefault(model, set()).add(row.id)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from contextlib import closing
 from typing import Any, Protocol, TypeVar
+
+from clearml.backend_api.session.client import APIClient
 
 from cleanup.base.errors import ServerError, ServerUnreachable
 
@@ -16,8 +21,15 @@ SPLIT = 5
 BEHIND = 10**9
 """A row that no list has: a server that cannot give out even this one, which is nothing, fails at more than rows."""
 
+AHEAD = 4
+"""So many pages are read ahead at most: a page of artifacts, previews included, can have megabytes."""
+
 PASSES = 10
 """So often a list is read at most, for what was shifted meanwhile: a bound for a server that lists for ever."""
+
+FEW = ["-created"]
+"""The order of a list that fits on a page. In an ascending one the server, whose page is not full, asks its database
+up to twice more, for rows without a time: up to three passes over all rows where no index helps."""
 
 Fetch = Callable[[int, int], Any]
 """Asks for a page: its number, and the rows a page."""
@@ -28,8 +40,17 @@ class _HasId(Protocol):
     def id(self) -> str: ...
 
 
+_Page = tuple[list[Mapping[str, Any]], list[str]]
 _Item = TypeVar("_Item")
 _Row = TypeVar("_Row", bound=_HasId)
+
+
+class Lists:
+    """Calls that read lists. ``unreadable`` fills with the errors of single rows that the server fails at."""
+
+    def __init__(self, client: APIClient) -> None:
+        self._client = client
+        self.unreadable: list[str] = []
 
 
 def listing(service: Any, fields: Sequence[str], **filters: Any) -> Fetch:
@@ -42,62 +63,83 @@ def listing(service: Any, fields: Sequence[str], **filters: Any) -> Fetch:
     )
 
 
-def pages(fetch: Fetch, parse: Callable[[Mapping[str, Any]], _Item | None], size: int = PAGE) -> Iterator[_Item]:
-    """Yield the parsed rows of every page until an empty one: a short page is not the last.
-
-    Rows that ``parse`` makes nothing of are left out.
-    """
-    page = 0
-    while found := rows(fetch(page, size)):
-        yield from parsed(found, parse)
-        page += 1
+def every(fetch: Fetch, parse: Callable[[Mapping[str, Any]], _Row | None], size: int = PAGE) -> Iterator[_Row]:
+    """Yield what :func:`complete` does, and raise ServerError for a row that cannot be read: it may keep a file."""
+    unreadable: list[str] = []
+    yield from complete(fetch, parse, unreadable, size)
+    if unreadable:
+        raise ServerError(unreadable[0], 500)
 
 
 def complete(
-    fetch: Fetch, parse: Callable[[Mapping[str, Any]], _Row | None], unreadable: list[str], size: int = PAGE
+    fetch: Fetch,
+    parse: Callable[[Mapping[str, Any]], _Row | None],
+    unreadable: list[str],
+    size: int = PAGE,
+    pool: Executor | None = None,
 ) -> Iterator[_Row]:
     """Yield the parsed rows of all pages, each id once, and read the list again until that brings nothing new.
 
     Paging counts over the live query: what somebody else deletes meanwhile shifts the rows behind it out of sight, if
-    there are more than fit on a page. A row that the server fails at must not hide all others: it is left out, with the
-    error in ``unreadable``.
+    there are more than fit on a page. A short page is not the last, an empty one is. A row that the server fails at
+    must not hide all others: it is left out, with the error in ``unreadable``; so are rows that ``parse`` makes nothing
+    of. With a ``pool`` pages of a long list are read ahead in its threads.
 
     Raises:
         ServerError: the server fails at more than single rows.
     """
     seen: set[str] = set()
     for number in range(PASSES):
-        before, page = len(seen), 0
-        while True:
-            errors: list[str] = []
-            found = _read(fetch, page, size, errors)
-            if not found and not errors:
-                break
-            for row in parsed(found, parse):
-                if row.id not in seen:
-                    seen.add(row.id)
-                    yield row
-            unreadable += [] if number else errors
-            page += 1
-        if len(seen) == before or (page < 2 and len(seen) < size):
+        before, count = len(seen), 0
+        with closing(_pages(fetch, size, pool)) as pages:
+            for found, errors in pages:
+                for row in parsed(found, parse):
+                    if row.id not in seen:
+                        seen.add(row.id)
+                        yield row
+                count += 1
+                unreadable += [] if number else errors
+        if len(seen) == before or (count < 2 and len(seen) < size):
             return
 
 
-def _read(fetch: Fetch, page: int, size: int, errors: list[str]) -> list[Mapping[str, Any]]:
-    """Return a page, in smaller parts where the server fails at it, without the rows that it fails at: ``errors``."""
+def _pages(fetch: Fetch, size: int, pool: Executor | None) -> Generator[_Page, None, None]:
+    """Yield the pages in their order until an empty one; with a ``pool`` some that follow are read meanwhile.
+
+    As many as there were before, at most ``AHEAD``: a list of one page costs no request more.
+    """
+    waiting: deque[Future[_Page]] = deque()
+    number = 0
     try:
-        return rows(fetch(page, size))
+        while True:
+            future = waiting.popleft() if waiting else None
+            # What nobody began is read here: all threads of the pool may wait as this one does.
+            page = _read(fetch, number, size) if future is None or future.cancel() else future.result()
+            if page == ([], []):
+                return
+            number += 1
+            while pool and len(waiting) < min(number, AHEAD):
+                waiting.append(pool.submit(_read, fetch, number + len(waiting), size))
+            yield page
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+def _read(fetch: Fetch, page: int, size: int) -> _Page:
+    """Return a page, in smaller parts where the server fails at it, without the rows it fails at, and their errors."""
+    try:
+        return rows(fetch(page, size)), []
     except ServerError as error:
         if error.code < 500 or isinstance(error, ServerUnreachable):
             raise
         if size == 1:
             # Is it this row, or the server? That raises here.
             fetch(BEHIND, 1)
-            errors.append(f"row {page} of a list cannot be read: {error}")
-            return []
+            return [], [f"row {page} of a list cannot be read: {error}"]
     smaller = max(1, size // SPLIT)
-    parts = range(page * size // smaller, (page + 1) * size // smaller)
-    return [row for part in parts for row in _read(fetch, part, smaller, errors)]
+    parts = [_read(fetch, part, smaller) for part in range(page * size // smaller, (page + 1) * size // smaller)]
+    return [row for found, _ in parts for row in found], [error for _, errors in parts for error in errors]
 
 
 def parsed(found: Sequence[Mapping[str, Any]], parse: Callable[[Mapping[str, Any]], _Item | None]) -> Iterator[_Item]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from clearml.backend_api.session.client import APIClient
 
 from cleanup.base.errors import ServerError, SettingsError
-from cleanup.server.paging import listing, pages, rows
+from cleanup.server.paging import every, listing, rows
+from cleanup.server.rows import parse_named
 
 SEEN_WITHIN = 600
 """Seconds after which the server forgets a worker that does not report."""
@@ -18,16 +19,15 @@ def queue_id(client: APIClient, name: str) -> str:
         SettingsError: there is none; the message says what there is.
     """
     queues = listing(client.queues, ["id", "name"], order_by=["name"])
-    found = dict(pages(queues, lambda row: (str(row.get("name")), str(row.get("id")))))
-    if name not in found:
-        known = ", ".join(sorted(found)[:20]) or "none"
-        raise SettingsError(
-            [
-                f"services_queue = {name!r}: there is no such queue. Create it (web UI: Workers & Queues > Queues), "
-                f"or name another with --services-queue; there is: {known}"
-            ]
-        )
-    return found[name]
+    found = {queue.name: queue.id for queue in every(queues, parse_named)}
+    if name in found:
+        return found[name]
+    known = ", ".join(sorted(found)[:20]) or "none"
+    problem = (
+        f"services_queue = {name!r}: there is no such queue. Create it (web UI: Workers & Queues > Queues), "
+        f"or name another with --services-queue; there is: {known}"
+    )
+    raise SettingsError([problem])
 
 
 def is_watched(client: APIClient, queue: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, NamedTuple
 
 from cleanup.base.records import Artifact, Model, Task
 
@@ -13,13 +13,16 @@ ARCHIVED = "archived"
 """System tag of what is in the archive."""
 
 DRAFT = "created"
-AT_WORK = ("in_progress", "queued", "publishing", "")
-"""Statuses of tasks that may be at work; an answer that leaves the status out says nothing to the contrary."""
-
 NO_DRAFT = (
     "queued", "in_progress", "stopped", "publishing", "published", "closed", "failed", "completed", "unknown",
 )  # fmt: skip
-"""Every status of the API but that of a draft."""
+"""Every other status of the API."""
+
+AT_WORK = ("in_progress", "queued", "publishing", "")
+"""Statuses of tasks that may be at work; an answer that leaves the status out says nothing to the contrary."""
+
+IMPORTED = "Imported by task id:"
+"""How the SDK's ``InputModel.import_model`` begins the comment of an entry."""
 
 _ID = re.compile(r"[0-9a-zA-Z_-]{1,128}")
 
@@ -43,9 +46,26 @@ def parse_time(value: object) -> datetime | None:
         return None
 
 
+def time_text(time: datetime) -> str:
+    """Return ``time`` (aware) as filters take it: the server drops a condition that it cannot read, without a word."""
+    return f"{time.astimezone(timezone.utc):%Y-%m-%dT%H:%M:%S.%f}+00:00"
+
+
 def is_id(value: object) -> bool:
     """True if ``value`` can be a task's or model's id: such a text is no operator in a list filter."""
     return isinstance(value, str) and bool(_ID.fullmatch(value)) and not value.startswith(("-", "__"))
+
+
+class Named(NamedTuple):
+    """A project or a queue."""
+
+    id: str
+    name: str
+
+
+def parse_named(row: Mapping[str, Any]) -> Named | None:
+    """Return the project or queue of a row, None where the row has no usable id."""
+    return Named(row["id"], _text(row.get("name"))) if is_id(row.get("id")) else None
 
 
 def parse_task(row: Mapping[str, Any]) -> Task | None:
@@ -56,18 +76,17 @@ def parse_task(row: Mapping[str, Any]) -> Task | None:
     """
     if not is_id(row.get("id")):
         return None
-    system_tags = _texts(row.get("system_tags"))
+    status, system_tags = _text(row.get("status")), _texts(row.get("system_tags"))
     return Task(
         id=row["id"],
         name=_text(row.get("name")),
         project=_reference(row.get("project")),
-        status=_text(row.get("status")),
-        draft=row.get("status") == DRAFT,
-        at_work=_text(row.get("status")) in AT_WORK,
+        status=status,
+        draft=status == DRAFT,
+        at_work=status in AT_WORK,
         archived=ARCHIVED in system_tags,
         public=not _reference(row.get("company")),
-        tags=_texts(row.get("tags")),
-        system_tags=system_tags,
+        tags=_texts(row.get("tags")) + system_tags,
         status_changed=parse_time(row.get("status_changed")),
         last_update=parse_time(row.get("last_update")),
         last_change=parse_time(row.get("last_change")),
@@ -98,14 +117,14 @@ def parse_model(row: Mapping[str, Any]) -> Model | None:
         archived=ARCHIVED in system_tags,
         public=not _reference(row.get("company")),
         tags=_texts(row.get("tags")) + system_tags,
-        changed=next(filter(None, times), None),
+        last_change=next(filter(None, times), None),
+        imported=_text(row.get("comment")).startswith(IMPORTED),
     )
 
 
 def models_of(row: Mapping[str, Any], side: str) -> list[str]:
     """Return the ids of the models on one ``side`` (``input`` or ``output``) of a task's row."""
-    items = _rows(_mapping(row.get("models")).get(side))
-    return [item["model"] for item in items if is_id(item.get("model"))]
+    return [item["model"] for item in _rows(_mapping(row.get("models")).get(side)) if is_id(item.get("model"))]
 
 
 def _artifacts(row: Mapping[str, Any]) -> list[Artifact]:

@@ -19,7 +19,7 @@ from clearml.backend_api.utils import get_http_session_with_retry
 
 from cleanup.base.errors import CleanupError, CredentialsError, ServerError, ServerUnreachable, Stopped
 from cleanup.base.http import BUSY, Bearer, Http, Network, Reply, Request
-from cleanup.base.text import address_of, one_line, without_secrets
+from cleanup.base.text import address_of, without_secrets
 
 LOGIN = "auth.login"
 
@@ -102,7 +102,7 @@ class CleanupSession(StrictSession):
             if isinstance(cause, ServerError) and not 400 <= cause.code < 500:
                 raise ServerUnreachable(f"There is no session: {cause}", cause.code, cause.subcode) from None
             raise CredentialsError(
-                f"{self.where} gives no session: {one_line(without_secrets(cause))}. Check api.api_server and "
+                f"{self.where} gives no session: {without_secrets(cause)}. Check api.api_server and "
                 "api.credentials in clearml.conf, or CLEARML_API_HOST, CLEARML_API_ACCESS_KEY and "
                 "CLEARML_API_SECRET_KEY"
             ) from None

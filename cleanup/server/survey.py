@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from functools import partial
 from typing import Any
 
-from clearml.backend_api.session.client import APIClient
-
-from cleanup.server.paging import Fetch, complete, listing
-from cleanup.server.rows import is_id, parse_task
+from cleanup.server.paging import FEW, Fetch, Lists, complete, listing
+from cleanup.server.rows import is_id, parse_task, time_text
 
 _TASK_ID = re.compile(r"[0-9a-f]{32}")
 
@@ -34,20 +33,18 @@ class Claim:
     why: str
 
 
-class Survey:
-    """The calls that read all tasks of a kind. ``since`` (aware): only those that changed after it in any way."""
+class Survey(Lists):
+    """The calls that read all tasks of a kind. What an unreadable one refers to cannot be known.
 
-    def __init__(self, client: APIClient) -> None:
-        self._client = client
-        self.unreadable: list[str] = []
-        """Errors of single tasks that the server fails at: what they refer to cannot be known."""
+    ``since`` (aware): only those that changed after it in any way. ``pool``: threads in which pages are read ahead.
+    """
 
-    def references(self, since: datetime | None = None) -> Iterator[References]:
+    def references(self, since: datetime | None = None, pool: Executor | None = None) -> Iterator[References]:
         """Yield what each task refers to. The server gives artifacts whole, previews included, or not at all."""
         fields = ["id", "execution.artifacts", "output.destination", "report_assets"]
-        return complete(self._fetch(fields, since), _references, self.unreadable)
+        return complete(self._fetch(fields, since), _references, self.unreadable, pool=pool)
 
-    def claims(self, since: datetime | None = None) -> Iterator[Claim]:
+    def claims(self, since: datetime | None = None, pool: Executor | None = None) -> Iterator[Claim]:
         """Yield the dataset versions that are built on others, and the pipeline runs with the steps that they name.
 
         A version stores only what changed and reads the rest from its parents' files; its configuration names all
@@ -61,12 +58,13 @@ class Survey:
             ({"type": ["controller"]}, step, "pipeline"),
         ):
             fetch = self._fetch(["id", "configuration"], since, **claiming)
-            yield from complete(fetch, partial(_claim, why=why, section=section), self.unreadable, 100)
+            yield from complete(fetch, partial(_claim, why=why, section=section), self.unreadable, 100, pool)
 
     def _fetch(self, fields: list[str], since: datetime | None, **filters: Any) -> Fetch:
+        filters |= {"search_hidden": True, "order_by": ["created"]}
         if since is not None:
-            filters["last_change"] = [f">={since.astimezone(timezone.utc):%Y-%m-%dT%H:%M:%S.%f}+00:00"]
-        return listing(self._client.tasks, fields, search_hidden=True, order_by=["created"], **filters)
+            filters |= {"last_change": [f">={time_text(since)}"], "order_by": FEW}
+        return listing(self._client.tasks, fields, **filters)
 
 
 def _references(row: Mapping[str, Any]) -> References | None:
@@ -84,12 +82,8 @@ def _claim(row: Mapping[str, Any], why: str, section: str) -> Claim | None:
     """Return what a task needs by the ids in its configuration (in ``section`` alone, if it is given)."""
     if not is_id(row.get("id")):
         return None
-    items = row.get("configuration")
-    named = items.items() if isinstance(items, dict) else ()
-    texts = [
-        str(item.get("value"))
-        for name, item in named
-        if isinstance(item, dict) and (not section or str(name).lower() == section)
-    ]
+    held = row.get("configuration")
+    items = [item for name, item in held.items() if section in {"", name.lower()}] if isinstance(held, dict) else []
+    texts = [str(item.get("value")) for item in items if isinstance(item, dict)]
     needed = {found for text in texts for found in _TASK_ID.findall(text)} - {row["id"]}
     return Claim(row["id"], frozenset(needed), why.format(row["id"]))

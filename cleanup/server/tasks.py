@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any
-
-from clearml.backend_api.session.client import APIClient
 
 from cleanup.base.chunks import chunks
 from cleanup.base.errors import ServerError, SettingsError
 from cleanup.base.records import Artifact, Task
 from cleanup.base.text import one_line
-from cleanup.server.paging import PAGE, complete, listing, pages, parsed, rows
-from cleanup.server.rows import ARCHIVED, DRAFT, NO_DRAFT, is_id, parse_task
+from cleanup.server.paging import PAGE, Lists, complete, every, listing, parsed, rows
+from cleanup.server.rows import ARCHIVED, DRAFT, NO_DRAFT, is_id, parse_named, parse_task, time_text
 
 LISTED = (
     "id", "name", "project", "company", "status", "tags", "system_tags",
@@ -32,13 +30,8 @@ WITH_FILES = (
 """The fields that deletion needs."""
 
 
-class Tasks:
-    """The calls that find tasks and projects."""
-
-    def __init__(self, client: APIClient) -> None:
-        self._client = client
-        self.unreadable: list[str] = []
-        """Errors of single rows of a list that the server fails at: tasks that nobody can judge."""
+class Tasks(Lists):
+    """The calls that find tasks and projects. An unreadable task is one that nobody can judge."""
 
     def archived(
         self, *, drafts: bool | None, changed_before: datetime | None, projects: Iterable[str] | None
@@ -49,12 +42,11 @@ class Tasks:
         ``status_changed``; without it the tasks come by creation. Hidden tasks (datasets, steps of pipelines) are
         included: they are archived like any other.
         """
-        filters: dict[str, Any] = {"system_tags": [ARCHIVED], "search_hidden": True}
+        filters: dict[str, Any] = {"system_tags": [ARCHIVED], "search_hidden": True, "order_by": ["created"]}
         if drafts is not None:
             filters["status"] = [DRAFT] if drafts else list(NO_DRAFT)
         if changed_before is not None:
-            filters["status_changed"] = [f"<{changed_before.astimezone(timezone.utc):%Y-%m-%dT%H:%M:%S.%f}+00:00"]
-        filters["order_by"] = ["created" if changed_before is None else "status_changed"]
+            filters |= {"status_changed": [f"<{time_text(changed_before)}"], "order_by": ["status_changed"]}
         # An empty list of projects would be no filter at all: no chunk, no call.
         within = [{}] if projects is None else [{"project": chunk} for chunk in chunks(sorted(projects), PAGE)]
         for project in within:
@@ -101,8 +93,9 @@ class Tasks:
                 rest = [task for task in rest if task not in found] if found else []
 
     def unlist_models(self, task: str) -> None:
-        """Take all models off the lists of a task that is about to be deleted, so that the server lets them be."""
-        self._client.tasks.edit(task=task, force=True, models={"input": [], "output": []})
+        """Take all models off the outputs of a task that is about to be deleted, so that the server lets them be."""
+        # Its inputs stay: should it not be deleted after all, it needs them still.
+        self._client.tasks.edit(task=task, force=True, models={"output": []}, _allow_extra_fields_=True)
 
     def note(self, task: str, text: str) -> None:
         """Write ``text`` among the user properties of a task that stays; that it cannot be written is no error."""
@@ -114,8 +107,8 @@ class Tasks:
         """Return the full names of the projects with ``ids``."""
         names: dict[str, str] = {}
         for chunk in chunks(sorted(filter(is_id, ids)), PAGE):
-            found = listing(self._client.projects, ["id", "name"], id=chunk, search_hidden=True)(0, PAGE)
-            names.update({str(row.get("id")): one_line(row.get("name") or "", 200) for row in rows(found)})
+            found = rows(listing(self._client.projects, ["id", "name"], id=chunk, search_hidden=True)(0, PAGE))
+            names |= {project: one_line(name, 200) for project, name in parsed(found, parse_named)}
         return names
 
     def projects_under(self, names: Sequence[str]) -> frozenset[str]:
@@ -126,9 +119,8 @@ class Tasks:
         """
         pattern = f"^({'|'.join(map(re.escape, names))})(/.*)?$"
         named = {"name": pattern, "search_hidden": True, "order_by": ["name"]}
-        ids: set[str] = set()
-        found: set[str] = set()
-        for project, full_name in pages(listing(self._client.projects, ["id", "name"], **named), _project):
+        ids, found = set[str](), set[str]()
+        for project, full_name in every(listing(self._client.projects, ["id", "name"], **named), parse_named):
             # The server's pattern ignores case; project names do not.
             within = {name for name in names if f"{full_name}/".startswith(f"{name}/")}
             if within:
@@ -138,7 +130,3 @@ class Tasks:
         if missing:
             raise SettingsError([f"projects = {name!r}: there is no such project" for name in missing])
         return frozenset(ids)
-
-
-def _project(row: Mapping[str, Any]) -> tuple[str, str] | None:
-    return (row["id"], str(row.get("name") or "")) if is_id(row.get("id")) else None

@@ -27,6 +27,10 @@ class Process:
             self._process = subprocess.Popen(command, cwd=cwd, env=environment, stdout=output, stderr=output)
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def output(self) -> str:
         return self.log.read_text(errors="replace")
 

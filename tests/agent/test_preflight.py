@@ -85,37 +85,29 @@ def test_a_queue_that_does_not_exist_is_named_with_those_that_do(sandbox: Sandbo
     assert sorted(queue["name"] for queue in sandbox.queues.values()) == ["default", "services"]
 
 
-def test_a_queue_that_no_agent_watches_takes_the_task_with_a_warning(sandbox: Sandbox, checkout: Checkout) -> None:
-    code, output, [task] = run(sandbox, checkout.script)
-    assert code == 0
-    assert "No agent watches the queue 'services' at the moment" in output
-    assert task["status"] == "queued"
-
-
-def test_a_queue_that_an_agent_watches_takes_the_task_without_a_warning(sandbox: Sandbox, checkout: Checkout) -> None:
-    [queue] = sandbox.queues
-    WebUI(sandbox).register_agent("an agent", queue)
+@pytest.mark.parametrize("watched", [False, True])
+def test_a_queue_takes_the_task_with_a_warning_if_no_agent_watches_it(
+    sandbox: Sandbox, checkout: Checkout, watched: bool
+) -> None:
+    if watched:
+        WebUI(sandbox).register_agent("an agent", next(iter(sandbox.queues)))
     code, output, [task] = run(sandbox, checkout.script)
     assert (code, task["status"]) == (0, "queued")
-    assert "No agent watches" not in output
+    assert ("No agent watches the queue 'services' at the moment" in output) is not watched
 
 
-def test_a_clone_of_a_tag_is_enqueued_as_its_commit_is_on_the_remote(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_clone_of_a_tag_is_enqueued_with_its_commit_and_the_changes_that_are_not_committed(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
     checkout = published(tmp_path)
     git(checkout.folder, "tag", "v1")
     git(checkout.folder, "push", "origin", "v1")
     git(tmp_path, "clone", "--depth", "1", "--branch", "v1", checkout.remote, "tagged")
+    changed = tmp_path / "tagged" / "cleanup" / "base" / "errors.py"
+    changed.write_text(changed.read_text() + "# changed here\n")
     code, output, [task] = run(sandbox, tmp_path / "tagged" / "cleanup_service.py")
     assert code == 0, output
     assert (task["status"], task["script"]["version_num"]) == ("queued", checkout.commit)
-
-
-def test_changes_that_are_not_committed_go_along_as_a_diff(sandbox: Sandbox, tmp_path: Path) -> None:
-    checkout = published(tmp_path)
-    changed = checkout.folder / "cleanup" / "base" / "errors.py"
-    changed.write_text(changed.read_text() + "# changed here\n")
-    code, output, [task] = run(sandbox, checkout.script)
-    assert code == 0, output
     assert "+# changed here" in task["script"]["diff"]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,10 @@ from tests.agent.repository import Checkout
 from tests.agent.world import WebUI, filled, general, services
 
 pytestmark = pytest.mark.slow
+
+
+def described(task: dict[str, Any]) -> dict[str, str]:
+    return {name: item["description"] for name, item in task["hyperparams"]["General"].items()}
 
 
 def test_what_the_script_enqueues_runs_in_an_agents_own_environment_until_it_is_aborted(
@@ -37,8 +42,7 @@ def test_what_the_script_enqueues_runs_in_an_agents_own_environment_until_it_is_
         for package in ("clearml==", "requests==", "tqdm==", "boto3==", "azure-storage-blob=="):
             assert f"\n{package}" in script["requirements"]["pip"]
         assert task["container"]["image"] == "python:3.12-bookworm"
-        described = {name: item["description"] for name, item in task["hyperparams"]["General"].items()}
-        assert described == descriptions()
+        assert described(task) == descriptions()
 
         with agent(sandbox, agents_home, "execute", "--id", task["id"], log=tmp_path / "agent.log") as worker:
             worker.until(lambda: archive.gone == archive.drafts)
@@ -49,9 +53,8 @@ def test_what_the_script_enqueues_runs_in_an_agents_own_environment_until_it_is_
         assert "Stopped as asked, between two requests" in worker.output
         assert sandbox.tasks[task["id"]]["status"] == "stopped"
         assert archive.gone == archive.drafts
-        assert archive.on_disk(archive.drafts) == set()
         kept = archive.done | archive.others
-        assert archive.on_disk(kept) == {path for one in kept for path in archive.files[one]}
+        assert (archive.files(archive.drafts), archive.files(kept)) == (0, 4 * len(kept))
 
 
 def test_clones_of_the_template_run_as_edited_on_an_agent_that_watches_the_queue(
@@ -70,9 +73,7 @@ def test_clones_of_the_template_run_as_edited_on_an_agent_that_watches_the_queue
         assert sandbox.queues[queue]["entries"] == []
         assert template["script"]["repository"] == checkout.remote
         assert template["container"]["image"] == "python:3.12-bookworm"
-        assert {
-            name: item["description"] for name, item in template["hyperparams"]["General"].items()
-        } == descriptions()
+        assert described(template) == descriptions()
 
         wrong = ui.clone(template["id"], delete_threshold_days="9O", force_delete="True", run_as_service="False")
         once = ui.clone(template["id"], delete_threshold_days="7", force_delete="true", run_as_service="no")
@@ -90,8 +91,7 @@ def test_clones_of_the_template_run_as_edited_on_an_agent_that_watches_the_queue
             assert sandbox.tasks[wrong]["status"] == "failed"
             assert sandbox.tasks[wrong]["status_message"].startswith(message)
             assert archive.gone == archive.drafts | archive.done
-            assert archive.on_disk(archive.gone) == set()
-            assert archive.on_disk(archive.others) == {path for one in archive.others for path in archive.files[one]}
+            assert (archive.files(archive.gone), archive.files(archive.others)) == (0, 4 * len(archive.others))
 
             worker.until(lambda: "last_cycle" in sandbox.tasks[always]["hyperparams"].get("properties", {}))
             ui.abort(always)

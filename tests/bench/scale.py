@@ -1,12 +1,15 @@
-"""Scale: seconds a task in a large cycle against a small one, and memory of a dry run over a long list.
+"""A cycle at the size of a large server: seconds, requests and memory of the service, against a smaller one.
 
-    TMPDIR=/dev/shm python -m tests.bench.scale --small 1000 --large 20000 --listed 100000
+    TMPDIR=/dev/shm python -m tests.bench.scale --tasks 100000 --models 0 --than tasks=1000
+    TMPDIR=/dev/shm python -m tests.bench.scale --tasks 1000 --entries 1000000 --than entries=1000
+    TMPDIR=/dev/shm python -m tests.bench.scale --tasks 200 --samples 10000 --no-files
+    TMPDIR=/dev/shm python -m tests.bench.scale --tasks 300 --others 100000 --than others=0
 
-The cycles delete tasks with real files, by default without delay per request. The small one is short: it is measured
-twice before and twice after the large one, and the median counts. TMPDIR is where the sandbox keeps the files: best in
-memory, since a disk slows down by itself when many files have just been written. The tasks of the long list have
-addresses of files, but no files: a dry run deletes none. Seconds are those of the work: importing the SDK and logging
-in are left out.
+``--others``: tasks that are not archived; ``--entries``: model entries of no task. Memory and seconds are those of the
+service's process, from when the SDK is imported and logged in. The smaller cycle (``--than``) is short: it is measured
+before and after, and the median counts. TMPDIR is where the sandbox keeps the files: best in memory, since a disk slows
+down by itself when many files have just been written. With ``--no-files`` there are addresses alone, which a cycle
+finds already gone.
 """
 
 from __future__ import annotations
@@ -14,64 +17,54 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+from dataclasses import replace
 from typing import Any
 
 from tests.bench.cycle import measure
 from tests.bench.world import World
 
-REPEATS = 2
+COMPARED = ("ms_per_task", "cpu_ms_per_task", "api_requests_per_task", "peak_memory_mb")
 
 
-def growth(small: World, large: World, latency: float) -> dict[str, Any]:
-    """Return both cycles' figures and the ratios of what a task costs: seconds, and processor time of both ends."""
-    runs = [cycle(small, latency) for _ in range(REPEATS)]
-    long_run = cycle(large, latency)
-    runs += [cycle(small, latency) for _ in range(REPEATS)]
-
-    def ratio(name: str) -> float:
-        return round(float(long_run[name]) / statistics.median(float(run[name]) for run in runs), 3)
-
-    return {
-        "latency_ms": latency * 1000,
-        "small": runs,
-        "large": long_run,
-        "times_the_seconds_per_task": ratio("ms_per_task"),
-        "times_the_processor_time_per_task": ratio("cpu_ms_per_task"),
-    }
-
-
-def cycle(world: World, latency: float) -> dict[str, Any]:
-    """Return the figures of one cycle."""
-    figures = measure(world, latency, "service", {"settings": {}})
-    busy = figures["cpu_seconds"] + figures["sandbox_cpu_seconds"]
-    return {
-        "tasks": world.tasks,
+def cycle(world: World, latency: float, options: dict[str, Any]) -> dict[str, Any]:
+    """Return the figures of one cycle. Processor time is that of the service alone."""
+    figures = measure(world, latency, "service", options)
+    per_task = {
         "ms_per_task": round(1000 * figures["seconds"] / world.tasks, 4),
-        "cpu_ms_per_task": round(1000 * busy / world.tasks, 4),
-        **figures,
+        "cpu_ms_per_task": round(1000 * figures["cpu_seconds"] / world.tasks, 4),
     }
+    return {**vars(world), **per_task, **figures}
 
 
-def long_list(world: World) -> dict[str, Any]:
-    """Return the figures of a dry run: nothing may be deleted."""
-    figures = measure(world, 0.0, "service", {"settings": {"dry_run": True}})
-    return {"tasks": world.tasks, **figures}
+def grown(world: World, smaller: World, latency: float, options: dict[str, Any]) -> dict[str, Any]:
+    """Return both cycles' figures, and how many times as much the larger one costs."""
+    small = [cycle(smaller, latency, options)]
+    large = cycle(world, latency, options)
+    small.append(cycle(smaller, latency, options))
+    times = {name: round(large[name] / statistics.median(run[name] for run in small), 3) for name in COMPARED}
+    return {"small": small, "large": large, "times": times}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.scale", description=__doc__)
-    for name, default in (("small", 1000), ("large", 20_000), ("listed", 100_000)):
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench.scale", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    for name, default in (("tasks", 1000), ("artifacts", 1), ("models", 1), ("samples", 0), ("others", 0)):
         parser.add_argument(f"--{name}", type=int, default=default)
-    for name, default in (("artifacts", 1), ("models", 1), ("samples", 0)):
-        parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--entries", type=int, default=0)
+    parser.add_argument("--no-files", action="store_true")
+    parser.add_argument("--than", action="append", default=[], metavar="tasks=1000", help="what is less there")
     parser.add_argument("--latency-ms", type=float, default=0.0)
+    parser.add_argument("--setting", action="append", default=[], metavar="dry_run=true")
+    parser.add_argument("--profile", default="", help="write a pyinstrument profile of the larger cycle here")
     given = parser.parse_args()
-    each = {"artifacts": given.artifacts, "models": given.models, "samples": given.samples}
-    answer: dict[str, Any] = {"each_task": each}
-    if given.small and given.large:
-        answer["growth"] = growth(World(given.small, **each), World(given.large, **each), given.latency_ms / 1000)
-    if given.listed:
-        answer["long_list"] = long_list(World(given.listed, **each, real_files=False))
+    options = {"settings": dict(item.split("=", 1) for item in given.setting), "profile": given.profile}
+    world = World(
+        given.tasks, given.artifacts, given.models, given.samples, given.others, given.entries, not given.no_files
+    )
+    less: dict[str, Any] = {name: int(value) for name, value in (item.split("=", 1) for item in given.than)}
+    latency = given.latency_ms / 1000
+    answer = grown(world, replace(world, **less), latency, options) if less else cycle(world, latency, options)
     print(json.dumps(answer, indent=2))
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import statistics
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 Options = dict[str, Any]
@@ -23,7 +26,7 @@ def service(options: Options) -> Work:
     bound = settings.parallel_requests
     server = Server(Network(parallel=bound))
     storages = Storages(known_file_servers(), server.session.token_for_files, bound=bound)
-    server.session.token_for_files(False)
+    server.session.token_for_files("")
 
     def work() -> dict[str, Any]:
         run = run_once
@@ -35,8 +38,6 @@ def service(options: Options) -> Work:
         result = run(server, storages, settings, now=datetime.now(timezone.utc))
         if options.get("profile"):
             profiler.stop()
-            from pathlib import Path
-
             Path(options["profile"]).write_text(profiler.output_text(unicode=True, show_all=True))
         return {
             "matched": result.matched,
@@ -77,35 +78,31 @@ def plain(options: Options) -> Work:
     return work
 
 
-def s3_bulk(options: Options) -> Work:
-    """Files in a bucket, deleted by this service's storages."""
-    from cleanup.storage import Outcome, Storages
+def neighbour(options: Options) -> Work:
+    """Another client of the server: lists tasks as the web UI does, one page after the other, and times each call.
 
-    storages = Storages([], lambda _: "", bound=8)
+    Until the file ``until`` is there.
+    """
+    from clearml.backend_api.session.client import APIClient
+
+    client, until = APIClient(), Path(options["until"])
+    client.tasks.get_all(page_size=1)
 
     def work() -> dict[str, Any]:
-        answers = storages.delete([at for address in options["addresses"] for at in storages.locate(address)])
-        return {"deleted": sum(answer.outcome is Outcome.DELETED for answer in answers.values())}
+        calls: list[float] = []
+        while not until.exists():
+            begun = time.perf_counter()
+            client.tasks.get_all(only_fields=["name", "status"], order_by=["-last_update"], page=0, page_size=15)
+            calls.append(time.perf_counter() - begun)
+            time.sleep(0.01)
+        hundredths = statistics.quantiles(calls, n=100)
+        return {
+            "calls": len(calls),
+            "median_ms": round(1000 * statistics.median(calls), 2),
+            "ms_of_99_in_100": round(1000 * hundredths[98], 2),
+        }
 
     return work
 
 
-def s3_single(options: Options) -> Work:
-    """Files in a bucket, deleted one by one by the SDK's StorageHelper."""
-    from clearml.storage.helper import StorageHelper
-
-    helper: Any = StorageHelper
-
-    def work() -> dict[str, Any]:
-        addresses = options["addresses"]
-        return {"deleted": sum(bool(helper.get(address).delete(address)) for address in addresses)}
-
-    return work
-
-
-SIDES: dict[str, Callable[[Options], Work]] = {
-    "service": service,
-    "plain": plain,
-    "s3_bulk": s3_bulk,
-    "s3_single": s3_single,
-}
+SIDES: dict[str, Callable[[Options], Work]] = {"service": service, "plain": plain, "neighbour": neighbour}

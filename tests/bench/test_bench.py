@@ -60,24 +60,41 @@ def test_cycle_without_debug_samples_costs_a_fifth_of_a_request() -> None:
     assert answer["service"]["file_requests_per_task"] <= 0.1
 
 
-def test_s3() -> None:
-    answer = run("s3", "--files", "90")
-    for side in ("service", "one_by_one"):
-        assert answer[side]["deleted"] == 90
-        assert answer[side]["files_left"] == answer[side]["others_lost"] == 0
-    assert answer["service"]["requests"] == 1
-    assert answer["ratios"]["times_fewer_requests"] >= 30
+def test_the_rounds_are_compared_one_by_one() -> None:
+    answer = run("cycle", "--tasks", "4", "--others", "30", "--latency-ms", "0", "--samples", "0", "--rounds", "3")
+    all_gone(answer["service"], 4)
+    for name, rounds in answer["rounds"].items():
+        assert answer["ratios"][name] == sorted(rounds)[1]
 
 
 @pytest.mark.slow
-def test_scale() -> None:
-    answer = run("scale", "--small", "30", "--large", "230", "--listed", "260")
-    growth, listed = answer["growth"], answer["long_list"]
-    assert growth["times_the_seconds_per_task"] > 0
-    assert growth["times_the_processor_time_per_task"] > 0
-    for figures in (*growth["small"], growth["large"]):
+@pytest.mark.parametrize("more", ["--tasks=230", "--entries=300", "--others=300"])
+def test_scale(more: str) -> None:
+    answer = run("scale", "--tasks", "30", more, "--than", f"{more[2:].partition('=')[0]}=30")
+    for figures in (*answer["small"], answer["large"]):
         all_gone(figures, figures["tasks"])
-    assert listed["matched"] == listed["deleted"] == listed["tasks_left"] == 260
-    assert listed["others_lost"] == 0
-    assert not [call for call in listed["requests"] if "delete" in call]
-    assert listed["peak_memory_mb"] < 250
+        assert figures["peak_memory_mb"] < 250
+    assert all(times > 0 for times in answer["times"].values())
+
+
+def test_many_files_of_one_task_without_real_ones() -> None:
+    answer = run("scale", "--tasks", "1", "--samples", "10300", "--no-files")
+    all_gone(answer, 1)
+    # Two pages of events, and a look for each part of the files.
+    assert answer["requests"]["events.get_task_events"] == 2
+    assert answer["peak_memory_mb"] < 300
+
+
+def test_a_dry_run_deletes_nothing() -> None:
+    answer = run("scale", "--tasks", "30", "--setting", "dry_run=true", "--no-files")
+    assert answer["matched"] == answer["deleted"] == answer["tasks_left"] == 30
+    assert not [call for call in answer["requests"] if "delete" in call]
+
+
+@pytest.mark.slow
+def test_neighbour() -> None:
+    answer = run("neighbour", "--tasks", "60", "--latency-ms", "0")["parallel_requests"]
+    assert set(answer) == {"0", "8", "32"}
+    for figures in answer.values():
+        assert 0 < figures["median_ms"] <= figures["ms_of_99_in_100"]
+    assert answer["8"]["deleted"] == answer["32"]["deleted"] == 60

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cleanup.sandbox import Sandbox
@@ -12,6 +13,7 @@ from cleanup.sandbox import Sandbox
 OLD_DAYS = 60.0
 THRESHOLD_DAYS = 30.0
 OTHERS_EVERY = 20
+PROJECTS = 4
 
 
 @dataclass(frozen=True)
@@ -22,20 +24,24 @@ class World:
     artifacts: int = 1
     models: int = 1
     samples: int = 0
-    projects: int = 4
+    others: int = 0
+    """Tasks that are not archived, beside one for each twenty that are."""
+    entries: int = 0
+    """Model entries of no task."""
     real_files: bool = True
-    """False: addresses alone, for work that deletes nothing."""
+    """False: addresses alone; their files count as already gone."""
 
     def fill(self, sandbox: Sandbox) -> Others:
-        """Make the tasks, and one in twenty as many that are not archived; return those."""
-        others = []
+        """Make all of it; return what is not archived."""
+        others = [self._add(sandbox, number, archived=False) for number in range(0, self.tasks, OTHERS_EVERY)]
+        others += [replace(self, real_files=False)._add(sandbox, n, archived=False) for n in range(self.others)]
         for number in range(self.tasks):
             self._add(sandbox, number, archived=True)
-            if number % OTHERS_EVERY == 0:
-                others.append(self._add(sandbox, number, archived=False))
+        for number in range(self.entries):
+            sandbox.add_model(None, uri=f"s3://models/team/run {number}.{uuid.uuid4().hex}/models/weights.bin")
         staying = frozenset(others)
         files = (path for path in sandbox.files() if staying.intersection(re.findall(r"[0-9a-f]{32}", path)))
-        models = (model for model, held in sandbox.models.items() if held["task"] in staying)
+        models = (model for model, held in sandbox.models.items() if held.get("task") in staying)
         return Others(staying, frozenset(files), frozenset(models))
 
     @property
@@ -46,7 +52,7 @@ class World:
     def _add(self, sandbox: Sandbox, number: int, *, archived: bool) -> str:
         task = sandbox.add_task(
             name=f"run {number} of {self.tasks}",
-            project=f"bench/team {number % self.projects}/vision",
+            project=f"bench/team {number % PROJECTS}/vision",
             status="completed" if number % 10 else "failed",
             archived=archived,
             # A millisecond apart, so that they have an order.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 
 from cleanup.sandbox import Sandbox
+from cleanup.server import Network
 from tests.cycle.world import World
 
 
@@ -46,3 +48,5 @@ def _point_to(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
         if name != "CLEARML_CONFIG_FILE":
             monkeypatch.setenv(name, value)
     monkeypatch.delenv("CLEARML_AUTH_TOKEN", raising=False)
+    # Nobody waits for the second try of a file server.
+    monkeypatch.setattr("cleanup.storage.Network", partial(Network, backoff=0.0))

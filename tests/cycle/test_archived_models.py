@@ -1,9 +1,8 @@
-"""Model entries that a user archived go with their files, and what anything needs stays: the server guards neither."""
+"""Model entries that a user archived: settings, counts, failures. What else goes and stays: tests/faults/cases."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -48,129 +47,42 @@ def kept(result: CycleResult) -> dict[str, str]:
     return {entry.task.id: entry.reason for entry in result.models.kept}
 
 
-def test_archived_models_go_with_their_files_whether_their_makers_live_or_not(world: World) -> None:
-    maker, gone = living(world), living(world, "gone")
-    archived(world, maker, "draft")
-    archived(world, maker, "published", published=True)
-    archive(world, archived(world, gone, "of a deleted task"), task=f"__DELETED__{gone}")
-    archive(world, archived(world, gone, "that outlived its task"), task=None)
-    world.sandbox.remove_task(gone)
-    other = world.sandbox.add_model(maker, "not archived")
-    assert clean(world, archived_models=False).models.matched == 0
-    assert len(world.sandbox.models) == 5
-    result = clean(world)
-
-    assert set(world.sandbox.models) == {other}
-    assert world.sandbox.files() == {world.path(world.sandbox.models[other]["uri"])}
-    assert set(world.sandbox.tasks) == {maker}
-    assert (result.files.deleted, result.matched, exit_code(result)) == (4, 0, 0)
-
-
-def nothing(world: World, model: str) -> None:
-    """Leave it as it is."""
-
-
 def use(world: World, model: str) -> None:
     world.sandbox.use_model(living(world, "user"), model)
 
 
-def list_elsewhere(world: World, model: str) -> None:
-    world.sandbox.list_model(living(world, "pipeline"), model)
-
-
-def use_by_kept(world: World, model: str) -> None:
-    world.sandbox.use_model(world.add("kept", tags=["keep"]), model)
-
-
-def editing(**fields: Any) -> Callable[[World, str], None]:
-    return lambda world, model: world.sandbox.edit_model(model, **fields)
-
-
-STAYING = [
-    pytest.param(use, {}, "in use by task", id="used"),
-    pytest.param(use_by_kept, {"keep_tags": "keep"}, "in use by task", id="used by an archived task that stays"),
-    pytest.param(list_elsewhere, {}, "among the outputs of task", id="output of another task"),
-    pytest.param(editing(company=""), {}, "public model", id="public"),
-    pytest.param(editing(ready=True), {"force_delete": False}, "published, and force_delete is False", id="published"),
-    pytest.param(editing(tags=["keep"]), {"keep_tags": "keep"}, "has the tag keep", id="tagged"),
-    pytest.param(nothing, {"archive_grace_days": 90}, "changed within archive_grace_days", id="in grace"),
-    pytest.param(nothing, {"delete_threshold_days": 90}, "", id="too young"),
-    pytest.param(nothing, {"projects": "elsewhere"}, "", id="of another project"),
-    pytest.param(editing(system_tags=[]), {}, "", id="not archived"),
-    pytest.param(editing(last_change=None), {"delete_threshold_days": 1}, "", id="by its last update"),
-]
-
-
-@pytest.mark.parametrize(("change", "settings", "reason"), STAYING)
-def test_a_model_that_stays_keeps_its_file_and_says_why(
-    world: World, change: Callable[[World, str], None], settings: dict[str, Any], reason: str
-) -> None:
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"archived_models": False}, ""),
+        ({"delete_threshold_days": 90}, ""),
+        ({"projects": "elsewhere"}, ""),
+        ({"archive_grace_days": 90}, "changed within archive_grace_days"),
+    ],
+    ids=str,
+)
+def test_the_settings_for_tasks_hold_for_models(world: World, settings: dict[str, Any], reason: str) -> None:
     world.add("in it", archived=False, project="elsewhere")
     model = archived(world)
-    change(world, model)
+    young = archived(world)
+    world.sandbox.edit_model(young, last_change=None, last_update=days_ago(20))
     before = world.state
     result = clean(world, **settings)
 
     assert world.state == before
-    assert {name: why[: len(reason)] for name, why in kept(result).items()} == ({model: reason} if reason else {})
-    assert (result.models.deleted, exit_code(result)) == ([], 0)
+    assert kept(result) == ({model: reason} if reason else {})
 
 
-def test_a_model_goes_in_the_same_cycle_as_the_tasks_that_used_it(world: World) -> None:
-    model = archived(world, published=True)
-    user = world.add("user")
-    world.sandbox.use_model(user, model)
-    assert ids(clean(world, dry_run=True).models.deleted) == {model}
-    assert ids(clean(world).models.deleted) == {model}
-    assert user not in world.sandbox.tasks
-    assert world.sandbox.files() == set()
-
-
-def other_entry(world: World, uri: str, maker: str) -> None:
-    world.sandbox.add_model(living(world, "other"), "same", uri=uri.replace("http://127.0.0.1", "https://proxy.test"))
-
-
-def linking_artifact(world: World, uri: str, maker: str) -> None:
-    world.sandbox.add_artifact(living(world, "linker"), "link", uri=uri.replace("models/weights", "models%2fWeights"))
-
-
-def own_artifact(world: World, uri: str, maker: str) -> None:
-    world.sandbox.add_artifact(maker, "mine", uri=f"{uri}?v=1")
-
-
-@pytest.mark.parametrize("refer", [other_entry, linking_artifact, own_artifact])
-def test_a_file_that_anything_else_refers_to_stays_and_the_entry_goes(
-    world: World, refer: Callable[[World, str, str], None]
-) -> None:
-    maker = living(world)
-    model = archived(world, maker)
-    refer(world, world.sandbox.models[model]["uri"], maker)
-    result = clean(world)
-
-    assert model not in world.sandbox.models
-    assert len(world.sandbox.files()) == 1
-    assert [(file.task, bool(file.holder)) for file in result.kept_files] == [(model, True)]
-
-
-@pytest.mark.parametrize("uri", ["s3://bucket/weights.bin", "https://elsewhere.test/w.bin", "file:///w.bin", None])
-def test_what_an_entry_only_links_to_stays(world: World, uri: str | None) -> None:
-    model = archived(world, uri=uri or world.sandbox.put_file("shared/weights.bin"))
-    files = world.sandbox.files()
-    result = clean(world)
-
-    assert (ids(result.models.deleted), world.sandbox.models) == ({model}, {})
-    assert world.sandbox.files() == files
-    assert list(result.kept_files_by_reason) == ["linked, not written by this task"]
-
-
-def test_entries_that_share_a_file_take_it_along_once(world: World) -> None:
+def test_models_count_apart_from_tasks_and_their_files_together_with_theirs(world: World) -> None:
     maker = living(world)
     first = archived(world, maker)
     archived(world, maker, "same", uri=world.sandbox.models[first]["uri"])
+    archived(world, maker, "link", uri=world.sandbox.put_file("shared/weights.bin"))
     result = clean(world)
 
-    assert (world.sandbox.models, world.sandbox.files()) == ({}, set())
-    assert (len(result.models.deleted), result.files.deleted) == (2, 1)
+    assert (world.sandbox.models, world.sandbox.files()) == ({}, {"shared/weights.bin"})
+    assert (result.matched, len(result.models.deleted), result.files.deleted, exit_code(result)) == (0, 3, 1, 0)
+    assert list(result.kept_files_by_reason) == ["linked, not written by this task"]
 
 
 def test_a_file_that_cannot_be_deleted_keeps_its_entry(world: World) -> None:

@@ -1,4 +1,4 @@
-"""Which tasks a cycle deletes under each setting: what is left on the server says it."""
+"""Which tasks a cycle deletes under each setting. Each rule at its edge: tests/unit/test_selection.py."""
 
 from __future__ import annotations
 
@@ -14,21 +14,6 @@ from tests.cycle.world import World, errors, exit_code, ids, reasons
 
 def names_left(world: World) -> list[str]:
     return sorted(task["name"] for task in world.sandbox.tasks.values())
-
-
-def test_an_empty_server_is_clean(world: World) -> None:
-    result = world.clean()
-
-    assert (result.matched, exit_code(result)) == (0, 0)
-
-
-def test_hidden_tasks_go_like_any_other(world: World) -> None:
-    hidden = [world.add_full(system_tags=["hidden"]), world.add_full(system_tags=["hidden", "pipeline"])]
-    world.add("not archived", archived=False, system_tags=["hidden"])
-    world.clean()
-
-    assert names_left(world) == ["not archived"]
-    assert not world.files_of(*hidden)
 
 
 @pytest.mark.parametrize("status", ["created", "completed"])
@@ -83,7 +68,7 @@ def test_only_the_named_projects_and_those_below_them_are_cleaned(world: World, 
     assert names_left(world) == sorted(2 * [project for project in PROJECTS if project not in cleaned])
 
 
-@pytest.mark.parametrize("name", ["nope", "tea", "TEAM", "team/", "team.*", "*"])
+@pytest.mark.parametrize("name", ["tea", "TEAM", "team.*"])
 def test_a_project_that_does_not_exist_stops_the_run_before_anything_goes(world: World, name: str) -> None:
     world.add_full(project="team")
     before = world.state
@@ -91,16 +76,6 @@ def test_a_project_that_does_not_exist_stops_the_run_before_anything_goes(world:
     with pytest.raises(SettingsError, match="there is no such project"):
         world.clean(projects=f"team, {name}")
     assert world.state == before
-
-
-def test_tags_keep_tasks_and_their_files(world: World) -> None:
-    kept = [world.add_full("a", tags=["x", "keep"]), world.add_full("b", "created", tags=["best model"])]
-    world.add_full("c", tags=["Keep", "keeper", "best"])
-    result = world.clean(keep_tags="keep, best model")
-
-    assert set(world.sandbox.tasks) == set(kept)
-    assert len(world.files_of(*kept)) == 12
-    assert reasons(result) == {kept[0]: "has the tag keep", kept[1]: "has the tag best model"}
 
 
 def test_the_grace_after_archiving_keeps_a_task(world: World) -> None:
@@ -112,23 +87,6 @@ def test_the_grace_after_archiving_keeps_a_task(world: World) -> None:
     assert names_left(world) == ["archived lately"]
     assert reasons(result) == {lately: selection.GRACE}
     assert len(world.files_of(lately)) == 6
-
-
-@pytest.mark.parametrize(("days", "left"), [(0, []), (29, []), (31, ["old"]), (3_650_000, ["old"])])
-def test_the_threshold_decides(world: World, days: float, left: list[str]) -> None:
-    world.add("old", age_days=30.0)
-    world.clean(delete_threshold_days=days)
-
-    assert names_left(world) == left
-
-
-def test_a_draft_counts_from_its_last_update(world: World) -> None:
-    edited = world.add("edited lately", "created")
-    world.sandbox.edit_task(edited, last_update=days_ago(1.0))
-    world.add("old", "created")
-    world.clean()
-
-    assert names_left(world) == ["edited lately"]
 
 
 def test_at_most_so_many_go_the_oldest_first(world: World) -> None:
@@ -146,7 +104,7 @@ def test_at_most_so_many_go_the_oldest_first(world: World) -> None:
     assert names_left(world) == []
 
 
-@pytest.mark.parametrize("limit", [1, 3, 7])
+@pytest.mark.parametrize("limit", [1, 7])
 def test_failures_use_up_no_room_and_starve_no_one(world: World, limit: int) -> None:
     tasks = [world.add_full(f"{age:03}", age_days=age) for age in range(40, 60)]
     bad = tasks[-5:]
@@ -157,7 +115,7 @@ def test_failures_use_up_no_room_and_starve_no_one(world: World, limit: int) -> 
     assert set(errors(result)) == set(bad)
 
 
-@pytest.mark.parametrize("cap", [1, 7, 50])
+@pytest.mark.parametrize("cap", [1, 50])
 def test_a_server_with_shorter_pages_is_cleaned_as_well(other_world: Callable[..., World], cap: int) -> None:
     world = other_world(page_cap=cap)
     tasks = [world.add(f"{number}", "created" if number % 3 else "completed") for number in range(120)]
@@ -170,7 +128,7 @@ def test_a_server_with_shorter_pages_is_cleaned_as_well(other_world: Callable[..
     assert len(result.deleted) == 120
 
 
-@pytest.mark.parametrize("version", ["2.12", "2.13", "2.20", "2.31"])
+@pytest.mark.parametrize("version", ["2.12", "2.13", "2.31"])
 def test_servers_of_every_age_are_cleaned(other_world: Callable[..., World], version: str) -> None:
     world = other_world(api_version=version, delete_many_enabled=version != "2.12")
     tasks = [world.add_full(f"{number}", "created" if number % 2 else "failed") for number in range(12)]

@@ -6,10 +6,11 @@
 The service runs for real against the sandbox, an S3 server and a disk, over HTTP. Each case builds a world,
 attacks it while a cycle runs, and then runs a cycle without faults; both are judged.
 
+- **cases**: worlds made by hand, one for each promise on tasks, models and files: exactly what it names is left.
 - **worlds**: random graphs of tasks, models and files: chains, rings and diamonds of users over batches of one, two,
-  three and many; addresses in every spelling; links, nested folders, datasets, pipelines, unnamed files, tasks that
-  were reset and models that outlived their makers. Some with changes meanwhile, faults, bad tasks, or a second service.
-  A world that breaks a law is printed as small as it could be made.
+  three and many; addresses in every spelling; links, nested folders, datasets, pipelines, unnamed files, models in the
+  archive, tasks that were reset and models that outlived their makers. Some with changes meanwhile, faults, bad tasks,
+  or a second service. A world that breaks a law is printed as small as it could be made.
 - **moments**: somebody un-archives, tags, resets, re-enqueues or deletes a task, publishes a model, adds an entry, a
   user, a link, at every request of a cycle, one run for each.
 - **faults**: every way to fail, at every request once, at every endpoint in bursts and for ever; bad tasks; files that
@@ -18,13 +19,15 @@ attacks it while a cycle runs, and then runs a cycle without faults; both are ju
 - **hostile**: what other users can store: addresses, names, types, redirects, bombs.
 - **clocks**: times in odd forms, wrong clocks, extreme thresholds.
 - **soak**: hundreds of cycles with faults at one request in twenty; what the service uses must not grow.
+- **ways**: ways into the real script (configurations, addresses, arguments, by hand and by an agent) against ways the
+  server can be, and signals at every request of it: each with exit code, seconds, and the line that was said.
 
 The judge (`judge`, `world`) knows the laws alone and nothing of the package's inside. It sees the world before and
-after, each request, and what others changed at which. It knows one excuse: a change that came after the last look
+after, each request, and what others changed at which. It forgives nothing but a change that came after the last look
 before the request that deleted (`watch`).
 
-Where a new test goes: a kind of task or file into `build` (a verb) and `street`; a change into `moments`; a way to fail
-into `faults`; a sentence of a law into `judge`, with a line in `test_judge`.
+Where a new test goes: a promise into `cases`; a kind of task or file into `build` (a verb) and `street`; a change into
+`moments`; a way to fail into `faults`; a sentence of a law into `judge`, with a line in `test_judge`.
 """
 
 from __future__ import annotations
@@ -38,6 +41,7 @@ from collections.abc import Sequence
 from tests.faults.runner import Finding, run
 
 KINDS = {
+    "cases": "worlds made by hand",
     "worlds": "random worlds",
     "moments": "a change by somebody else at every request",
     "faults": "every way to fail at every request and endpoint, bad tasks",
@@ -45,13 +49,23 @@ KINDS = {
     "hostile": "hostile data from other users",
     "clocks": "clocks, times and thresholds",
     "soak": "soak: cycles with faults at 5% of all requests",
+    "ways": "ways in and out: servers, configurations, signals",
 }
 # Every so-manieth case.
 SAMPLES = {
     "full": dict.fromkeys(KINDS, 1),
-    "ci": {"worlds": 36, "moments": 16, "faults": 72, "kills": 80, "hostile": 40, "clocks": 10, "soak": 16},
-    "quick": {"worlds": 200, "moments": 160, "faults": 240, "hostile": 90, "clocks": 40},
-    "small": {"worlds": 80, "moments": 40, "faults": 60, "kills": 80, "hostile": 40, "clocks": 20, "soak": 16},
+    "small": {
+        "worlds": 40,
+        "moments": 24,
+        "faults": 90,
+        "kills": 80,
+        "hostile": 60,
+        "clocks": 20,
+        "soak": 16,
+        "ways": 16,
+        "cases": 1,
+    },
+    "quick": {"worlds": 200, "moments": 160, "faults": 240, "hostile": 90, "clocks": 40, "cases": 1},
 }
 
 

@@ -15,12 +15,17 @@ from urllib.parse import quote, unquote
 from cleanup.sandbox import Fault
 from cleanup.sandbox.calls.deletion import delete_task
 from cleanup.sandbox.calls.reset import reset
+from cleanup.sandbox.values import days_ago
 from tests.faults.rig import Rig
-from tests.faults.world import Names, owner_of
+from tests.faults.world import Names, names_in, owner_of
 
 Step = tuple[Any, ...]
 
 ODD = "odd +%41 ü;'(x):"
+TITLES = (
+    "a b+c", "100% ü", "q?x#y", "lr:0.1 run", "-dash", "x" * 180, ODD, "p.0123456789abcdef0123456789abcdef", "a.b.c",
+)  # fmt: skip
+"""What tasks are called."""
 
 SPELLINGS: dict[str, Callable[[str], str]] = {
     "as it is": lambda address: address,
@@ -29,12 +34,16 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "a proxy's folder": lambda address: _moved(address, "https://proxy.example/clearml/files"),
     "a query": lambda address: f"{address}?download=1" if address.startswith("http") else address,
     "its folder": lambda address: address.rpartition("/")[0],
+    "the task's folder": lambda address: (
+        address[: address.index(owner_of(address)) + 32] if owner_of(address) else address
+    ),
     "its folder with a slash": lambda address: address.rpartition("/")[0] + "/",
     "capitals": lambda address: _moved(address, address[: _start(address)]).replace("/models/", "/MODELS/"),
     "quoted less": unquote,
     "quoted not at all": lambda address: unquote(unquote(unquote(address))),
     "quoted more": lambda address: address[: _start(address)] + quote(address[_start(address) :]),
     "a mount": lambda address: _moved(address, "file:///mnt/clearml"),
+    "with ..": lambda address: address.replace("/models/", "/artifacts/../models/"),
     "a bucket": lambda address: _moved(address, "s3://another-bucket/prefix"),
 }
 
@@ -87,9 +96,17 @@ class Builder:
         self.sandbox.add_artifact(self.tasks[task], key, uri=uri)
 
     def samples(self, task: str, count: int) -> None:
-        self.sandbox.add_debug_samples(
-            self.tasks[task], count, [self._put(task, f"metrics/a b/c+d/{n}.png") for n in range(count)]
-        )
+        uris = [self._put(task, f"metrics/a b/c+d/{n}.png") for n in range(count)]
+        self.addresses |= {f"{task}.{n}": uri for n, uri in enumerate(uris)}
+        self.sandbox.add_debug_samples(self.tasks[task], count, uris)
+
+    def shows(self, task: str, what: str) -> None:
+        """Let the task report an image at the address of something else."""
+        self.sandbox.add_debug_samples(self.tasks[task], 2, 2 * [self._spelled(self.tasks[task], what)])
+        self.sandbox.add_plot_image(self.tasks[task], self._spelled(self.tasks[task], what))
+
+    def aged(self, task: str, days: float) -> None:
+        self.sandbox.age(self.tasks[task], days)
 
     def plot(self, task: str) -> None:
         self.sandbox.add_plot_image(self.tasks[task], self._put(task, "metrics/plots/plot/plot_00.png"))
@@ -115,9 +132,9 @@ class Builder:
         uri = self._spelled(self.tasks[task], what, spelling)
         self.sandbox.add_artifact(self.tasks[task], f"link to {what}", uri=uri)
 
-    def _spelled(self, task: str | None, what: str, spelling: str) -> str:
+    def _spelled(self, task: str | None, what: str, spelling: str = "as it is") -> str:
         """Return the address of ``what``. A task's own file is where it says, or nobody could delete it."""
-        address = self.addresses[what]
+        address = what if "://" in what else self.addresses[what]
         return address if owner_of(address) == task else SPELLINGS[spelling](address)
 
     def uses(self, task: str, model: str) -> None:
@@ -128,14 +145,11 @@ class Builder:
         output = [*row["models"]["output"], {"name": "theirs", "model": self.models[model]}]
         self.sandbox.edit_task(self.tasks[task], **{"models.output": output})
 
-    def nested(self, inner: str, outer: str, named: bool = True) -> None:
-        """Put the folder of one task, with a file in it, into the folder of another."""
-        if not named and self._storage[outer] == "files":
-            return  # nobody could know of it: a file server cannot list what is in a folder
+    def nested(self, inner: str, outer: str) -> None:
+        """Put the folder of one task, with an artifact in it, into the folder of another."""
         uri = self._put(outer, f"sub/inner.{self.tasks[inner]}/artifacts/in {outer}/x.bin")
         self.addresses[f"{inner} in {outer}"] = uri
-        if named:
-            self.sandbox.add_artifact(self.tasks[inner], "nested", uri=uri)
+        self.sandbox.add_artifact(self.tasks[inner], "nested", uri=uri)
 
     def dataset(self, task: str, *parents: str) -> None:
         """Make the task a version of a dataset that is built on others."""
@@ -150,6 +164,20 @@ class Builder:
         nodes = {step: {"name": step, "executed": self.tasks[step]} for step in steps if step in self.tasks}
         graph = {"Pipeline": {"name": "Pipeline", "value": json.dumps(nodes), "type": "dictionary"}}
         self.sandbox.edit_task(self.tasks[task], type="controller", system_tags=tags, configuration=graph)
+
+    def shelved(self, model: str, fields: dict[str, Any] | None = None, spelling: str = "as it is") -> None:
+        """Put the entry into the archive, 60 days ago if ``fields`` say nothing else, its file where it says."""
+        key = self.models[model]
+        if (entry := self.sandbox.store.models.get(key)) is None:
+            return
+        plain = [uri for uri in self.addresses.values() if Names([entry["uri"]]).holds(uri)]
+        if plain and plain[0].startswith("file:"):
+            spelling = "as it is"  # no folder of a disk is deleted as a file
+        fields = {"age_days": 60.0, "uri": SPELLINGS[spelling](plain[0]) if plain else entry["uri"], **(fields or {})}
+        days = fields.pop("age_days")
+        if entry.get("task"):
+            fields.pop("company", "")  # the server deletes a draft with its task, whosever it is
+        self.sandbox.edit_model(key, **{"system_tags": ["archived"], "last_change": days_ago(days), **fields})
 
     def was_reset(self, task: str) -> None:
         """Reset the task long ago: it names nothing of what it wrote."""
@@ -176,6 +204,14 @@ class Builder:
             if owner_of(file) == gone and not world.held().holds(file):
                 self.remove_file(file)
 
+    def left(self) -> tuple[set[str], set[str], set[str]]:
+        """Return the tasks, entries and files that are there, as the steps call them."""
+        world = self.rig.snapshot()
+        there = {name for file in world.files for name in names_in(file)}
+        files = {name for name, uri in self.addresses.items() if there.intersection(names_in(uri))}
+        tasks = {name for name, key in self.tasks.items() if key in world.tasks}
+        return tasks, {name for name, key in self.models.items() if key in world.models}, files
+
     def remove_file(self, file: str) -> None:
         storage, _, path = file.partition(":")
         if storage == "s3":
@@ -197,6 +233,9 @@ class Builder:
         if how == "files":
             mine = [file for file in self.rig.snapshot().files if owner_of(file) == one]
             self._traps.append(lambda: self.rig.refuse(mine))
+        elif how == "elsewhere":
+            uri = f"https://nowhere.test/x.{one}/artifacts/x/x.bin"
+            self.sandbox.add_artifact(one, "where nobody can ask", uri=uri)
         elif how == "delete":
             self._traps.append(lambda: self.sandbox.task_failures.update({one: (500, 100, "cannot be deleted")}))
         else:

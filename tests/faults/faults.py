@@ -41,7 +41,7 @@ LACKS = {
         "tasks.company",
         "tasks.status_changed",
     ),
-    "models.get_all": ("models", "models.id", "models.task", "models.ready"),
+    "models.get_all": ("models", "models.id", "models.task", "models.ready", "models.system_tags", "models.company"),
     "events.get_task_metrics": ("metrics", "metrics.task", "metrics.metrics"),
     "events.get_task_events": ("events", "total", "scroll_id"),
     "tasks.delete_many": ("succeeded", "failed", "succeeded.id", "succeeded.deleted"),

@@ -97,10 +97,11 @@ def _judged(rig: Rig) -> list[str]:
     broken = broken_laws(Case(before, rig.snapshot(), rules, [result]))
     if result is None:
         broken.append(f"law 5: the cycle ended: {rig.said[-1][:300]}")
-    said = "\n".join(rig.said)
+    said, shown = "\n".join(rig.said), "\n".join(rig.lines)
     longest = max(map(len, rig.lines), default=0)
-    if len(said) > LONGEST_REPORT or longest > LONGEST_LINE:
-        broken.append(f"flood: the report has {len(said)} characters, in a line up to {longest}")
+    # Every word is said three times: the record, JSON, the console.
+    if len(shown) > LONGEST_REPORT or len(said) > 10 * LONGEST_REPORT or longest > LONGEST_LINE:
+        broken.append(f"flood: the report has {len(shown)} of {len(said)} characters, in a line up to {longest}")
     if any(unicodedata.category(char) in {"Cc", "Cf", "Cs"} for line in rig.lines for char in line):
         broken.append("forged: a control character reaches the console")
     if any(line.startswith("ERROR forged") for line in said.splitlines()):

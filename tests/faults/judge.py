@@ -1,6 +1,7 @@
 """The judge: from the world before and after, what was asked meanwhile and what was said, which laws were broken.
 
-It knows no excuse but one: a change that came after the last look before the request that deleted.
+It forgives nothing but a change that came after the last look before the request that deleted. What nothing names must
+go where somebody can know of it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from functools import cached_property
 
 from cleanup.cycle.result import CycleResult
 from tests.faults.watch import Watch
-from tests.faults.world import Names, Rules, Verdict, World, artifacts, names_in, owner_of
+from tests.faults.world import Names, Row, Rules, Verdict, World, artifacts, names_in, owner_of
 
 
 @dataclass
@@ -44,12 +45,20 @@ class Case:
 
     @cached_property
     def told(self) -> dict[str, str]:
-        """What the reports say of each task that was not deleted."""
+        """What the reports say of each task, and of each entry of the archive, that was not deleted."""
         some = [result for result in self.results if result]
         return {
             **{entry.task.id: entry.reason for result in some for entry in result.kept},
             **{entry.task.id: entry.error for result in some for entry in result.failed},
+            **{entry.task.id: entry.reason for result in some for entry in result.models.kept},
+            **{entry.task.id: entry.error for result in some for entry in result.models.failed},
         }
+
+    @cached_property
+    def reached(self) -> set[str]:
+        """The entries in the archive that the settings reach, but for those that change as their makers go."""
+        changed = {key for key, row in self.before.models.items() if row.get("task") in self.gone}
+        return {key for key, row in self.before.models.items() if self.rules.reach_model(row)} - changed
 
     def verdicts(self, thing: str = "") -> list[Verdict]:
         """Return what the laws said of each world in which the service may have believed when ``thing`` went.
@@ -75,8 +84,30 @@ class Case:
 
 def broken_laws(case: Case) -> list[str]:
     """Return one line for each breach of a law."""
-    laws = (_only_the_archive, _all_of_it, _files_first, _outlived, _only_its_own, _says_what_happened)
+    laws = (
+        _only_the_archive, _all_of_it, _files_first, _outlived, _shelved, _only_its_own, _says_what_happened,
+        _says_what_became_of_models,
+    )  # fmt: skip
     return [line for law in laws for line in law(case)]
+
+
+def kept_its_word(rehearsal: CycleResult, real: CycleResult | None) -> list[str]:
+    """Return what a dry run told otherwise than the cycle after it, in which nothing was in the way."""
+    if real is None:
+        return ["law 5: the cycle could not begin"]
+    promised, done = (
+        {
+            "deleted": {entry.task.name for entry in (*one.deleted, *one.models.deleted)},
+            "kept": {(entry.task.name, entry.reason) for entry in (*one.kept, *one.models.kept)},
+            "failed": {entry.task.name for entry in (*one.failed, *one.models.failed)},
+            "kept files": one.kept_files_by_reason,
+            "models": one.models_deleted,
+            "matched": one.matched,
+        }
+        for one in (rehearsal, real)
+    )
+    wrong = [f"{what}: {promised[what]}, then {done[what]}" for what in done if promised[what] != done[what]]
+    return [f"law 6: the dry run told otherwise, {'; '.join(wrong)}"] if wrong else []
 
 
 def _only_the_archive(case: Case) -> Iterator[str]:
@@ -88,6 +119,7 @@ def _only_the_archive(case: Case) -> Iterator[str]:
     for task in sorted((stays & case.after.tasks.keys()) - touched):
         was, now = case.before.tasks[task], case.after.tasks[task]
         changed = {name for name in {*was, *now} if was.get(name) != now.get(name)} - {"parent", "last_change"}
+        changed -= {"models"} if _listed(case, was) == _listed(case, now) else set()
         if changed:
             yield f"law 1: task {_name(case, task)} stays and was changed: {sorted(changed)}"
 
@@ -110,25 +142,23 @@ def _files_first(case: Case) -> Iterator[str]:
         owner = owner_of(file)
         if owner not in case.gone or held.holds(file) or case.rules.ignore_file_errors:
             continue
-        if any(verdict.holds_file(file) for verdict in case.verdicts(owner)) or _unknowable(case, file, held):
-            continue
-        yield f"law 3: {file} is left, and its task is gone"
+        if _is_known(case, file, held) and not any(verdict.holds_file(file) for verdict in case.verdicts(owner)):
+            yield f"law 3: {file} is left, and its task is gone"
 
 
-def _unknowable(case: Case, file: str, held: Names) -> bool:
-    """Tell whether nothing could know of ``file``, which nobody names.
+def _is_known(case: Case, file: str, held: Names) -> bool:
+    """Tell whether anybody can know of ``file``: the server names it, or its folder was listed, or goes whole.
 
-    It lies in another task's folder, or beside something that stays on a server that cannot list what is in a folder,
-    or on a storage of which the report says that it could not be looked into.
+    A file server cannot list, and the folder stays for a file that stays.
     """
     owner, kind = owner_of(file), {"files": "http", "s3": "s3", "disk": "local"}[file.partition(":")[0]]
     if case.before.named_by(owner).holds(file):
-        return False
-    if any(name.startswith(kind) for result in case.results if result for name in result.unlisted):
         return True
+    if any(name.startswith(kind) for result in case.results if result for name in result.unlisted):
+        return False
     beside = [one for one in case.after.files - {file} if any(task == owner for task, _ in names_in(one))]
     kept = held.into(owner) or any(owner_of(one) in case.after.tasks for one in beside)
-    return len(names_in(file)) > 1 or (kept and kind == "http")
+    return kind != "http" or not kept
 
 
 def _outlived(case: Case) -> Iterator[str]:
@@ -137,17 +167,45 @@ def _outlived(case: Case) -> Iterator[str]:
     changed = {key for change in case.watch.changes for key in {*change.tasks, *change.models}}
     for key in sorted(case.before.models):
         had, model = users[key], case.before.models[key]
-        if model.get("ready") or not had or not had <= case.gone or ({key} | had) & changed:
+        if model.get("ready") or not model.get("company") or not had or not had <= case.gone or ({key} | had) & changed:
             continue
         names = names_in(str(model.get("uri") or ""))
         if not names or names[-1][0] in case.after.tasks or left.get(key):
             continue
         others = Names(row.get("uri") for other, row in case.after.models.items() if other != key)
         links = Names(item for row in case.after.tasks.values() for item in artifacts(row))
-        files = [file for file in case.after.files if Names([model["uri"]]).holds(file)]
+        files = [file for file in case.after.files if {*names} & {*names_in(file)}]
         if all(others.holds(file) or links.holds(file) for file in files) and (files or key not in case.after.models):
             continue
         yield f"law 4: model {model['name']!r} ({model['uri']}) outlived all its users, and is left: entry or file"
+
+
+def _listed(case: Case, row: Row) -> list[list[str]]:
+    """Return the models that a task lists without those that are gone: the server takes them off the lists."""
+    left = [[str(entry.get("model")) for entry in row["models"][side]] for side in ("input", "output")]
+    return [[model for model in models if model in case.after.models] for models in left]
+
+
+def _shelved(case: Case) -> Iterator[str]:
+    """An entry that goes by itself was archived, past its time, allowed and used by none, and takes its file along."""
+    held, needing = case.after.held(), case.before.needing()
+    touched = {key for change in case.watch.changes for key in {*change.tasks, *change.models}}
+    for key in sorted(case.before.models.keys() - touched):
+        model = case.before.models[key]
+        if key not in case.reached:
+            continue
+        name, left = repr(model["name"]), key in case.after.models
+        using = (needing[key] & case.after.tasks.keys()) - touched
+        if using and not left:
+            yield f"law 4: entry {name} is gone, which task {_name(case, min(using))} uses"
+        may_stay = {task for verdict in case.verdicts() for task in verdict.may_stay}
+        if case.clean and left and not needing[key] & may_stay and case.told.get(key) is None:
+            yield f"law 2: entry {name} of the archive had to go"
+        names = set(names_in(str(model.get("uri") or "")))
+        for file in case.after.files:
+            shown = Names(case.after.samples.get(owner_of(file), ())).holds(file)
+            if not left and names & set(names_in(file)) and not held.holds(file) and not shown:
+                yield f"law 3: {file} is left, and entry {name} is gone"
 
 
 def _only_its_own(case: Case) -> Iterator[str]:
@@ -164,14 +222,16 @@ def _only_its_own(case: Case) -> Iterator[str]:
     others = {key for change in case.watch.changes for key, fields in change.models.items() if fields is None}
     for key in sorted(set(case.before.models) - set(case.after.models) - others):
         files = [file for file in lost if Names([case.before.models[key].get("uri")]).holds(file)]
-        if all(verdict.holds_model(key) for verdict in case.verdicts(min(files, default=key))):
+        went = key if key in case.reached else min(files, default=key)
+        if all(verdict.holds_model(key) for verdict in case.verdicts(went)):
             yield f"law 4: model entry {case.before.models[key]['name']!r} is gone, which something that stays needs"
 
 
 def _went_along(case: Case, file: str) -> bool:
     """Tell whether only what was to go named a file whose task was gone before."""
     stays, users = case.verdicts()[0].stays, case.before.users()
-    models = [row.get("uri") for key, row in case.before.models.items() if users[key] and not users[key] & stays]
+    went = {key for key in case.before.models if users[key] and not users[key] & stays} | case.reached
+    models = [case.before.models[key].get("uri") for key in went]
     links = [uri for task, row in case.before.tasks.items() if task not in stays for uri in artifacts(row)]
     return Names([*models, *links]).holds(file)
 
@@ -194,9 +254,9 @@ def _says_what_happened(case: Case) -> Iterator[str]:
             yield f"law 6: {counted} files are said to be deleted, more than are gone"
     for task in sorted(set(deleted) & set(case.after.tasks)):
         yield f"law 6: task {_name(case, task)} is said to be deleted and is there"
-    for task, text in case.told.items():
+    for thing, text in case.told.items():
         if not text.strip():
-            yield f"law 6: no reason for task {_name(case, task)}"
+            yield f"law 6: no reason for {_name(case, thing)}"
     if None in case.results or not some:
         return
     failed = {entry.task.id for result in some for entry in result.failed}
@@ -205,20 +265,43 @@ def _says_what_happened(case: Case) -> Iterator[str]:
     yield from _tells_the_truth(case, some, failed)
 
 
+def _says_what_became_of_models(case: Case) -> Iterator[str]:
+    some = [result for result in case.results if result]
+    changed = {key for change in case.watch.changes for key in {*change.tasks, *change.models}}
+    deleted = {entry.task.id for result in some for entry in result.models.deleted}
+    for result in some:
+        fates = result.models
+        told = [entry.task.id for entry in (*fates.deleted, *fates.kept, *fates.failed)]
+        if len(told) != len(set(told)):
+            yield "law 6: an entry of the archive is told twice"
+        if case.clean and (unsaid := case.reached & case.after.models.keys() - {*told} - changed):
+            yield f"law 6: not a word on entries {sorted(case.before.models[key]['name'] for key in unsaid)}"
+    for key in sorted(deleted & case.after.models.keys()):
+        yield f"law 6: entry {case.after.models[key]['name']!r} is said to be deleted and is there"
+    users = case.before.users()
+    for key in sorted(case.reached - case.after.models.keys() - deleted - changed):
+        if case.clean and not users[key] & case.gone:
+            yield f"law 6: entry {case.before.models[key]['name']!r} went, the report says {case.told.get(key)!r}"
+
+
 def _tells_the_truth(case: Case, results: Sequence[CycleResult], failed: set[str]) -> Iterator[str]:
-    stripped = {owner_of(file) for file in case.before.files - case.after.files} & set(case.after.tasks)
+    shelved = Names(case.before.models[key].get("uri") for key in case.reached)
+    lost = {file for file in case.before.files - case.after.files if not shelved.holds(file)}
+    stripped = {owner_of(file) for file in lost} & set(case.after.tasks)
     for task in sorted(stripped - failed):
         yield f"law 5: {_name(case, task)} lost a file and stays, and is not told as failed: {case.told.get(task)!r}"
     good = all(result.ok for result in results)
     if good and stripped:
         yield "law 6: all is well, it says, and tasks stay that lost files"
-    touched = {task for change in case.watch.changes for task, fields in change.tasks.items() if fields}
+    failed |= {entry.task.id for result in results for entry in result.models.failed}
+    touched = {key for one in case.watch.changes for key, fields in {**one.tasks, **one.models}.items() if fields}
     if case.clean and not case.stuck and not failed & touched and not good:
         texts = [text for result in results for text in (*result.errors, result.interrupted, *map(str, result.failed))]
-        texts += [str(file) for result in results for file in result.failed_files]
+        texts += [str(one) for result in results for one in (*result.failed_files, *result.models.failed)]
         yield f"law 6: a cycle without faults says {json.dumps([text for text in texts if text])[:600]}"
 
 
 def _name(case: Case, task: str) -> str:
-    row = case.before.tasks.get(task) or case.after.tasks.get(task) or {}
+    world = {**case.before.models, **case.after.tasks, **case.before.tasks}
+    row = world.get(task) or {}
     return f"{row.get('name')!r} ({task[:6]})"

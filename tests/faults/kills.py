@@ -21,7 +21,7 @@ from tests.faults.runner import Attack
 from tests.faults.street import trial
 
 SCRIPT = Path(__file__).parents[2] / "cleanup_service.py"
-FLAGS = ("--run-as-service", "False", "--force-delete", "True", "--keep-tags", "keep")
+FLAGS = ("--run-as-service", "False", "--force-delete", "True", "--keep-tags", "keep", "--archived-models", "True")
 Run = Callable[[Rig], list[str] | None]
 
 
@@ -72,9 +72,11 @@ def _ended(number: int, acts: bool, old: bool, what: signal.Signals, script: boo
             return lambda: came
 
         def go() -> None:
+            before = rig.connections()
             process.start()
             process.join()
-            rig.quiet()
+            # Until nobody acts on the world any more.
+            wait_for(lambda: rig.connections() <= before)
             rig.sandbox.reset_requests()
 
         broken = trial(rig, attack, run=go)

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import shutil
+import socket
 import tempfile
 import threading
 import time
@@ -173,10 +174,10 @@ class Rig:
         self.said += [repr(result), service.as_text(result), "\n".join(self.lines).encode().decode()]
         return result
 
-    def quiet(self) -> None:
-        """Wait until no connection to a server is open, so that nobody acts on the world any more."""
+    def connections(self) -> set[socket.socket]:
+        """Return the connections to a server that are open."""
         servers = [server._server for server in (*self.sandbox._servers, self.s3.server)]
-        wait_for(lambda: not any(open_connections(server) for server in servers))
+        return set().union(*(open_connections(server) for server in servers))
 
 
 class _Listener(logging.Handler):

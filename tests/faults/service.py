@@ -6,11 +6,12 @@ import json
 import threading
 from collections.abc import Callable
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any
 
 from cleanup.cycle.result import CycleResult
 
-FORCED = {"force_delete": True, "keep_tags": "keep"}
+FORCED = {"force_delete": True, "keep_tags": "keep", "archived_models": True}
 PLAIN = 200
 """Tasks of a batch as the package has it."""
 
@@ -69,9 +70,12 @@ def prepare() -> None:
     import boto3
     import botocore.endpoint
 
-    from cleanup.storage import bulk, wire
+    import cleanup.storage as storages
+    from cleanup.storage import bulk
 
-    bulk.WAITS, wire.BACKOFF = (0.001, 0.001, 0.001), 0.001
+    assert bulk.WAITS
+    bulk.WAITS = (0.001, 0.001, 0.001)
+    storages.Network = partial(storages.Network, backoff=0.001)  # type: ignore[misc,assignment]
     botocore.endpoint.time = _NoTime()  # type: ignore[attr-defined]
     # A session reads its data files each time; thousands of cycles share one.
     session = boto3.Session()

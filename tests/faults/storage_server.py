@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import threading
 from typing import Any
-from urllib.parse import unquote
 from xml.sax.saxutils import escape, unescape
 
 from werkzeug.wrappers import Request, Response
@@ -41,7 +40,7 @@ class S3:
         name, text = _NAMES[request.method], request.get_data().decode(errors="replace")
         keys = [unescape(key) for key in re.findall(r"<Key>(.*?)</Key>", text, re.DOTALL)]
         if name == "delete_object":
-            keys = [unquote(request.path).removeprefix("/bucket/")]
+            keys = [request.path.removeprefix("/bucket/")]
         work = {"delete_objects": self._delete_many, "delete_object": self._delete_one, "list_objects": self._list}
         body = {"path": request.path, "keys": keys, **request.args}
         try:

@@ -13,10 +13,12 @@ from tests.faults.watch import Watch
 from tests.faults.world import Rules
 
 
-def _task(name: str, days: float = 60.0, more: str = "", storage: str = "files", **fields: Any) -> Iterator[Step]:
+def task(
+    name: str, days: float = 60.0, more: str = "", storage: str = "files", title: str = "", **fields: Any
+) -> Iterator[Step]:
     """Yield a task and what it wrote: ``more`` has an ``a`` for an artifact, ``m`` a model, ``s`` samples, ``u``
     a file that nothing names any more."""
-    yield "task", name, {"age_days": days, **fields}, storage, ODD if name == "full" else ""
+    yield "task", name, {"age_days": days, **fields}, storage, title
     yield from (("artifact", name, "data") for letter in more if letter == "a")
     yield from (("model", f"{name}'s", name, fields.get("status") == "published") for letter in more if letter == "m")
     yield from (("samples", name, 2) for letter in more if letter == "s")
@@ -25,42 +27,53 @@ def _task(name: str, days: float = 60.0, more: str = "", storage: str = "files",
 
 STREET: tuple[Step, ...] = (
     # What must not be touched.
-    *_task("living", 60, "ams", archived=False),
-    *_task("young", 1, "a"),
-    *_task("tagged", 60, "a", tags=["keep"]),
-    *_task("public", 60, "a", public=True),
-    *_task("running", 0, "a", status="in_progress"),
+    *task("living", 60, "ams", archived=False),
+    *task("young", 1, "a"),
+    *task("tagged", 60, "a", tags=["keep"]),
+    *task("public", 60, "a", public=True),
+    *task("running", 0, "a", status="in_progress"),
     # What goes whole.
-    *_task("draft", 58, "a", status="created"),
-    *_task("full", 57, "amsu"),
+    *task("draft", 58, "a", status="created"),
+    *task("full", 57, "amsu", title=ODD),
     ("plot", "full"),
-    *_task("empty", 56, status="failed"),
-    *_task("dead run", 55, "s", status="in_progress"),
-    *_task("linking", 54, "a", status="stopped"),
+    *task("empty", 56, status="failed"),
+    *task("dead run", 55, "s", status="in_progress"),
+    *task("linking", 54, "a", status="stopped"),
     ("links", "linking", "living.data"),
     ("artifact", "linking", "lost"),
     ("lost", "linking.lost"),
-    *_task("reset", 53, "a"),
+    *task("reset", 53, "a"),
     ("was_reset", "reset"),
-    *_task("on s3", 45, "amsu", "s3"),
-    *_task("on disk", 44, "amu", "disk"),
+    *task("on s3", 45, "amsu", "s3"),
+    *task("on disk", 44, "amu", "disk"),
     # What others use: a ring over three storages, a link, and a model that outlived its maker.
-    *_task("published", 52, "am", status="published"),
-    *_task("maker", 51, "m"),
+    *task("published", 52, "am", status="published"),
+    *task("maker", 51, "m"),
     ("uses", "living", "maker's"),
-    *_task("ring 1", 50, "m"),
-    *_task("ring 2", 49, "m", "s3"),
-    *_task("ring 3", 48, "m", "disk"),
+    *task("ring 1", 50, "m"),
+    *task("ring 2", 49, "m", "s3"),
+    *task("ring 3", 48, "m", "disk"),
     ("uses", "ring 2", "ring 1's"),
     ("uses", "ring 3", "ring 2's"),
     ("uses", "ring 1", "ring 3's"),
-    *_task("linked", 47, "a"),
+    *task("linked", 47, "a"),
     ("artifact", "linked", "other"),
     ("links", "living", "linked.data", "localhost"),
-    *_task("ancestor", 70, "m"),
-    *_task("heir", 46),
+    *task("ancestor", 70, "m"),
+    *task("heir", 46),
     ("uses", "heir", "ancestor's"),
     ("went", "ancestor"),
+    # Entries in the archive: one goes with its file, one without, since another names it; one stays, being in use; one
+    # goes after the task that uses it; one is too young; one names an artifact of the task, which stays.
+    *task("keeper", 60, "a", archived=False),
+    *(("model", f"shelved {name}", "keeper") for name in ("alone", "named", "in use", "used by full", "young")),
+    ("registers", "another name", "", "shelved named", "localhost"),
+    ("uses", "living", "shelved in use"),
+    ("uses", "full", "shelved used by full"),
+    *(("shelved", f"shelved {name}") for name in ("alone", "named", "in use", "used by full")),
+    ("shelved", "shelved young", {"age_days": 1.0}),
+    ("registers", "shelved for nobody", "", "keeper.data"),
+    ("shelved", "shelved for nobody"),
 )
 
 

@@ -27,7 +27,12 @@ def task(archived: bool, *links: str) -> dict[str, Any]:
 
 
 def model(uri: str, ready: bool) -> dict[str, Any]:
-    return {"name": "m", "uri": uri, "ready": ready, "task": OLD}
+    return {"name": "m", "uri": uri, "ready": ready, "task": OLD, "company": "c", "tags": [], "system_tags": []}
+
+
+def shelved(uri: str, **fields: Any) -> dict[str, Any]:
+    moment = (NOW - timedelta(days=60)).isoformat()
+    return {**model(uri, False), "task": LIVING, "system_tags": ["archived"], "last_change": moment, **fields}
 
 
 def world(files: set[str], models: dict[str, Any] | None = None, **tasks: Any) -> World:
@@ -45,6 +50,11 @@ def said(deleted: bool = False, failed: str = "", kept: str = "") -> CycleResult
 BEFORE = world({FILE, THEIRS}, a=task(True), b=task(False))
 AFTER = world({THEIRS}, b=task(False))
 GOOD = Case(BEFORE, AFTER, Rules(NOW), [said(deleted=True)], clean=True)
+USING = {**task(False), "models": {"input": [{"model": "m"}], "output": []}}
+MODELS = replace(GOOD, before=replace(BEFORE, models={"m": shelved(THEIRS)}), after=world(set(), b=task(False)))
+TELLING = said(deleted=True)
+TELLING.models.deleted = [Gone(Planned("m", "m", "p", "draft", NOW), 1, 0)]
+MODELS.results = [TELLING]
 LINKED = f"http://elsewhere/x/P/OLD.{OLD.upper()}/artifacts%252Fa?download=1"
 
 
@@ -64,6 +74,14 @@ LINKED = f"http://elsewhere/x/P/OLD.{OLD.upper()}/artifacts%252Fa?download=1"
         (replace(GOOD, results=[said(failed="an error")]), "law 6"),
         (replace(GOOD, results=[said(deleted=True, kept="a reason")]), "law 6"),
         (replace(GOOD, results=[CycleResult(NOW)]), "law 6"),
+        (MODELS, ""),
+        (replace(MODELS, after=world({THEIRS}, b=task(False))), "law 3"),
+        (replace(MODELS, after=replace(MODELS.before, tasks=AFTER.tasks, files=AFTER.files)), "law 6"),
+        (replace(MODELS, results=[said(deleted=True)]), "law 6"),
+        (replace(MODELS, before=replace(MODELS.before, tasks={**BEFORE.tasks, LIVING: USING})), "law 4"),
+        (replace(MODELS, before=replace(BEFORE, models={"m": shelved(THEIRS, tags=["keep"])})), "law 4"),
+        (replace(MODELS, before=replace(BEFORE, models={"m": shelved(THEIRS, company="")})), "law 4"),
+        (replace(MODELS, before=replace(BEFORE, models={"m": shelved(THEIRS, last_change=NOW.isoformat())})), "law 4"),
     ],
 )
 def test_each_law_that_is_broken_is_seen(case: Case, law: str) -> None:

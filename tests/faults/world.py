@@ -32,7 +32,9 @@ def decoded(text: str) -> str:
 def names_in(path: str) -> list[Name]:
     """Return the names of the file or folder at ``path``, those of the innermost task last."""
     plain = decoded(path.replace("\\", "/")).lower()
-    return [(found[1], plain[found.end() :].strip("/")) for found in _FOLDER.finditer(plain)]
+    rests = [(found[1], plain[found.end() :].strip("/")) for found in _FOLDER.finditer(plain)]
+    # Nobody can tell what a path with ".." in it names.
+    return [(task, "" if ".." in rest.split("/") else rest) for task, rest in rests]
 
 
 def names_of(address: object) -> set[Name]:
@@ -100,13 +102,21 @@ class World:
                         rows[key] = {**rows.get(key, {}), **fields}
         return World(tasks, models, self.samples, self.files)
 
-    def users(self) -> dict[str, set[str]]:
-        """Return for each model the tasks that made it, have it as input or list it as output, while they exist."""
-        found = {key: {str(model.get("task"))} & self.tasks.keys() for key, model in self.models.items()}
+    def needing(self) -> dict[str, set[str]]:
+        """Return for each model the tasks that have it as input, or list as output what another made."""
+        found: dict[str, set[str]] = {key: set() for key in self.models}
         for task, row in self.tasks.items():
-            for entry in [*row["models"]["input"], *row["models"]["output"]]:
+            others = [one for one in row["models"]["output"] if self._maker(one.get("model")) != task]
+            for entry in [*row["models"]["input"], *others]:
                 found.setdefault(str(entry.get("model")), set()).add(task)
         return found
+
+    def users(self) -> dict[str, set[str]]:
+        """Return for each model those, and the task that made it, while it exists."""
+        return {key: tasks | ({self._maker(key)} & self.tasks.keys()) for key, tasks in self.needing().items()}
+
+    def _maker(self, model: object) -> str:
+        return str(self.models.get(str(model), {}).get("task"))
 
     def named_by(self, task: str) -> Names:
         """Return the names that ``task`` knows: its artifacts, its models and its events."""
@@ -134,6 +144,7 @@ class Rules:
     force: bool = True
     keep_tags: frozenset[str] = frozenset({"keep"})
     ignore_file_errors: bool = False
+    archived_models: bool = True
 
     def reach(self, task: Row) -> bool:
         """Tell whether the settings let ``task`` go, whatever else needs it."""
@@ -150,6 +161,18 @@ class Rules:
             and (self.force or task["status"] == "created")
             and not (task["status"] in _AT_WORK and moment(task.get("last_update")) >= lately)
             and not self.keep_tags.intersection([*task["tags"], *task["system_tags"]])
+        )
+
+    def reach_model(self, model: Row) -> bool:
+        """Tell whether the settings let an entry of the archive go, whatever uses it."""
+        changed = model.get("last_change") or model.get("last_update") or model.get("created")
+        return bool(
+            self.archived_models
+            and "archived" in model["system_tags"]
+            and model.get("company")
+            and moment(changed) < self.now - timedelta(days=self.days)
+            and (self.force or not model.get("ready"))
+            and not self.keep_tags.intersection([*model["tags"], *model["system_tags"]])
         )
 
 
@@ -171,7 +194,13 @@ class Verdict:
         """The tasks that must not go."""
         self.may_stay = _grown(self.stays | stuck, [*claims, *self._listed()])
         """Those, and the tasks that may stay: the server would delete a model of a staying task with them."""
-        self._holding = {key: self._holds(key) for key in world.models}
+        needing = world.needing()
+        self.shelved = {
+            key for key, row in world.models.items() if rules.reach_model(row) and not needing[key] & self.stays
+        }
+        """The entries in the archive that may go by themselves."""
+        self._taken = Names(world.models[key].get("uri") for key in self.shelved)
+        self._holding = {key: key not in self.shelved and self._holds(key) for key in world.models}
         entries = [model.get("uri") for key, model in world.models.items() if self._holding[key]]
         self._names = Names([*entries, *(uri for task in self.stays for uri in artifacts(world.tasks[task]))])
 
@@ -186,8 +215,10 @@ class Verdict:
     def holds_file(self, file: str) -> str:
         """Return why the file must stay, empty if it may go."""
         owner = owner_of(file)
-        if owner in self.stays:
+        if owner in self.stays and not self._taken.holds(file):
             return "its task stays"
+        if owner in self.stays and Names(self.world.samples.get(owner, ())).holds(file):
+            return "its task, which stays, shows it"
         if not owner:
             return "it lies in no task's folder"
         return "something that stays refers to it" if self._names.holds(file) else ""
@@ -195,7 +226,8 @@ class Verdict:
     def _holds(self, key: str) -> bool:
         users = self._users.get(key, set())
         # What nobody made and nobody uses is nobody's to delete.
-        return bool(self.world.models[key].get("ready") or users & self.stays or not users)
+        model = self.world.models[key]
+        return bool(model.get("ready") or not model.get("company") or users & self.stays or not users)
 
     def _listed(self) -> Iterator[tuple[str, str]]:
         """Yield (task, other): the other's output lists a draft that the task made, or the other way round."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from cleanup.cycle.result import CycleResult, Failed, FailedFile, FileCounts, Gone, Kept, KeptFile, Planned
+from cleanup.cycle.result import CycleResult, Failed, FailedFile, FileCounts, Gone, Kept, KeptFile, ModelFates, Planned
 
 NOW = datetime(2026, 3, 1, 4, 30, tzinfo=timezone.utc)
 WEB = "https://app.clearml.example.com"
@@ -104,6 +104,11 @@ def real() -> CycleResult:
             FailedFile(without.id, address(without, "models/last.pt"), "AccessDenied: the credentials may not delete"),
             FailedFile(stays.id, foreign, unknown),
         ],
+        models=ModelFates(
+            deleted=[Gone(task(70, "best weights", status="draft", days=90), 0, 0)],
+            kept=[Kept(task(71, "base"), f"in use by task {72:032x}")],
+            failed=[Failed(task(73, "task"), "models.delete: 500/100")],
+        ),
         projects=PROJECTS,
         errors=["the list could not be read again: tasks.get_all: 500/100"],
     )

@@ -21,8 +21,8 @@ FOREIGN = "http://127.0.0.1:9"
 """Says that it is a file server, and is none that the service knows."""
 
 
-def fill(sandbox: Sandbox) -> str:
-    """Make tasks of every fate; return the id of the one with a file on a lost file server."""
+def fill(sandbox: Sandbox) -> None:
+    """Make tasks of every fate, one with a file on a lost file server."""
     old: dict[str, Any] = {"archived": True, "age_days": 60}
     for number in range(6):
         task = sandbox.add_task(f"experiment {number}", f"good/{number % 2}", "completed", **old)
@@ -40,7 +40,6 @@ def fill(sandbox: Sandbox) -> str:
     for number in range(2):
         sandbox.add_task(f"tagged {number}", "good/1", "completed", tags=["keep"], **old)
     sandbox.add_task("not archived", "good/1", "completed", age_days=60)
-    return lost
 
 
 @dataclass

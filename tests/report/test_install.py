@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from cleanup.sandbox import Sandbox
-from tests.report.readme import ROOT
 
 pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
 
 
 def built(at: Path) -> Path:

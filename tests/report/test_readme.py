@@ -21,9 +21,12 @@ from cleanup.launch import command_line
 from cleanup.sandbox import Sandbox
 from cleanup.settings import defaults, descriptions
 from tests.agent.repository import published
-from tests.report import readme
 from tests.report.hocon import AGENT, AGENT_CONF, SDK, known_keys
-from tests.report.readme import ROOT
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "README.md").read_text()
+PROSE = re.sub(r"```.*?```", "", TEXT, flags=re.DOTALL)
+SPANS = re.findall(r"`([^`\n]+)`", PROSE)
 
 NOT_THE_SDKS = {"fileserver.delete.allow_batch"}
 """Keys that the README names and that are no keys of clearml.conf but of the ClearML file server's configuration."""
@@ -35,10 +38,35 @@ NO_SETTINGS = {"status_changed", "delete_external_artifacts", "delete_many", "la
 """Names that look like settings and are the API's, or of the code."""
 
 
+def table(*header: str) -> list[list[str]]:
+    """The rows of the one table with this header, cells without their backticks."""
+    head = re.escape(f"| {' | '.join(header)} |")
+    (rows,) = re.findall(rf"^{head}\n\|[-|]+\n((?:\|.*\n)+)", PROSE, flags=re.MULTILINE)
+    return [[cell.strip().strip("`") for cell in row.strip("|").split("|")] for row in rows.splitlines()]
+
+
+def commands() -> list[str]:
+    """Every command in a block of shell: one for each line and each part between `&&`."""
+    found = []
+    for block in re.findall(r"```(?:bash|sh|console)\n(.*?)```", TEXT, flags=re.DOTALL):
+        for line in block.replace("\\\n", " ").splitlines():
+            found += [part.strip() for part in line.split("&&") if part.strip() and not line.strip().startswith("#")]
+    return found
+
+
+def flags() -> dict[str, str]:
+    """Every `--flag` with the command or text that it stands in."""
+    found: dict[str, str] = {}
+    for place in [*commands(), *SPANS]:
+        for flag in re.findall(r"(?:^|\s)(--[a-z][a-z-]+)", place):
+            found.setdefault(flag, place)
+    return found
+
+
 def test_the_table_of_settings_is_that_of_the_code() -> None:
     shown = {name: "(empty)" if value == "" else str(value) for name, value in defaults().items()}
     expected = [[name, shown[name], descriptions()[name]] for name in defaults()]
-    assert readme.table("name", "default", "meaning") == expected
+    assert table("name", "default", "meaning") == expected
 
 
 def subclasses(kind: type[errors.CleanupError]) -> Iterator[type[errors.CleanupError]]:
@@ -48,7 +76,7 @@ def subclasses(kind: type[errors.CleanupError]) -> Iterator[type[errors.CleanupE
 
 
 def test_the_table_of_exit_codes_is_that_of_the_code() -> None:
-    rows = dict(readme.table("exit code", "meaning"))
+    rows = dict(table("exit code", "meaning"))
     assert set(rows) == {"0", *(str(kind.exit_code) for kind in subclasses(errors.CleanupError))}
     (said,) = re.findall(r"Exit codes: (.+)\.", " ".join(help_text().split()))
     meant = dict(re.findall(r"(\d) (\w+ \w+)", said))
@@ -62,24 +90,24 @@ def help_text() -> str:
     return said.getvalue()
 
 
-def asked_for_help(*module: str) -> str:
-    command = [sys.executable, "-m", *module, "--help"]
+def asked_for_help(module: str) -> str:
+    command = [sys.executable, "-m", *module.split(), "--help"]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True).stdout
 
 
 TOOLS = {
-    r"cleanup\.orphans|orphans\.jsonl|manifest|other server": [("cleanup.orphans",)],
-    r"tests\.faults": [("tests.faults",)],
-    r"tests\.bench": [("tests.bench.cycle",), ("tests.bench.s3",), ("tests.bench.scale",)],
-    r"clearml-agent": [("clearml_agent", "daemon")],
-    r"\bpip\b": [("pip", "install")],
+    r"cleanup\.orphans|orphans\.jsonl|manifest|other server": ["cleanup.orphans"],
+    r"tests\.faults": ["tests.faults"],
+    r"tests\.bench": ["tests.bench.cycle", "tests.bench.neighbour", "tests.bench.s3", "tests.bench.scale"],
+    r"clearml-agent": ["clearml_agent daemon"],
+    r"\bpip\b": ["pip install"],
     r"\bdocker\b": [],
 }
 """Whose flags they are by what stands beside them, else those of the script."""
 
 
 def test_every_flag_of_the_script_exists() -> None:
-    for flag, place in readme.flags().items():
+    for flag, place in flags().items():
         if not any(re.search(tool, place) for tool in TOOLS):
             assert f"{flag} " in " ".join(help_text().split()) + " ", place
 
@@ -87,38 +115,39 @@ def test_every_flag_of_the_script_exists() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("tool", [tool for tool in TOOLS if TOOLS[tool]])
 def test_every_flag_of_another_program_exists(tool: str) -> None:
-    flags = [flag for flag, place in readme.flags().items() if re.search(tool, place)]
-    said = " ".join(asked_for_help(*module) for module in TOOLS[tool])
-    assert [flag for flag in flags if not re.search(rf"(?<![\w-]){flag}(?![\w-])", said)] == []
+    named = [flag for flag, place in flags().items() if re.search(tool, place)]
+    said = " ".join(asked_for_help(module) for module in TOOLS[tool])
+    assert [flag for flag in named if not re.search(rf"(?<![\w-]){flag}(?![\w-])", said)] == []
 
 
 def test_every_link_leads_somewhere() -> None:
-    for link in readme.links():
-        if link.startswith("#"):
-            assert link[1:] in readme.anchors()
-        elif "://" not in link:
-            assert (ROOT / link).exists(), link
+    """To a file, or to a heading by the anchor that GitHub makes of it."""
+    titles = re.findall(r"^#+ (.+)$", PROSE, flags=re.MULTILINE)
+    anchors = {"#" + re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+    for link in re.findall(r"\]\(([^)\s]+)\)", PROSE):
+        assert link in anchors or "://" in link or (ROOT / link).exists(), link
 
 
 def test_every_key_of_the_configuration_exists() -> None:
-    agents, named = AGENT_CONF.read_text(), readme.configuration_keys()
+    named = set(re.findall(r"\b(?:sdk|api|agent|fileserver)\.[a-z][a-z0-9_.]*[a-z0-9_]", "\n".join(SPANS)))
     of_the_agent = {key for key in named if key.startswith("agent.")}
     assert named - of_the_agent - known_keys() == NOT_THE_SDKS
     for key in of_the_agent:
-        assert re.search(rf"^\s*(#\s*)?{key.removeprefix('agent.')}\s*[:=]", agents, re.MULTILINE), key
+        assert re.search(rf"^\s*(#\s*)?{key.removeprefix('agent.')}\s*[:=]", AGENT_CONF.read_text(), re.M), key
 
 
 def test_every_variable_of_the_environment_is_one_that_is_read() -> None:
     sources = [path.read_text(errors="replace") for folder in (SDK, AGENT) for path in folder.rglob("*.py")]
     read = set(re.findall(r"[\"']([A-Z_]{4,})[\"']", "\n".join(sources)))
-    assert readme.environment_names() - read == OF_THE_COMPOSE_FILE
+    named = re.findall(r"\b(?:CLEARML|AWS|AZURE|GOOGLE)_[A-Z_]*[A-Z]\b", "\n".join([*SPANS, *commands()]))
+    assert set(named) - read == OF_THE_COMPOSE_FILE
 
 
 def test_the_settings_and_files_that_are_named_exist() -> None:
-    named = {span for span in readme.SPANS if re.fullmatch(r"[a-z]+(_[a-z]+)+", span)}
+    named = {span for span in SPANS if re.fullmatch(r"[a-z]+(_[a-z]+)+", span)}
     settings = {name for name in named if not re.match("last_(?!change)|failing_", name)}
     assert settings - set(defaults()) - NO_SETTINGS == set()
-    files = {span for span in readme.SPANS if re.fullmatch(r"(cleanup|tests|contract)/[\w/.]+", span)}
+    files = {span for span in SPANS if re.fullmatch(r"(cleanup|tests|contract)/[\w/.]+", span)}
     assert {name for name in files if not (ROOT / name).exists()} == set()
 
 
@@ -228,12 +257,12 @@ RUNNERS: dict[str, Callable[[str, Place], object]] = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", dict.fromkeys(readme.commands()))
+@pytest.mark.parametrize("command", dict.fromkeys(commands()))
 def test_every_command_works(command: str, place: Place) -> None:
     (runner,) = [runner for pattern, runner in RUNNERS.items() if re.match(pattern, command)]
     runner(command, place)
 
 
 def test_the_first_screen_has_the_demo_and_the_tests() -> None:
-    first = " ".join(readme.commands()[:6])
+    first = " ".join(commands()[:6])
     assert ("python -m cleanup.sandbox" in first, "python -m pytest" in first) == (True, True)

@@ -1,11 +1,14 @@
-"""The real script on the sandbox: console, task page, JSON, artifact and exit code tell of the same numbers."""
+"""The real script on the sandbox: console, task page, JSON, artifact and exit code tell of the same numbers.
+
+With `--output json` stdout holds one JSON document and nothing else, however the run ends.
+"""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -13,52 +16,45 @@ from cleanup.launch.lifecycle import COMMENT
 from cleanup.report.figures import numbers, shown_numbers
 from cleanup.sandbox import Sandbox
 from cleanup.settings import defaults, descriptions
+from tests.agent.repository import published
 from tests.report.results import dry_run, real
 from tests.report.runs import Run, fill, run
 
 REACH = ("--no-run-as-service", "--force-delete", "--keep-tags", "keep")
-NUMBERS = set(numbers(real()))
-
-
-@dataclass(frozen=True)
-class World:
-    """One archive and what four runs in a row make of it; ``lost`` is a task with a file on a lost file server."""
-
-    sandbox: Sandbox
-    lost: str
-    dry: Run
-    done: Run
-    ignoring: Run
-    empty: Run
+NUMBERS = list(numbers(real()))
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    with Sandbox() as sandbox:
-        yield World(
-            sandbox,
-            lost=fill(sandbox),
-            # As JSON, on a terminal that cannot write all names.
-            dry=run(sandbox, *REACH, "--dry-run", "--output", "json", on_terminal=True, PYTHONIOENCODING="ascii"),
-            done=run(sandbox, *REACH),
-            ignoring=run(sandbox, *REACH, "--ignore-file-errors", "--output", "json"),
-            # Nothing more to do, but for drafts alone.
-            empty=run(sandbox, "--no-run-as-service", "--output=json"),
-        )
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as made:
+        made.add_queue("services")
+        yield made
+
+
+@pytest.fixture(scope="module")
+def runs(sandbox: Sandbox) -> dict[str, Run]:
+    """What four runs in a row make of one archive."""
+    fill(sandbox)
+    return {
+        # As JSON, on a terminal that cannot write all names.
+        "dry": run(sandbox, *REACH, "--dry-run", "--output", "json", on_terminal=True, PYTHONIOENCODING="ascii"),
+        "done": run(sandbox, *REACH),
+        "ignoring": run(sandbox, *REACH, "--ignore-file-errors", "--output", "json"),
+        # Nothing more to do, but for drafts alone.
+        "empty": run(sandbox, "--no-run-as-service", "--output=json"),
+    }
 
 
 @pytest.fixture(params=["dry", "done", "ignoring", "empty"])
-def each(request: pytest.FixtureRequest, world: World) -> Run:
-    found: Run = getattr(world, request.param)
-    return found
+def each(request: pytest.FixtureRequest, runs: dict[str, Run]) -> Run:
+    return runs[request.param]
 
 
 def told(found: Run) -> dict[str, float]:
     """The numbers of a run as its task's properties say them, under their plain names."""
-    plain = dict(zip(shown_numbers(dry_run()), numbers(dry_run()), strict=True))
-    shown = {name.removeprefix("last_"): value for name, value in found.properties.items()}
-    said = {plain.get(name, name): value for name, value in shown.items()}
-    return {name: float(value) for name, value in said.items() if name in NUMBERS}
+    plain = dict(zip(shown_numbers(dry_run()), NUMBERS, strict=True))
+    said = {name.removeprefix("last_"): value for name, value in found.properties.items()}
+    return {plain.get(name, name): float(value) for name, value in said.items() if plain.get(name, name) in NUMBERS}
 
 
 def on_console(text: str) -> dict[str, float]:
@@ -74,21 +70,27 @@ def on_console(text: str) -> dict[str, float]:
     return {name: value for name, value in found.items() if name in NUMBERS}
 
 
-def test_what_is_told_of_this_world_is_what_is_in_it(world: World) -> None:
+def test_what_is_told_of_this_world_is_what_is_in_it(runs: dict[str, Run]) -> None:
     """Six experiments, three drafts, an odd one and one on a lost file server; one alive, two with the tag."""
-    files = 6 + 6 + (0 + 1 + 2 + 3 + 4 + 5)
-    every = {"matched": 14, "deleted": 10, "kept": 3, "failed": 1, "files_deleted": files, "files_failed": 1}
-    every |= {"files_already_gone": 0, "files_kept": 1, "files_unnamed": 0, "bytes_freed": 6 * 1000}
-    for found in (world.dry, world.done):
-        assert told(found).items() >= every.items()
+    every = {
+        "matched": 14,
+        "deleted": 10,
+        "kept": 3,
+        "failed": 1,
+        "files_failed": 1,
+        "files_kept": 1,
+        "files_unnamed": 0,
+    }
+    every |= {"files_deleted": 6 + 6 + (0 + 1 + 2 + 3 + 4 + 5), "files_already_gone": 0, "bytes_freed": 6 * 1000}
+    assert told(runs["dry"]).items() >= every.items() <= told(runs["done"]).items()
     every |= {"matched": 4, "deleted": 1, "failed": 0, "files_deleted": 0, "files_kept": 0, "bytes_freed": 0}
-    assert told(world.ignoring).items() >= every.items()
-    assert told(world.empty)["matched"] == 0
+    assert told(runs["ignoring"]).items() >= every.items()
+    assert told(runs["empty"])["matched"] == 0
 
 
 def test_console_log_page_graphs_and_json_tell_the_same(each: Run) -> None:
     expected = told(each)
-    assert set(expected) == NUMBERS
+    assert list(expected) == NUMBERS
     assert expected["matched"] == expected["deleted"] + expected["kept"] + expected["failed"]
     shown = on_console(each.out + each.err)
     assert shown == {name: expected[name] for name in shown}
@@ -107,7 +109,7 @@ def test_the_tables_hold_as_many_rows_as_the_numbers_say(each: Run) -> None:
     rows = {name: [row for row in rows if row[0] != "none"] for name, rows in each.tables.items()}
     would, fail = ("would be ", "would fail") if "last_would_delete" in each.properties else ("", "failed")
     assert len(rows[f"{would}deleted, oldest first"]) == expected["deleted"]
-    assert len(rows["kept tasks, by reason"]) == expected["kept"]
+    assert len(rows["kept, by reason"]) == expected["kept"]
     assert len(rows["kept files, by reason"]) == expected["files_kept"]
     left_behind = expected["files_failed"] if not expected["failed"] else 0
     assert len(rows[fail]) == expected["failed"] + left_behind
@@ -115,34 +117,33 @@ def test_the_tables_hold_as_many_rows_as_the_numbers_say(each: Run) -> None:
     assert sum(int(row[1]) for row in rows["storages"]) == expected["files_deleted"]
 
 
-def test_exit_code_status_and_page_mean_the_same(world: World) -> None:
+def test_exit_code_status_and_page_mean_the_same(runs: dict[str, Run]) -> None:
     """A dry run that works is completed: what would fail is its finding."""
-    runs = (world.dry, world.done, world.ignoring, world.empty)
-    assert [found.code for found in runs] == [1, 1, 1, 0]
-    assert [found.properties["last_ok"] for found in runs] == ["False"] * 3 + ["True"]
-    assert [found.task["status"] for found in runs] == ["completed", "failed", "failed", "completed"]
-    assert {found.task["runtime"]["progress"] for found in runs} == {"100"}
-    assert "not a ClearML file server that this service knows" in world.done.task["status_message"]
-    assert world.empty.properties["last_error"] == ""
+    assert [found.code for found in runs.values()] == [1, 1, 1, 0]
+    assert [found.properties["last_ok"] for found in runs.values()] == ["False"] * 3 + ["True"]
+    assert [found.task["status"] for found in runs.values()] == ["completed", "failed", "failed", "completed"]
+    assert {found.task["runtime"]["progress"] for found in runs.values()} == {"100"}
+    assert "not a ClearML file server that this service knows" in runs["done"].task["status_message"]
+    assert runs["empty"].properties["last_error"] == ""
 
 
-def test_what_the_plan_names_is_what_goes(world: World) -> None:
-    document = json.loads(world.dry.out)
+def test_what_the_plan_names_is_what_goes(sandbox: Sandbox, runs: dict[str, Run]) -> None:
+    dry, done = runs["dry"], runs["done"]
+    document, lines = json.loads(dry.out), dry.artifacts["plan"]
     planned = {task["id"] for task in document["tasks_deleted"]}
-    lines = world.dry.artifacts["plan"]
     assert {line["task"] for line in lines if "task" in line} == planned
-    assert (lines[0]["made_by"], world.done.artifacts) == (world.dry.task["id"], {})
-    assert len(planned) == told(world.done)["deleted"]
-    assert not planned & set(world.sandbox.tasks)
-    assert [task["id"] for task in document["tasks_failed"]] == [world.lost]
-    ((name, *_),) = world.done.tables["failed"]
-    assert name == f"<a href='projects/*/experiments/{world.lost}'>on a lost file server</a>"
+    assert (lines[0]["made_by"], done.artifacts) == (dry.task["id"], {})
+    assert len(planned) == told(done)["deleted"]
+    assert not planned & set(sandbox.tasks)
+    (lost,) = document["tasks_failed"]
+    assert done.tables["failed"][0][0] == f"<a href='projects/*/experiments/{lost['id']}'>on a lost file server</a>"
 
 
-def test_a_bar_and_what_it_can_write_of_the_plan_on_the_terminal_and_no_bar_in_the_log(world: World) -> None:
-    assert re.search(r"\d+%\|", world.dry.err)
-    assert "<img src=x onerror=alert(1)> ? ?? [31m" in world.dry.err
-    for text in ("\n".join(world.dry.log), world.done.out, world.done.err):
+def test_a_bar_and_what_it_can_write_of_the_plan_on_the_terminal_and_no_bar_in_the_log(runs: dict[str, Run]) -> None:
+    dry, done = runs["dry"], runs["done"]
+    assert re.search(r"\d+%\|", dry.err)
+    assert "<img src=x onerror=alert(1)> ? ?? [31m" in dry.err
+    for text in ("\n".join(dry.log), done.out, done.err):
         assert not re.search(r"%\||task/s|\r", text)
 
 
@@ -156,3 +157,28 @@ def test_the_page_says_what_it_is_and_what_each_parameter_does(each: Run) -> Non
     assert (each.task["name"], each.task["type"]) == ("Cleanup Service", "service")
     assert len(each.log) < 60
     assert max(len(line) for line in each.log) < 1000
+
+
+@pytest.mark.parametrize(
+    ("flags", "environment", "code", "words"),
+    [
+        (["--projects", "nowhere"], {}, 2, "nowhere"),
+        (["--no-such-flag"], {}, 2, "unrecognized arguments: --no-such-flag"),
+        ([], {"CLEARML_API_SECRET_KEY": "wrong"}, 3, "credentials"),
+    ],
+)
+def test_what_cannot_start_is_a_document_a_message_a_code_and_no_task(
+    flags: list[str], environment: dict[str, str], code: int, words: str, sandbox: Sandbox
+) -> None:
+    done = run(sandbox, "--no-run-as-service", "--output", "json", *flags, **environment)
+    document = json.loads(done.out)
+    assert (done.code, document["ok"], done.task) == (code, False, {})
+    assert words in document["error"]
+    assert f"No cleanup: {document['error']}" in done.err
+
+
+@pytest.mark.slow
+def test_what_is_enqueued_has_no_result_here_and_leaves_stdout_empty(sandbox: Sandbox, tmp_path: Path) -> None:
+    done = run(sandbox, "--output", "json", script=published(tmp_path).script)
+    assert (done.code, done.out, done.task["status"]) == (0, "", "queued")
+    assert "Enqueuing" in done.err

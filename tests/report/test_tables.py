@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cleanup.base.text import columns, cut
-from cleanup.report import tables
+from cleanup.cycle.result import CycleResult, KeptFile
+from cleanup.report import render, tables
+from cleanup.report.figures import numbers
 from cleanup.report.render import LINES, ROWS, as_text, dry_run_lines, summary
 from cleanup.report.tables import Row, Table, in_bytes
-from tests.report.results import CASES, NAMES, WEB, large
+from tests.report.results import CASES, NAMES, NOW, WEB, large
 
 CELLS = st.text(st.characters(exclude_categories=()), max_size=120) | st.sampled_from(NAMES)
 
@@ -62,11 +64,25 @@ def test_the_console_is_bounded_however_much_there_is(dry_run: bool) -> None:
     assert max(map(len, huge)) < 1_000
 
 
+def test_the_lines_of_files_that_stayed_add_up_however_many_reasons_and_files_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """More reasons than are told apart, more files than are listed, some reasons told of files that are not listed."""
+    monkeypatch.setattr(render, "LINES", 1_000)
+    result = CycleResult(started=NOW)
+    for number in range(3_000):
+        reason = f"reason-{number % 150}" if number < 2_900 else f"late-{number}"
+        result.keep_file(KeptFile(f"{number:032x}", f"s3://b/{number}", reason))
+    lines = [line.split() for line in summary(result) if " kept" in line and not line.startswith(("Files", "Cleanup"))]
+    assert sum(int(line[0]) for line in lines) == numbers(result)["files_kept"] == 3_000
+    assert all(int(line[0]) for line in lines)
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_only_tasks_that_are_still_there_have_an_id_to_look_them_up_by(name: str) -> None:
     result = CASES[name]
     gone = set() if result.dry_run else {entry.task.id for entry in result.deleted}
     gone |= {entry.task.id for entry in result.kept if entry.reason.startswith("already gone")}
-    shown = {task for table in tables.all_tables(result, 1_000) for _, task in table.rows if task}
+    shown = tables.with_page(result)
     assert not shown & gone
     assert shown >= {entry.task.id for entry in (*result.kept, *result.failed)} - gone

@@ -52,7 +52,7 @@ def test_what_has_no_time_comes_last_and_lies_before_all_upper_ends(sandbox: San
 
 
 @pytest.mark.parametrize(
-    "pattern", ["\\.({})/", "(\\.|%2e)({})(/|%2f)", "^http.*({})", "({})?x", "[^a]({})|y", "({})*"]
+    "pattern", ["\\.({})/", "(\\.|%[0-9a-f%]*[e5])({})", "^http.*({})", "({})?x", "[^a]({})|y", "({})*"]
 )
 def test_indexes_and_remembered_listings_find_what_a_search_through_all_finds(sandbox: Sandbox, pattern: str) -> None:
     chance = random.Random(pattern)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cleanup.base.ending import Ending
+from cleanup.base.errors import Ending
 from cleanup.report.report import Report
 from cleanup.sandbox import Sandbox
 from cleanup.server import Network, Server

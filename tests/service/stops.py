@@ -1,22 +1,19 @@
 """Signals at every request of a run: heard there and then, and the task left with status and message.
 
-`python -m tests.service.stops` prints the table: one signal, and two, started by a person and by an agent.
+`python -m tests.faults --kind ways` prints them in the table: one signal, and two, started by a person and by an agent.
 """
 
 from __future__ import annotations
 
 import signal
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 
 from cleanup.sandbox import Sandbox
 from tests.agent.process import Process, as_agent, service
 from tests.agent.repository import PROJECT
+from tests.service.ways import Cell
 
 SOON = 15.0
 ENDED = {
@@ -27,21 +24,8 @@ ENDED = {
 DELETING = ("tasks.delete_many", "tasks.delete", "files.delete_many", "files.DELETE")
 
 
-@dataclass(frozen=True)
-class Stop:
-    """`signals` signals when the `number`-th request arrives; what came of it, and what of that is wrong."""
-
-    number: int
-    signals: int
-    agent: bool
-    endpoint: str = ""
-    seconds: float = 0.0
-    status: str = ""
-    wrong: str = ""
-
-
-def tried(number: int, signals: int = 1, *, agent: bool = False) -> Stop:
-    """Run the script once on three old tasks with a file each. `endpoint` is empty if it ended before the request."""
+def tried(number: int, signals: int = 1, *, agent: bool = False) -> Cell | None:
+    """Run the script once on three old tasks with a file each. None: it ended before the request."""
     with Sandbox() as sandbox, tempfile.TemporaryDirectory() as folder:
         for _ in range(3):
             sandbox.add_artifact(sandbox.add_task("old", archived=True, age_days=60), "data")
@@ -67,7 +51,7 @@ def tried(number: int, signals: int = 1, *, agent: bool = False) -> Stop:
             process.append(running)
             code = running.exit_code()
         if len(seen) < number:
-            return Stop(number, signals, agent)
+            return None
         tasks = [task for task in sandbox.tasks.values() if task["name"] in ("Cleanup Service", "mine")]
         left = [f"{task['status']}: {task['status_message']}" for task in tasks if agent or task["id"] != own]
         seconds = time.monotonic() - sent[0]
@@ -80,30 +64,4 @@ def tried(number: int, signals: int = 1, *, agent: bool = False) -> Stop:
             f"deleted after it: {late}" * (len(late) > 1),
             "a traceback" * ("Traceback" in running.output),
         ]
-        return Stop(number, signals, agent, seen[number - 1], seconds, "; ".join(left), "; ".join(filter(None, wrong)))
-
-
-def table() -> Iterator[Stop]:
-    for agent in (False, True):
-        for signals in (1, 2):
-            for number in count(1):
-                stop = tried(number, signals, agent=agent)
-                yield stop
-                if not stop.endpoint:
-                    break
-
-
-def main() -> int:
-    broken = 0
-    for stop in table():
-        broken += bool(stop.wrong)
-        who = f"{stop.signals} at request {stop.number}{', agent' if stop.agent else ''}"
-        print(f"{'BROKEN' if stop.wrong else 'ok':6} {stop.seconds:4.1f} s  {who} {stop.endpoint}: {stop.status}")
-        if stop.wrong:
-            print(f"       {stop.wrong}", flush=True)
-    print(f"{broken} broken")
-    return bool(broken)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        return Cell(code, seconds, f"{seen[number - 1]}: {'; '.join(left)}", list(filter(None, wrong)))

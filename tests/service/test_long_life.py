@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from cleanup.sandbox import Sandbox
-from tests.agent.process import Process, environment_of
+from tests.agent.process import Process, as_agent, environment_of
 from tests.agent.repository import PROJECT
+from tests.agent.world import WebUI
 
 CYCLES = 1_000
 SAMPLES = 10
@@ -27,28 +28,41 @@ def test_a_thousand_cycles_leave_memory_threads_sockets_and_log_bounded(tmp_path
             nonlocal new
             if endpoint == "events.add_batch":
                 new += 1
-                task = sandbox.add_task(f"old {new}", archived=True, age_days=60)
-                sandbox.add_artifact(task, "data")
+                sandbox.add_artifact(sandbox.add_task(f"old {new}", archived=True, age_days=60), "data")
 
         sandbox.on_request = refill
-        figures = tmp_path / "figures.json"
-        command = [sys.executable, "-m", "tests.service.soak", str(CYCLES), str(SAMPLES), str(figures)]
-        process = Process(command, tmp_path / "log", environment_of(sandbox), PROJECT)
+        own = WebUI(sandbox).clone(sandbox.add_task("Cleanup Service", type="service"), cleanup_period_in_days="0")
+        process = Process(
+            [sys.executable, "-m", "tests.service.driver", "60"],
+            tmp_path / "log",
+            environment_of(sandbox, **as_agent(own)),
+            PROJECT,
+        )
         try:
-            assert process.exit_code(900) == 0, process.output
+            samples = [_measured(process, CYCLES * part // SAMPLES) for part in range(1, SAMPLES + 1)]
         finally:
             process.end()
-        said = len(process.output.splitlines())
         left = [task for task in sandbox.tasks.values() if task["name"].startswith("old")]
     # The first tenth is for what is made once: pools, caches, the SDK's threads.
-    first, *later = json.loads(figures.read_text())
-    assert later[-1]["cycle"] == CYCLES
+    first, *later = samples
     for now in later:
-        assert now["memory"] < first["memory"] + 30 * MEGABYTE, (first, later)
-        assert now["threads"] <= first["threads"] + 3, (first, later)
-        assert now["sockets"] <= first["sockets"] + 10, (first, later)
-        assert now["files"] <= first["files"] + 12, (first, later)
+        assert now["memory"] < first["memory"] + 30 * MEGABYTE, samples
+        assert now["threads"] <= first["threads"] + 3, samples
+        assert now["sockets"] <= first["sockets"] + 10, samples
+        assert now["files"] <= first["files"] + 12, samples
         assert now["children"] == 0
-    assert said < 6 * CYCLES
+    assert len(process.output.splitlines()) < 6 * CYCLES
     assert new > 100
     assert len(left) < 50
+
+
+def _measured(process: Process, cycles: int) -> dict[str, int]:
+    process.until(lambda: process.output.count("Next cleanup in") >= cycles, within=900)
+    seen = psutil.Process(process.pid)
+    return {
+        "memory": seen.memory_info().rss,
+        "threads": seen.num_threads(),
+        "sockets": len(seen.net_connections()),
+        "files": seen.num_fds(),
+        "children": len(seen.children()),
+    }

@@ -1,7 +1,6 @@
 """Ways into the script against ways the server can be: each ends in time, with its exit code and a line that says why.
 
-`python -m tests.service.ways` prints the table: exit code, seconds until the end, and the line that was said. With a
-word, only the rows that have it in their name.
+`python -m tests.faults --kind ways` prints the table: exit code, seconds until the end, and the line that was said.
 """
 
 from __future__ import annotations
@@ -11,15 +10,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from cleanup.sandbox import Sandbox
+from cleanup.sandbox import Fault, Sandbox
+from cleanup.sandbox.answer import Answer, as_json, envelope, error_answer
 from tests.agent.process import as_agent, environment_of
 from tests.agent.repository import PROJECT
-from tests.service.front import PLAIN, UNENDING, Front
 
 PATIENT, SHORT = 60.0, 10.0
 """Seconds for a step of the set-up: where it comes to an end, and where it must be ended."""
@@ -30,6 +30,27 @@ HANGS = "did not come to an end within"
 SDK = ("tasks.create", "tasks.get_by_id", "projects.get_all")
 """What only the SDK calls before there is anything to do."""
 
+PAGE = b"<html><title>Sign in</title></html>"
+REFUSALS = {"unauthorized": 401, "forbidden": 403, "broken": 500}
+LIES = {"token": "no.token.this", "task": [], "id": 7, "projects": 5, "tasks": "none"}
+PLAIN = {
+    **{name: error_answer("", code, 0, "as the test wants") for name, code in REFUSALS.items()},
+    "no data": as_json(200, envelope({}, "")),
+    "missing": Answer(404, PAGE),
+    "not allowed": Answer(405, PAGE),
+    "bad gateway": Answer(502, PAGE),
+    "busy": Answer(429, b"slow down", (("Retry-After", "1"),)),
+    "redirecting": Answer(302, b"", (("Location", "http://127.0.0.1:9/login"),)),
+    "login page": Answer(200, PAGE, (("Content-Type", "text/html"),)),
+    "empty": Answer(204, b""),
+    "lying": as_json(200, envelope(LIES, "")),
+}
+UNENDING: dict[str, dict[str, Any]] = {
+    "silent": {"kind": "stall", "seconds": 600.0},
+    "dripping": {"kind": "drip", "seconds": 0.2},
+    "endless": {"kind": "endless"},
+    "dropping": {"kind": "drop"},
+}
 HARMLESS = {("projects.get_all", manner) for manner in ("login page", "no data", "lying")}
 
 
@@ -50,14 +71,30 @@ class Way:
 
 
 @dataclass(frozen=True)
-class Row:
-    """What came of it: `wrong` is empty if that is what must."""
+class Cell:
+    """What came of one run of the script: `line` is what was said, or the status left; `wrong` is what must not be."""
 
-    way: Way
     code: int
     seconds: float
     line: str
-    wrong: str
+    wrong: Sequence[str] = ()
+
+
+class Saying(Fault):
+    """The answer is as it was `told`, without any work."""
+
+    told = Answer(200, b"")
+
+    def answer(self, *_: object) -> Answer:
+        return self.told
+
+
+def fault(manner: str, endpoint: str) -> Fault:
+    if manner in UNENDING:
+        return Fault(endpoint, times=None, **UNENDING[manner])
+    saying = Saying(endpoint, times=None)
+    saying.told = PLAIN[manner]
+    return saying
 
 
 def servers() -> Iterator[Way]:
@@ -130,13 +167,12 @@ def sample() -> Iterator[Way]:
     yield from (way for way in table() if way.name in wanted)
 
 
-def tried(way: Way) -> Row:
+def tried(way: Way) -> Cell:
     """Run the script that way, with JSON asked for where a person starts it."""
     with ExitStack() as stack:
         sandbox = stack.enter_context(Sandbox())
-        front = stack.enter_context(Front(sandbox.api_url, way.manner, way.endpoint))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        environment = environment_of(sandbox, CLEARML_API_HOST=front.url)
+        environment = environment_of(sandbox)
         if way.agent:
             environment |= as_agent(sandbox.add_task("Cleanup Service", type="service"))
         if way.configuration is not None:
@@ -147,6 +183,8 @@ def tried(way: Way) -> Row:
             environment.pop(name, None)
             environment |= {name: value} if value is not None else {}
         before = len(sandbox.tasks)
+        if way.manner != "well":
+            sandbox.inject(fault(way.manner, way.endpoint))
         arguments = () if way.agent else (*way.arguments, "--output", "json")
         begun = time.monotonic()
         try:
@@ -160,42 +198,26 @@ def tried(way: Way) -> Row:
                 timeout=2 * LONGEST,
             )
         except subprocess.TimeoutExpired:
-            return Row(way, -1, time.monotonic() - begun, "", "it hangs")
+            return Cell(-1, time.monotonic() - begun, "", ["it hangs"])
         seconds = time.monotonic() - begun
         return judged(way, done, seconds, len(sandbox.tasks) - before)
 
 
-def judged(way: Way, done: subprocess.CompletedProcess[str], seconds: float, made: int) -> Row:
+def judged(way: Way, done: subprocess.CompletedProcess[str], seconds: float, made: int) -> Cell:
     if way.agent:
         [line] = [line for line in done.stderr.splitlines() if line.startswith("No cleanup: ")] or [""]
     else:
         try:
             line = str(json.loads(done.stdout).get("error", ""))
         except ValueError:
-            return Row(way, done.returncode, seconds, done.stderr[-300:], f"no JSON: {done.stdout[:100]!r}")
-    checks: tuple[tuple[Callable[[], bool], str], ...] = (
-        (lambda: done.returncode == way.code, f"exit code {done.returncode} for {way.code}"),
-        (lambda: all(part in line for part in way.says.split("|")), f"does not say {way.says!r}"),
-        (lambda: bool(line) == bool(way.code), "says nothing"),
-        (lambda: "\n" not in line, "says more than a line"),
-        (lambda: "Traceback" not in done.stdout + done.stderr, "a traceback"),
-        (lambda: seconds < LONGEST, f"took {seconds:.0f} seconds"),
-        (lambda: way.code != 2 or not made, "leaves a task"),
+            return Cell(done.returncode, seconds, done.stderr[-300:], [f"no JSON: {done.stdout[:100]!r}"])
+    checks: tuple[tuple[bool, str], ...] = (
+        (done.returncode == way.code, f"exit code {done.returncode} for {way.code}"),
+        (all(part in line for part in way.says.split("|")), f"does not say {way.says!r}"),
+        (bool(line) == bool(way.code), "says nothing"),
+        ("\n" not in line, "says more than a line"),
+        ("Traceback" not in done.stdout + done.stderr, "a traceback"),
+        (seconds < LONGEST, f"took {seconds:.0f} seconds"),
+        (way.code != 2 or not made, "leaves a task"),
     )
-    return Row(way, done.returncode, seconds, line, "; ".join(text for holds, text in checks if not holds()))
-
-
-def main() -> int:
-    broken = 0
-    for way in (way for way in table() if all(word in way.name for word in sys.argv[1:])):
-        row = tried(way)
-        broken += bool(row.wrong)
-        print(f"{'BROKEN' if row.wrong else 'ok':6} {row.code:3} {row.seconds:5.1f} s  {way.name}: {row.line[:200]}")
-        if row.wrong:
-            print(f"       {row.wrong}", flush=True)
-    print(f"{broken} broken")
-    return bool(broken)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return Cell(done.returncode, seconds, line, [text for holds, text in checks if not holds])

@@ -118,17 +118,26 @@ def test_a_page_of_rows_that_are_none_is_an_error(api: Api, server: Server, rows
         plan_of(server)
 
 
-def test_a_task_that_the_server_fails_at_is_left_out_and_the_error_told(api: Api, server: Server) -> None:
+@pytest.mark.parametrize("listed", ["tasks", "references", "claims", "models"])
+def test_a_row_that_the_server_fails_at_hides_no_other_and_its_error_is_told(
+    api: Api, server: Server, listed: str
+) -> None:
     def answer(body: dict[str, Any]) -> Any:
-        page = [row(number) for number in range(10)][body["page"] * body["page_size"] :][: body["page_size"]]
-        return Refusal(500, 0, "cannot read it") if row(7) in page else {"tasks": page}
+        first, size = body["page"] * body["page_size"], body["page_size"]
+        page = [row(number, ready=False) for number in range(10)][first : first + size]
+        return Refusal(500, 0, "cannot read it") if row(7, ready=False) in page else {"tasks": page, "models": page}
 
     api.on("tasks.get_all", answer)
-    found = server.tasks.archived(drafts=None, changed_before=NOW, projects=None)
+    api.on("models.get_all", answer)
+    source, found = {
+        "tasks": (server.tasks, server.tasks.archived(drafts=None, changed_before=NOW, projects=None)),
+        "references": (server.survey, server.survey.references()),
+        "claims": (server.survey, server.survey.claims()),
+        "models": (server.models, server.models.archived()),
+    }[listed]
 
-    assert {task.id for task in found} == {task_id(number) for number in range(10) if number != 7}
-    (error,) = server.tasks.unreadable
-    assert "cannot read it" in error
+    assert {item.id for item in found} == {task_id(number) for number in range(10) if number != 7}
+    assert {"cannot read it" in error for error in source.unreadable} == {True}
 
 
 def test_projects_are_listed_in_chunks_none_never_means_all_and_times_are_sent_in_utc(api: Api, server: Server) -> None:
@@ -192,11 +201,16 @@ def test_artifacts_that_come_in_no_record_either_are_an_error(api: Api, server: 
         server.tasks.read([task_id(1)], WITH_FILES)
 
 
-def test_models_are_taken_off_a_tasks_lists(api: Api, server: Server) -> None:
+@pytest.mark.parametrize("version", ["2.12", "2.31"])
+def test_models_are_taken_off_a_tasks_lists(
+    old_api: Callable[[str], Api], connect: Callable[..., Server], version: str
+) -> None:
+    api = old_api(version)
+    server = connect(attempts=1)
     api.on("tasks.edit", {"updated": 1}, Refusal(400, 101, "Invalid task id"))
     server.tasks.unlist_models("t")
 
-    assert api.bodies("tasks.edit") == [{"task": "t", "force": True, "models": {"input": [], "output": []}}]
+    assert api.bodies("tasks.edit") == [{"task": "t", "force": True, "models": {"output": []}}]
     with pytest.raises(ServerError, match="Invalid task id"):
         server.tasks.unlist_models("t")
 

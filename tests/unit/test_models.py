@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from cleanup.base.errors import ServerError
 from cleanup.base.records import Model
+from cleanup.files import places
 from cleanup.server import Server
 from tests.unit.api import Api, Refusal
 
@@ -18,7 +20,7 @@ OPTIONS = {"force": True, "delete_external_artifacts": False}
 
 
 def row(model: str = "m", uri: object = MINE, task: object = TASK, ready: object = False) -> dict[str, Any]:
-    return {"id": model, "uri": uri, "task": task, "ready": ready}
+    return {"id": model, "uri": uri, "task": task, "ready": ready, "company": "c"}
 
 
 def tasks(side: str, **lists: list[str]) -> list[dict[str, Any]]:
@@ -31,15 +33,14 @@ def test_models_of_tasks_and_of_given_ids_are_read_to_the_last_page(api: Api, se
     found = [Model("a", MINE, TASK, False), Model("b", MINE, TASK, True), Model("c", MINE, OTHER, False)]
     assert server.models.made_by([TASK, OTHER]) == found
     assert server.models.by_id(["c", "a", "-x", "__$any", ""]) == found
-    page = {"only_fields": ["id", "uri", "task", "ready"], "order_by": ["created"], "page": 0, "page_size": 500}
+    fields = ["id", "uri", "task", "ready", "company", "comment"]
+    page = {"only_fields": fields, "order_by": ["-created"], "page": 0, "page_size": 500}
     first = [body for body in api.bodies("models.get_all") if body["page"] == 0]
     # Two pages are read twice: somebody may delete meanwhile.
     assert first[::2] == [{"task": [TASK, OTHER], **page}, {"id": ["a", "c"], **page}]
 
 
-@pytest.mark.parametrize(
-    "odd", [row("b", task="e" * 32), row("b", task=None), {"id": "m", "task": TASK}, {"ready": False}, None]
-)
+@pytest.mark.parametrize("odd", [row("b", task="e" * 32), {"id": "m", "task": TASK}, {"ready": False}, None])
 def test_models_of_other_tasks_or_without_id_or_state_are_a_broken_answer(api: Api, server: Server, odd: Any) -> None:
     api.rows("models.get_all", [row("a"), odd])
 
@@ -48,11 +49,23 @@ def test_models_of_other_tasks_or_without_id_or_state_are_a_broken_answer(api: A
 
 
 def test_models_whose_address_names_a_task_are_asked_for_by_pattern(api: Api, server: Server) -> None:
-    api.rows("models.get_all", [row("a"), row("b", OTHER.upper(), None)], [row("c", {"url": MINE})])
+    api.rows("models.get_all", [row("a"), row("b", f"s3://b/x.{OTHER.upper()}", None)], [row("c", {"url": MINE})])
 
     assert [model.id for model in server.models.naming([TASK, "0" * 32, OTHER])] == ["a", "b", "c"]
-    pattern = f"0({TASK[1:]}|{'0' * 31})|f({OTHER[1:]})"
+    pattern = rf"(\.|%[0-9a-f%]*[e5])(0({TASK[1:]}|{'0' * 31})|f({OTHER[1:]}))"
     assert api.bodies("models.get_all")[0]["_any_"] == {"pattern": pattern, "fields": ["uri"]}
+
+
+@pytest.mark.parametrize("dot", [".", "%2e", "%2E", "%252e", "%25252E", "%%32e", "%2%65", "%2%2545", "%25%32%65"])
+def test_the_pattern_finds_every_folder_that_an_address_may_name(api: Api, server: Server, dot: str) -> None:
+    uri = f"http://h/e5/A%20b{dot}{TASK}/models/m.bin"
+    assert {place.task for place in places(uri)} == {TASK}
+    api.on("models.get_all", lambda body: {"models": [row(uri=uri)] if matches(body, uri) else []})
+
+    def matches(body: dict[str, Any], text: str) -> bool:
+        return body["page"] == 0 and bool(re.search(body["_any_"]["pattern"], text, re.IGNORECASE))
+
+    assert [model.uri for model in server.models.naming([TASK])] == [uri]
 
 
 @pytest.mark.parametrize(

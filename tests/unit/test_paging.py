@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 
 from cleanup.base.chunks import chunks
 from cleanup.base.errors import ServerError, ServerUnreachable
-from cleanup.server.paging import PASSES, complete, pages
+from cleanup.server.paging import AHEAD, PASSES, complete, every
 
 
 class Listing:
@@ -32,13 +34,23 @@ class Listing:
         self.meanwhile()
         return [SimpleNamespace(data={"id": number}) for number in found]
 
-    def read(self, size: int = 100) -> tuple[list[int], list[str]]:
+    def read(self, size: int = 100, pool: Executor | None = None) -> tuple[list[int], list[str]]:
         unreadable: list[str] = []
-        return [row.id for row in complete(self.fetch, parse, unreadable, size)], unreadable
+        return [row.id for row in complete(self.fetch, parse, unreadable, size, pool)], unreadable
 
 
 def parse(row: Mapping[str, Any]) -> Any:
     return SimpleNamespace(id=row["id"]) if row["id"] >= 0 else None
+
+
+@pytest.fixture(params=[0, 1, 8], ids="{} threads".format)
+def pool(request: pytest.FixtureRequest) -> Iterator[Executor | None]:
+    """No threads to read ahead in, one that has to do it all, and enough of them."""
+    if not request.param:
+        yield None
+        return
+    with ThreadPoolExecutor(request.param) as pool:
+        yield pool
 
 
 def test_chunks_hold_all_and_never_more_than_asked() -> None:
@@ -53,12 +65,11 @@ def test_short_pages_and_pages_without_a_usable_row_are_not_the_end() -> None:
         asked.append(page)
         return [SimpleNamespace(data={"id": number}) for number in held[page]]
 
-    for read in (pages(fetch, parse), complete(fetch, parse, [])):
-        assert [row.id for row in read] == [1, 2]
-    assert asked == [0, 1, 2] * 3
+    assert [row.id for row in complete(fetch, parse, [])] == [1, 2]
+    assert asked == [0, 1, 2] * 2
 
 
-def test_rows_that_a_deletion_shifts_are_read_all_the_same() -> None:
+def test_rows_that_a_deletion_shifts_are_read_all_the_same(pool: Executor | None) -> None:
     listing = Listing(350)
 
     def delete_what_was_read() -> None:
@@ -66,7 +77,7 @@ def test_rows_that_a_deletion_shifts_are_read_all_the_same() -> None:
             del listing.rows[:100]
 
     listing.meanwhile = delete_what_was_read
-    found, unreadable = listing.read()
+    found, unreadable = listing.read(pool=pool)
     assert (sorted(found), unreadable) == (list(range(350)), [])
 
 
@@ -81,9 +92,49 @@ def test_a_long_list_that_does_not_change_is_read_twice_and_one_that_grows_for_e
     assert growing.requests == 5 * PASSES
 
 
-@pytest.mark.parametrize("bad", [{0}, {99}, {349}, {7, 50, 51}, set(range(300, 305)), set(range(120)), set(range(350))])
-def test_rows_that_the_server_fails_at_are_left_out_and_named_and_all_others_come(bad: set[int]) -> None:
-    found, unreadable = Listing(350, *bad).read()
+def test_pages_are_read_ahead_in_order_and_never_too_many(pool: Executor | None) -> None:
+    listing = Listing(2000)
+    found: list[int] = []
+    for row in complete(listing.fetch, parse, [], 100, pool):
+        found.append(row.id)
+        assert listing.requests <= len(found) // 100 + 1 + (AHEAD if pool else 0) + 1
+    assert found == listing.rows
+
+
+def test_pages_of_a_long_list_are_read_side_by_side_and_one_page_costs_no_more() -> None:
+    together = threading.Barrier(AHEAD, timeout=10)
+    listing = Listing(100 * AHEAD * 3)
+
+    def fetch(page: int, size: int) -> list[Any]:
+        # Of the pages 6 to 9 none is there before all have been asked for.
+        if 6 <= page < 6 + AHEAD:
+            together.wait()
+        return listing.fetch(page, size)
+
+    short = Listing(99)
+    with ThreadPoolExecutor(8) as pool:
+        assert [row.id for row in complete(fetch, parse, [], 100, pool)] == listing.rows
+        assert (short.read(pool=pool)[0], short.requests) == (short.rows, 2)
+
+
+def test_a_reader_in_the_only_thread_of_its_pool_comes_to_the_end() -> None:
+    listing = Listing(1000)
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(listing.read, 100, pool).result(10) == (listing.rows, [])
+
+
+def test_who_needs_every_row_gets_an_error_for_one_that_cannot_be_read() -> None:
+    assert [row.id for row in every(Listing(350).fetch, parse, 100)] == list(range(350))
+    with pytest.raises(ServerError, match="row 7 of a list cannot be read") as caught:
+        list(every(Listing(350, 7).fetch, parse, 100))
+    assert caught.value.code == 500
+
+
+@pytest.mark.parametrize("bad", [{0}, {99, 349}, {7, 50, 51}, set(range(120)), set(range(350))])
+def test_rows_that_the_server_fails_at_are_left_out_and_named_and_all_others_come(
+    bad: set[int], pool: Executor | None
+) -> None:
+    found, unreadable = Listing(350, *bad).read(pool=pool)
     assert found == [number for number in range(350) if number not in bad]
     assert sorted(unreadable) == sorted(
         f"row {number} of a list cannot be read: General server error" for number in bad
@@ -102,7 +153,6 @@ def test_one_bad_row_costs_few_requests() -> None:
     [
         (ServerError("General server error", 500), 5),
         (ServerError("Validation error", 499), 1),
-        (ServerError("no ClearML answer", 0), 1),
         (ServerUnreachable("too busy", 503), 1),
     ],
 )

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cleanup import selection
-from cleanup.base.records import Task
+from cleanup.base.records import Model, Task
 from cleanup.selection import EPOCH, GRACE, OWN_TASK, PUBLIC, REPORTING, Rules, mismatch, reason_to_keep, rules_of
 from cleanup.settings import Settings
 
@@ -53,7 +53,7 @@ def fate(candidate: Task, by: Rules) -> str:
         ({"project": ""}, ELSEWHERE),
         ({"public": True, "tags": ("keep",)}, PUBLIC),
         ({"tags": ("x", "keep", "best model")}, "has the tag best model"),
-        ({"system_tags": ("archived", "keep")}, "has the tag keep"),
+        ({"tags": ("archived", "keep")}, "has the tag keep"),
         ({"tags": ("Keep", "keep it", "kee")}, ""),
         ({"id": "own", "public": True}, OWN_TASK),
     ],
@@ -107,6 +107,45 @@ def test_every_time_counts_to_the_moment(candidate: Task, settings: dict[str, An
     assert fate(candidate, rules(**settings)) == expected
 
 
+@pytest.mark.parametrize(
+    ("fields", "settings", "expected"),
+    [
+        ({}, {}, ""),
+        ({"archived": False}, {}, "not archived"),
+        ({"last_change": ago(30)}, {}, TOO_YOUNG),
+        ({"last_change": ago(30) - MOMENT}, {}, ""),
+        ({"last_change": None}, {}, TOO_YOUNG),
+        ({"project": "other"}, {}, ELSEWHERE),
+        ({"public": True, "tags": ("keep",)}, {}, selection.PUBLIC_MODEL),
+        ({"published": True}, {}, ""),
+        ({"published": True}, {"force_delete": False}, selection.PUBLISHED),
+        ({}, {"force_delete": False}, ""),
+        ({"tags": ("x", "keep")}, {"keep_tags": "keep"}, "has the tag keep"),
+        ({"tags": ("Keep",)}, {"keep_tags": "keep"}, ""),
+        ({"last_change": ago(90)}, {"archive_grace_days": 90}, GRACE),
+        ({"last_change": ago(90) - MOMENT}, {"archive_grace_days": 90}, ""),
+    ],
+)
+def test_the_same_rules_hold_for_entries_of_the_archive(
+    fields: dict[str, Any], settings: dict[str, Any], expected: str
+) -> None:
+    entry = Model(
+        **{
+            "id": "m",
+            "uri": "",
+            "task": "",
+            "published": False,
+            "project": "p",
+            "archived": True,
+            "public": False,
+            "last_change": ago(60),
+            **fields,
+        }
+    )
+    by = rules(frozenset({"p"}), **settings)
+    assert (selection.mismatch(entry, by) or selection.reason_to_keep(entry, by)) == expected
+
+
 def test_days_have_24_hours_begin_with_the_epoch_and_know_no_zone() -> None:
     assert rules(delete_threshold_days=0.5).cutoff == NOW - timedelta(hours=12)
     assert rules(delete_threshold_days=3_650_000).cutoff == rules(delete_threshold_days=1e308).cutoff == EPOCH
@@ -117,8 +156,3 @@ def test_days_have_24_hours_begin_with_the_epoch_and_know_no_zone() -> None:
 def test_no_project_at_all_reaches_no_task_and_all_projects_every_one() -> None:
     assert fate(task("ended"), rules(frozenset())) == ELSEWHERE
     assert fate(task("ended", project=""), rules()) == ""
-
-
-def test_reasons_are_distinct_texts() -> None:
-    reasons = {selection.OVER_LIMIT, selection.ALREADY_GONE, selection.CHANGED, selection.NOT_REACHED}
-    assert len(reasons | {OWN_TASK, PUBLIC, REPORTING, GRACE} - {""}) == 8

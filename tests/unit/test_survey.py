@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cleanup.server import Claim, References, Server
-from tests.unit.api import Api, Refusal
+from tests.unit.api import Api
 
 FIRST, SECOND, THIRD, RUN, OLD_RUN = (digit * 32 for digit in "12345")
 SINCE = datetime(2026, 6, 15, 14, 30, 0, 250_000, tzinfo=timezone(timedelta(hours=2)))
@@ -52,16 +52,3 @@ def test_later_only_what_changed_since_is_read(api: Api, server: Server, reading
         api.requests.clear()
         assert list(getattr(server.survey, reading)(since)) == []
         assert all(body.get("last_change") == asked for body in api.bodies("tasks.get_all"))
-
-
-@pytest.mark.parametrize("reading", ["references", "claims"])
-def test_a_task_that_the_server_fails_at_hides_no_other(api: Api, server: Server, reading: str) -> None:
-    def answer(body: dict[str, Any]) -> Any:
-        rows = [{"id": task} for task in (FIRST, SECOND, THIRD)]
-        page = rows[body["page"] * body["page_size"] :][: body["page_size"]]
-        return Refusal(500, 0, "cannot read it") if rows[1] in page else {"tasks": page}
-
-    api.on("tasks.get_all", answer)
-
-    assert {item.id for item in getattr(server.survey, reading)()} == {FIRST, THIRD}
-    assert {"cannot read it" in error for error in server.survey.unreadable} == {True}

@@ -6,7 +6,7 @@ import hashlib
 
 from cleanup.sandbox.calls.generic import Body, Handler, need
 from cleanup.sandbox.errors import ApiError
-from cleanup.sandbox.events import LAST_ITERATION, task_events, task_metrics
+from cleanup.sandbox.events import task_events, task_metrics
 from cleanup.sandbox.kinds import MODEL, TASK
 from cleanup.sandbox.store import Store
 from cleanup.sandbox.values import Entity, copied, set_path
@@ -85,18 +85,6 @@ def get_task_metrics(store: Store, body: Body) -> Body:
     }
 
 
-def of_type(kind: str, name: str) -> Handler:
-    """All events of a type at once, as the web pages and the SDK's getters ask for them."""
-
-    def handler(store: Store, body: Body) -> Body:
-        need(body, "task")
-        check_tasks(store, [body["task"]])
-        found = store.events.sorted(body["task"], kind)[1]
-        return {name: found, "returned": len(found), "total": len(found), "scroll_id": ""}
-
-    return handler
-
-
 def scalar_histogram(store: Store, body: Body) -> Body:
     need(body, "task")
     check_tasks(store, [body["task"]])
@@ -109,31 +97,10 @@ def scalar_histogram(store: Store, body: Body) -> Body:
     return found
 
 
-def single_values(store: Store, body: Body) -> Body:
-    """Values reported without an iteration; the server keeps them at the lowest one."""
-    need(body, "tasks")
-    check_tasks(store, body["tasks"])
-    found = [
-        {
-            "task": task,
-            "values": [
-                {name: event.get(name) for name in ("metric", "variant", "value", "timestamp")}
-                for event in store.events.sorted(task, "training_stats_scalar")[1]
-                if event.get("iter") == LAST_ITERATION
-            ],
-        }
-        for task in body["tasks"]
-    ]
-    return {"tasks": [item for item in found if item["values"]]}
-
-
 HANDLERS: dict[str, Handler] = {
     "events.add": add,
     "events.add_batch": add_batch,
     "events.get_task_events": get_task_events,
     "events.get_task_metrics": get_task_metrics,
-    "events.get_task_log": of_type("log", "events"),
-    "events.get_task_plots": of_type("plot", "plots"),
-    "events.get_task_single_value_metrics": single_values,
     "events.scalar_metrics_iter_histogram": scalar_histogram,
 }

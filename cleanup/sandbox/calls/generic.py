@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from cleanup.sandbox.errors import ApiError, invalid, required
-from cleanup.sandbox.events import packed, unpacked
 from cleanup.sandbox.kinds import MODEL, TASK, Kind, names
 from cleanup.sandbox.query import find_page
 from cleanup.sandbox.store import Store
@@ -38,18 +37,7 @@ def chosen(body: Body, allowed: frozenset[str]) -> Body:
 
 
 def get_all(kind: Kind) -> Handler:
-    def handler(store: Store, body: Body) -> Body:
-        scrolled = "scroll_id" in body
-        if scrolled:
-            start = unpacked(body["scroll_id"]).get("start", 0) if body["scroll_id"] else 0
-            body = {**body, "start": start}
-        page = find_page(store.collection(kind), kind, body, store.page_cap)
-        answer: Body = {kind.service: page}
-        if scrolled:
-            answer["scroll_id"] = packed({"start": body["start"] + len(page)})
-        return answer
-
-    return handler
+    return lambda store, body: {kind.service: find_page(store.collection(kind), kind, body, store.page_cap)}
 
 
 def get_by_id(kind: Kind) -> Handler:
@@ -94,11 +82,6 @@ def many(act: Callable[[Store, str, Body], Body]) -> Handler:
     return handler
 
 
-def each(kind: Kind, handler: Handler) -> Handler:
-    """The `..._many` form of a call for one entity."""
-    return many(lambda store, entity_id, body: handler(store, {**body, kind.name: entity_id}))
-
-
 def archived(kind: Kind, on: bool) -> Callable[[Store, str, Body], Body]:
     def act(store: Store, entity_id: str, body: Body) -> Body:
         entity = store.get_for_writing(kind, entity_id)
@@ -113,7 +96,6 @@ def archived(kind: Kind, on: bool) -> Callable[[Store, str, Body], Body]:
 def common(kind: Kind) -> dict[str, Handler]:
     return {
         f"{kind.service}.get_all": get_all(kind),
-        f"{kind.service}.get_all_ex": get_all(kind),
         f"{kind.service}.get_by_id": get_by_id(kind),
         f"{kind.service}.update": update(kind),
     }

@@ -31,24 +31,12 @@ def edit(store: Store, body: Body) -> Body:
     return changed(store, MODEL, model, fields)
 
 
-def publish(store: Store, model_id: str, _body: Body) -> Body:
-    model = store.get_for_writing(MODEL, model_id)
-    if model["ready"]:
-        raise ApiError(400, 203, "Model is ready", model=model_id)
-    return {"updated": changed(store, MODEL, model, {"ready": True})["updated"]}
-
-
 def set_ready(store: Store, body: Body) -> Body:
     need(body, "model")
-    return publish(store, body["model"], body)
-
-
-def add_or_update_metadata(store: Store, body: Body) -> Body:
-    need(body, "model")
     model = store.get_for_writing(MODEL, body["model"])
-    held = {} if body.get("replace_metadata") else dict(model["metadata"])
-    held.update({item["key"]: item for item in body.get("metadata") or []})
-    return {"updated": changed(store, MODEL, model, {"metadata": held})["updated"]}
+    if model["ready"]:
+        raise ApiError(400, 203, "Model is ready", model=model["id"])
+    return {"updated": changed(store, MODEL, model, {"ready": True})["updated"]}
 
 
 def as_deleted(entries: list[Entity], model_id: str) -> list[Entity]:
@@ -91,8 +79,6 @@ HANDLERS: dict[str, Handler] = {
     "models.create": create,
     "models.edit": edit,
     "models.set_ready": set_ready,
-    "models.publish_many": many(publish),
-    "models.add_or_update_metadata": add_or_update_metadata,
     "models.archive_many": many(archived(MODEL, True)),
     "models.unarchive_many": many(archived(MODEL, False)),
     "models.delete": delete_one,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cleanup.sandbox.calls.generic import Body, Handler, chosen, common, need
-from cleanup.sandbox.errors import ApiError, not_unique
+from cleanup.sandbox.errors import not_unique
 from cleanup.sandbox.kinds import PROJECT
 from cleanup.sandbox.store import Store
 
@@ -17,13 +17,4 @@ def create(store: Store, body: Body) -> Body:
     return {"id": project["id"]}
 
 
-def delete(store: Store, body: Body) -> Body:
-    need(body, "project")
-    project = store.get_for_writing(PROJECT, body["project"])
-    if any(task.get("project") == project["id"] for task in store.tasks.all()):
-        raise ApiError(400, 402, "Project has associated tasks", "use force=True to delete", id=project["id"])
-    store.projects.remove(project["id"])
-    return {"deleted": 1, "disassociated_tasks": 0, "deleted_models": 0, "deleted_tasks": 0}
-
-
-HANDLERS: dict[str, Handler] = {**common(PROJECT), "projects.create": create, "projects.delete": delete}
+HANDLERS: dict[str, Handler] = {**common(PROJECT), "projects.create": create}

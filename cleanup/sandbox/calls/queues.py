@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from cleanup.sandbox.calls.generic import Body, Handler, chosen, common, need
-from cleanup.sandbox.calls.status import add_to_queue, leave_queues, queue_of
-from cleanup.sandbox.errors import ApiError, not_unique
+from cleanup.sandbox.calls.status import queue_of
+from cleanup.sandbox.errors import not_unique
 from cleanup.sandbox.kinds import QUEUE, TASK
 from cleanup.sandbox.store import Store
 
@@ -14,15 +14,6 @@ def create(store: Store, body: Body) -> Body:
     if store.queues.find("name", body["name"]):
         raise not_unique()
     return {"id": store.add(QUEUE, **chosen(body, QUEUE.edited))["id"]}
-
-
-def delete(store: Store, body: Body) -> Body:
-    need(body, "queue")
-    queue = store.get_for_writing(QUEUE, body["queue"])
-    if queue["entries"] and not body.get("force"):
-        raise ApiError(400, 702, "Queue is not empty", "use force=true to delete", id=queue["id"])
-    store.queues.remove(queue["id"])
-    return {"deleted": 1}
 
 
 def get_default(store: Store, _body: Body) -> Body:
@@ -42,24 +33,6 @@ def get_next_task(store: Store, body: Body) -> Body:
         task = store.tasks.get(entry["task"]) or {}
         answer["task_info"] = {name: task.get(name) for name in ("company", "user")}
     return answer
-
-
-def get_num_entries(store: Store, body: Body) -> Body:
-    return {"num": len(queue_of(store, body)["entries"])}
-
-
-def add_task(store: Store, body: Body) -> Body:
-    need(body, "queue", "task")
-    queue = store.get(QUEUE, body["queue"])
-    if any(entry["task"] == body["task"] for entry in queue["entries"]):
-        raise ApiError(400, 706, "Failed adding task to queue since task is already queued", task=body["task"])
-    add_to_queue(store, queue, body["task"])
-    return {"added": 1}
-
-
-def remove_task(store: Store, body: Body) -> Body:
-    need(body, "queue", "task")
-    return {"removed": leave_queues(store, store.get(TASK, body["task"]))}
 
 
 def register(store: Store, body: Body) -> Body:
@@ -107,12 +80,8 @@ def runtime_properties(_store: Store, _body: Body) -> Body:
 
 HANDLERS: dict[str, Handler] = common(QUEUE) | {
     "queues.create": create,
-    "queues.delete": delete,
     "queues.get_default": get_default,
     "queues.get_next_task": get_next_task,
-    "queues.get_num_entries": get_num_entries,
-    "queues.add_task": add_task,
-    "queues.remove_task": remove_task,
     "workers.register": register,
     "workers.unregister": unregister,
     "workers.status_report": status_report,

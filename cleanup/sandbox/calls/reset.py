@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cleanup.sandbox.calls.deletion import clean_up
-from cleanup.sandbox.calls.generic import Body, Handler, each, need
+from cleanup.sandbox.calls.generic import Body, Handler, need
 from cleanup.sandbox.calls.status import change_status, leave_queues
 from cleanup.sandbox.errors import ApiError
 from cleanup.sandbox.kinds import TASK
@@ -41,4 +41,4 @@ def reset(store: Store, body: Body) -> Body:
     return {**answer, **cleaned, "dequeued": {"removed": dequeued}}
 
 
-HANDLERS: dict[str, Handler] = {"tasks.reset": reset, "tasks.reset_many": each(TASK, reset)}
+HANDLERS: dict[str, Handler] = {"tasks.reset": reset}

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from cleanup.sandbox.calls.generic import Body, Handler, archived, each, many, need
+from cleanup.sandbox.calls.generic import Body, Handler, archived, many, need
 from cleanup.sandbox.errors import ApiError
 from cleanup.sandbox.kinds import MODEL, QUEUE, TASK
 from cleanup.sandbox.store import Store
@@ -131,14 +130,6 @@ def leave_queues(store: Store, task: Entity) -> int:
     return left
 
 
-def dequeue(store: Store, body: Body) -> Body:
-    need(body, "task")
-    task = store.tasks.get(body["task"])
-    if task is None:
-        return {"dequeued": 1, "updated": 0}
-    return {"dequeued": 1, **settle(store, store.get_for_writing(TASK, task["id"]), body)}
-
-
 def settle(store: Store, task: Entity, body: Body, aborted: str | None = None) -> Body:
     """Takes a task off its queues; one that waits or runs gets the status it had before, or `aborted` if it runs."""
     leave_queues(store, task)
@@ -157,14 +148,6 @@ def archive(store: Store, entity_id: str, body: Body) -> Body:
     return archived(TASK, True)(store, entity_id, body)
 
 
-def archive_listed(store: Store, body: Body) -> Body:
-    """The form before API 2.13: `tasks` in the body, a count as the answer."""
-    need(body, "tasks")
-    for entity_id in body["tasks"]:
-        archive(store, entity_id, body)
-    return {"archived": len(body["tasks"])}
-
-
 def ping(store: Store, body: Body) -> Body:
     """Of a task that is not there, or is public, it says nothing."""
     need(body, "task")
@@ -174,23 +157,15 @@ def ping(store: Store, body: Body) -> Body:
     return {}
 
 
-SINGLE: dict[str, Handler] = {
-    "stop": stop,
-    "publish": publish,
-    "enqueue": enqueue,
-    "dequeue": dequeue,
-}
-unarchive: Callable[[Store, str, Body], Body] = archived(TASK, False)
 HANDLERS: dict[str, Handler] = {
-    **{f"tasks.{name}": handler for name, handler in SINGLE.items()},
-    **{f"tasks.{name}_many": each(TASK, handler) for name, handler in SINGLE.items()},
+    "tasks.stop": stop,
+    "tasks.publish": publish,
+    "tasks.enqueue": enqueue,
     "tasks.started": started,
     "tasks.stopped": to_status("stopped", "completed"),
     "tasks.completed": completed,
-    "tasks.close": to_status("closed"),
     "tasks.failed": to_status("failed"),
     "tasks.ping": ping,
-    "tasks.archive": archive_listed,
     "tasks.archive_many": many(archive),
-    "tasks.unarchive_many": many(unarchive),
+    "tasks.unarchive_many": many(archived(TASK, False)),
 }

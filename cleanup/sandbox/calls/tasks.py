@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from cleanup.sandbox.calls.generic import Body, Handler, chosen, common, need
 from cleanup.sandbox.errors import ApiError
 from cleanup.sandbox.kinds import PROJECT, TASK
@@ -111,13 +109,6 @@ def set_requirements(store: Store, body: Body) -> Body:
     return updated(store, task, {"script.requirements": body.get("requirements")})
 
 
-def move(store: Store, body: Body) -> Body:
-    project = body.get("project") or store.ensure_project(str(body.get("project_name")))
-    for task_id in body.get("ids") or []:
-        store.edit(TASK, store.get_for_writing(TASK, task_id), {"project": project})
-    return {"project_id": project}
-
-
 # Parameters
 
 
@@ -147,55 +138,6 @@ def delete_hyper_params(store: Store, body: Body) -> Body:
         else:
             held.pop(item["section"], None)
     return updated(store, task, {"hyperparams": held})
-
-
-def get_hyper_params(store: Store, body: Body) -> Body:
-    tasks = [store.get(TASK, task_id) for task_id in body.get("tasks") or []]
-    return {
-        "params": [
-            {
-                "task": task["id"],
-                "hyperparams": [item for held in task["hyperparams"].values() for item in held.values()],
-            }
-            for task in tasks
-        ]
-    }
-
-
-# Configuration objects
-
-
-def edit_configuration(store: Store, body: Body) -> Body:
-    task = for_update(store, body)
-    held: Body = {} if body.get("replace_configuration") else copied(task["configuration"])
-    held.update({item["name"]: item for item in body.get("configuration") or []})
-    return updated(store, task, {"configuration": held})
-
-
-def delete_configuration(store: Store, body: Body) -> Body:
-    task = for_update(store, body)
-    gone = set(body.get("configuration") or ())
-    return updated(store, task, {"configuration": {k: v for k, v in task["configuration"].items() if k not in gone}})
-
-
-def configurations(store: Store, body: Body) -> list[tuple[str, dict[str, Any]]]:
-    wanted = set(body.get("names") or ())
-    return [
-        (task_id, {k: v for k, v in store.get(TASK, task_id)["configuration"].items() if not wanted or k in wanted})
-        for task_id in body.get("tasks") or []
-    ]
-
-
-def get_configurations(store: Store, body: Body) -> Body:
-    return {
-        "configurations": [
-            {"task": task, "configuration": [*held.values()]} for task, held in configurations(store, body)
-        ]
-    }
-
-
-def get_configuration_names(store: Store, body: Body) -> Body:
-    return {"configurations": [{"task": task, "names": sorted(held)} for task, held in configurations(store, body)]}
 
 
 # Artifacts and models
@@ -242,9 +184,7 @@ def delete_models(store: Store, body: Body) -> Body:
 HANDLERS: dict[str, Handler] = common(TASK) | {
     f"tasks.{handler.__name__}": handler
     for handler in (
-        *(create, clone, edit, move, set_requirements),
-        *(edit_hyper_params, delete_hyper_params, get_hyper_params),
-        *(edit_configuration, delete_configuration, get_configurations, get_configuration_names),
+        *(create, clone, edit, set_requirements, edit_hyper_params, delete_hyper_params),
         *(add_or_update_artifacts, delete_artifacts, add_or_update_model, delete_models),
     )
 }

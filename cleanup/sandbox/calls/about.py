@@ -1,4 +1,4 @@
-"""What is counted over all of the company's entities."""
+"""Who is calling, what the server says of itself, and how much it holds."""
 
 from __future__ import annotations
 
@@ -6,6 +6,15 @@ from cleanup.sandbox.calls.generic import Body, Handler
 from cleanup.sandbox.kinds import MODEL, PROJECT, TASK
 from cleanup.sandbox.query import matching_ids
 from cleanup.sandbox.store import Store
+
+NAME = "sandbox"
+"""Of the user and of the company."""
+SERVER_VERSION = "2.0.0"
+
+
+def current_user(store: Store, _body: Body) -> Body:
+    company = {"id": store.company, "name": NAME}
+    return {"user": {"id": store.user, "name": NAME, "role": "admin", "company": company}}
 
 
 def get_entities_count(store: Store, body: Body) -> Body:
@@ -18,4 +27,9 @@ def get_entities_count(store: Store, body: Body) -> Body:
     }
 
 
-HANDLERS: dict[str, Handler] = {"organization.get_entities_count": get_entities_count}
+HANDLERS: dict[str, Handler] = {
+    "users.get_current_user": current_user,
+    "organization.get_entities_count": get_entities_count,
+    "server.info": lambda _, __: {"version": SERVER_VERSION, "build": "sandbox", "commit": "", "api_version": ""},
+    "debug.ping": lambda _, __: {"msg": "Hello World"},
+}

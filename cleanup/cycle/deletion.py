@@ -1,0 +1,142 @@
+"""Deletes tasks whose files are gone, as many in a request as one takes, each request right after a look at them."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping, Sequence
+
+from cleanup import selection
+from cleanup.base.chunks import chunks
+from cleanup.base.errors import CredentialsError, ServerError, ServerUnreachable
+from cleanup.base.records import Task
+from cleanup.cycle.docket import Docket
+from cleanup.files import View, must_unlist, outlived_models, spared_models
+from cleanup.server import LISTED, Server
+
+
+class TaskDeletion:
+    """Deletes the tasks of ``docket``, or decides otherwise about each. In a ``dry_run`` it only counts."""
+
+    def __init__(self, server: Server, rules: selection.Rules, docket: Docket, *, dry_run: bool) -> None:
+        self._server, self._rules, self._docket, self._dry_run = server, rules, docket, dry_run
+
+    def delete(self, ids: Sequence[str], view: View, condemned: Container[str]) -> None:
+        """Delete the tasks ``ids``. ``view`` and ``condemned``: what the last look at their files showed.
+
+        Raises:
+            ServerError: the server fails at them; what is still open in the docket is undecided.
+        """
+        if not self._dry_run:
+            for chunk in chunks(ids, self._server.deleted_at_once):
+                self._delete_at_once(chunk, view, condemned)
+            return
+        outlived = outlived_models(view, condemned, self._docket.behind)
+        self._docket.result.models_deleted += sum(map(len, outlived.values()))
+        self._docket.entries_behind.update(model.id for models in outlived.values() for model in models)
+        for task in ids:
+            self._docket.delete(task)
+
+    def _delete_at_once(
+        self, ids: Sequence[str], view: View, condemned: Container[str], *, unsure: bool = False
+    ) -> None:
+        """Look at ``ids`` again and delete them in one request; where that fails, in halves, each after a look.
+
+        ``unsure``: an earlier request had no clear answer, so those that are gone were deleted by it.
+        """
+        ready = [*self.qualified(ids, self._server.tasks.read(ids, LISTED), unsure=unsure)]
+        listing = [task for task in ready if must_unlist(view.rows[task], view)]
+        if listing:
+            self._unlist(listing)
+            # That took a request for each of them.
+            ready = [task for task in ready if task in self._docket.open]
+            ready = [*self.qualified(ready, self._server.tasks.read(ready, LISTED))]
+        ready = self._without_entries(ready, view, condemned)
+        if not ready:
+            return
+        try:
+            deletion = self._server.delete(ready)
+        except ServerError as error:
+            if not self._server.alive():
+                for task in ready:
+                    self._docket.fail(task, f"{error}; the next cycle sees whether the task is gone")
+                raise
+            if len(ready) == 1:
+                self.settle(ready[0], error, asked=True)
+                return
+            for half in (ready[: len(ready) // 2], ready[len(ready) // 2 :]):
+                self._delete_at_once(half, view, condemned, unsure=True)
+            return
+        for task in ready:
+            if task in deletion.deleted:
+                self._docket.delete(task)
+            elif task in deletion.gone:
+                self._docket.keep(task, selection.ALREADY_GONE)
+            else:
+                self._docket.fail(task, deletion.refused[task])
+
+    def _unlist(self, ids: Sequence[str]) -> None:
+        """Take all models off the lists of ``ids``: the server would delete those that are not theirs with them."""
+        for task in ids:
+            try:
+                self._server.tasks.unlist_models(task)
+            except (ServerUnreachable, CredentialsError):
+                raise
+            except ServerError as error:
+                self._docket.fail(task, str(error))
+
+    def _without_entries(self, ids: Sequence[str], view: View, condemned: Container[str]) -> list[str]:
+        """Delete the model entries that the server would leave behind; return the tasks of which none is left."""
+        docket = self._docket
+        outlived = outlived_models(view, condemned, docket.behind)
+        before = {user for users in view.users.values() for user in users if user in docket.behind}
+        entries: dict[str, str] = {}
+        for task in ids:
+            going = [*outlived.get(task, ()), *spared_models(task, view, condemned, before)]
+            entries |= {model.id: task for model in going}
+            before.add(task)
+        errors = self._server.models.delete(list(entries))
+        docket.result.models_deleted += sum(model.id not in errors for task in ids for model in outlived.get(task, ()))
+        failed = {entries[model]: f"model {model} could not be deleted: {error}" for model, error in errors.items()}
+        for task, why in failed.items():
+            docket.fail(task, why)
+        return [task for task in ids if task not in failed]
+
+    def qualified(self, ids: Sequence[str], found: Mapping[str, Task], *, unsure: bool = False) -> dict[str, Task]:
+        """Return those of ``ids`` that still qualify by ``found``, which holds the archived ones; decide the others."""
+        missing = [task for task in ids if task not in found]
+        there = self._server.tasks.existing(missing) if missing else set()
+        qualified = {}
+        for task in ids:
+            row = found.get(task)
+            reason = selection.changed_since(row, self._rules) if row else f"{selection.CHANGED}not archived"
+            if row and not reason:
+                qualified[task] = row
+            elif row or task in there:
+                self.leave(task, reason)
+            elif unsure:
+                self._docket.delete(task)
+            else:
+                self._docket.keep(task, selection.ALREADY_GONE)
+        return qualified
+
+    def leave(self, task: str, reason: str) -> None:
+        """Leave ``task``: kept, or failed if files of it are gone already, which its own page then tells, too."""
+        error = self._docket.leave(task, reason)
+        if error and not self._dry_run:
+            self._server.tasks.note(task, f"The cleanup service left this task: {error}")
+
+    def settle(self, task: str, error: ServerError, *, asked: bool = False) -> None:
+        """Decide about a task that the server fails at; ``asked``: it was asked to delete it, and may have."""
+        if task not in self._docket.open:
+            return
+        try:
+            there = bool(self._server.tasks.existing([task]))
+        except (ServerUnreachable, CredentialsError):
+            raise
+        except ServerError:
+            there = True
+        if there:
+            self._docket.fail(task, str(error))
+        elif asked:
+            self._docket.delete(task)
+        else:
+            self._docket.keep(task, selection.ALREADY_GONE)
