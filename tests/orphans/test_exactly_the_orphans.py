@@ -5,8 +5,10 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import tracemalloc
 from collections import Counter
 from collections.abc import Callable
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import pytest
 
 from cleanup.base.errors import CleanupError, CommandLineError
 from cleanup.server.session import CleanupSession
+from cleanup.storage import Answer, Listed, Location, Outcome
 from tests.orphans.world import PROJECT, OrphanWorld
 
 
@@ -286,3 +289,27 @@ def test_files_that_cannot_be_deleted_are_listed_and_the_others_go(orphans: Orph
 def test_what_cannot_be_listed_is_no_storage(orphans: OrphanWorld, address: str) -> None:
     with pytest.raises(CommandLineError, match="^" + address.rstrip("/")):
         orphans.step("find", address, "--output", str(orphans.manifest))
+
+
+def test_memory_does_not_grow_with_the_files_of_a_folder(orphans: OrphanWorld, monkeypatch) -> None:
+    """The storage makes them up, and deletes none: failures are not kept for ever either."""
+    monkeypatch.setattr("cleanup.orphans.run.FILES_AT_ONCE", 500)
+    folder, then = orphans.store.at(f"{PROJECT}/long run.{'0' * 32}"), datetime(2024, 1, 1, tzinfo=timezone.utc)
+    storages = orphans.store.storages
+    monkeypatch.setattr(storages, "delete", lambda asked: dict.fromkeys(asked, Answer(Outcome.FAILED, "read-only")))
+
+    def peaks(many: int) -> list[int]:
+        found = []
+        for step in (lambda: orphans.find("--shared-with-no-other-server"), orphans.delete):
+            named = (folder.path + f"/metrics/sample_{number:08}.png" for number in range(many))
+            listed = (Listed(Location(folder.root, path), 1, then) for path in named)
+            monkeypatch.setattr(storages, "list", lambda _, listed=listed: listed)
+            tracemalloc.start()
+            result = step()
+            found.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+            assert result.files.deleted + result.files.failed == many
+        return found
+
+    few, many = peaks(2_000), peaks(12_000)
+    assert all(more < 1.5 * less for less, more in zip(few, many, strict=True))
