@@ -138,7 +138,7 @@ def _by_reason(rows: Iterable[tuple[Row, int]], web: str) -> list[str]:
 def _named(row: Row, web: str) -> str:
     """Return the first cell with its id, or of a task that failed with its page in the web UI, which has the id."""
     if not row.id:
-        return row.cells[0]
+        return one_line(row.cells[0])
     page = f"{web}/projects/*/experiments/" if web and row.what in ("task failed", "task would fail") else ""
     file = f"{row.cells[1]} of " if row.what == "file kept" else ""
     return f"{file}{row.cells[0]} ({page}{quote(row.id)})"
