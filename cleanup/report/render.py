@@ -132,7 +132,10 @@ def _by_reason(rows: Iterable[tuple[Row, int]], web: str) -> list[str]:
         # What has no name of its own is called by what it is.
         such_as += "" if name == noun else f" {name}" if many > 1 else f": {name}"
         kinds[what].append(f"{plural(many, noun)} {done}".rstrip() + f"{such_as}: {why}")
-    return [line for lines in kinds.values() for line in _bounded(lines)]
+    for lines in kinds.values():
+        if len(lines) > LINES:
+            lines[LINES:] = [f"… and {len(lines) - LINES} more like that"]
+    return [line for lines in kinds.values() for line in lines]
 
 
 def _named(row: Row, web: str) -> str:
@@ -142,8 +145,3 @@ def _named(row: Row, web: str) -> str:
     page = f"{web}/projects/*/experiments/" if web and row.what in ("task failed", "task would fail") else ""
     file = f"{row.cells[1]} of " if row.what == "file kept" else ""
     return f"{file}{row.cells[0]} ({page}{quote(row.id)})"
-
-
-def _bounded(lines: list[str]) -> list[str]:
-    rest = len(lines) - LINES
-    return [*lines[:LINES], f"… and {rest} more like that"] if rest > 0 else lines
