@@ -229,7 +229,7 @@ def run(script: Callable[[Guard, CommandLine], Ending], arguments: Sequence[str]
     agents_task = task_of_agent()
     # An agent runs the settings of the task; a command line recorded with it counts no more.
     given = [] if agents_task else list(sys.argv[1:] if arguments is None else arguments)
-    with _json_on_stdout(command_line.wants_json(given)) as json_to:
+    with json_on_stdout(command_line.wants_json(given)) as json_to:
         guard = Guard(json_to, agents_task)
 
         def guarded() -> Ending:
@@ -257,7 +257,7 @@ def task_of_agent() -> str:
 
 
 @contextlib.contextmanager
-def _json_on_stdout(wanted: bool) -> Iterator[TextIO | None]:
+def json_on_stdout(wanted: bool) -> Iterator[TextIO | None]:
     """Yield the real stdout for JSON if ``wanted``; all that is printed meanwhile goes to stderr then."""
     for stream in (sys.stdout, sys.stderr):
         # A name that the console cannot write must not cost its whole line: the SDK drops that without a word.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import math
 import sys
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from cleanup.base.errors import Ending
 from cleanup.launch import configuration
-from cleanup.launch.guard import Guard
+from cleanup.launch.guard import Guard, json_on_stdout
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -42,9 +41,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run it; return the exit code."""
     given = parse(arguments)
-    real = sys.stdout
-    with contextlib.redirect_stdout(sys.stderr if given.json else real):
-        guard = Guard(real if given.json else None, "")
+    with json_on_stdout(given.json) as json_to:
+        guard = Guard(json_to, "")
 
         def script() -> Ending:
             # The SDK reads its configuration when it is imported: what is wrong with that is for the guard to say.
