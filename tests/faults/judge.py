@@ -72,7 +72,7 @@ class Case:
         return [self._verdict(frozenset(seen.union(one))) for one in itertools.chain.from_iterable(some)]
 
     def _seen(self, change: Change, thing: str) -> bool:
-        """Tell whether the service had to know of ``change``; one of a task that is gone says nothing of other things."""
+        """Tell whether the service had to know of ``change``; one of a task that is gone says nothing of the rest."""
         gone = bool(change.tasks) and change.tasks.keys() <= self.gone - {thing, owner_of(thing)}
         return not gone and self.watch.seen(change, thing)
 
