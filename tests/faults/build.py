@@ -23,7 +23,7 @@ Step = tuple[Any, ...]
 
 ODD = "odd +%41 ü;'(x):"
 TITLES = (
-    "a b+c", "100% ü", "q?x#y", "lr:0.1 run", "-dash", "x" * 180, ODD, "p.0123456789abcdef0123456789abcdef", "a.b.c",
+    "a b+c", "100% ü", "q?x#y", "lr:0.1 run", "-dash", "x" * 90, ODD, "p.0123456789abcdef0123456789abcdef", "a.b.c",
 )  # fmt: skip
 """What tasks are called."""
 
