@@ -81,6 +81,7 @@ class Judge:
         """
         spared: set[str] = set()
         stays: dict[str, str] = {}
+        refused: list[Refused] = []
         found = list(found)
         while True:
             left = Without(condemned, spared)
@@ -89,9 +90,11 @@ class Judge:
                 task: why for task in view.rows if task in left if (why := reason_task_stays(task, view, left))
             }
             decision.stays |= self._unplanned(decision)
-            failing = set() if self.ignore_file_errors else {refused.task for refused in decision.refused}
+            # One that fails holds its own files from then on: they are not refused again, and it fails all the same.
+            refused += [one for one in decision.refused if one not in refused]
+            failing = set() if self.ignore_file_errors else {one.task for one in refused}
             if not (decision.stays.keys() | failing) - spared:
-                decision.stays = stays
+                decision.stays, decision.refused = stays, refused
                 return decision
             stays |= decision.stays
             spared |= decision.stays.keys() | failing

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
+from dataclasses import replace
 
 from cleanup import selection
 from cleanup.base.chunks import chunks
@@ -18,6 +19,8 @@ class TaskDeletion:
 
     def __init__(self, server: Server, rules: selection.Rules, docket: Docket, *, dry_run: bool) -> None:
         self._server, self._rules, self._docket, self._dry_run = server, rules, docket, dry_run
+        self._unlisted: dict[str, Task] = {}
+        """Tasks whose lists of outputs were cleared, as they were before."""
 
     def delete(self, ids: Sequence[str], view: View, condemned: Container[str]) -> None:
         """Delete the tasks ``ids``. ``view`` and ``condemned``: what the last look at their files showed.
@@ -42,14 +45,14 @@ class TaskDeletion:
 
         ``unsure``: an earlier request had no clear answer, so those that are gone were deleted by it.
         """
-        ready = [*self.qualified(ids, self._server.tasks.read(ids, LISTED), unsure=unsure)]
-        listing = [task for task in ready if must_unlist(view.rows[task], view)]
+        still = self.qualified(ids, self._read(ids), unsure=unsure)
+        listing = [task for task in still if task not in self._unlisted and must_unlist(view.rows[task], view)]
         if listing:
-            self._unlist(listing)
-            # That took a request for each of them.
-            ready = [task for task in ready if task in self._docket.open]
-            ready = [*self.qualified(ready, self._server.tasks.read(ready, LISTED))]
-        ready = self._without_entries(ready, view, condemned)
+            self._unlist({task: still[task] for task in listing})
+            # That took a request for each of them: so look again.
+            left = [task for task in still if task in self._docket.open]
+            still = self.qualified(left, self._read(left))
+        ready = self._without_entries([*still], view, condemned)
         if not ready:
             return
         try:
@@ -73,15 +76,24 @@ class TaskDeletion:
             else:
                 self._docket.fail(task, deletion.refused[task])
 
-    def _unlist(self, ids: Sequence[str]) -> None:
-        """Take all models off the lists of ``ids``: the server would delete those that are not theirs with them."""
-        for task in ids:
+    def _read(self, ids: Sequence[str]) -> dict[str, Task]:
+        found = self._server.tasks.read(ids, LISTED)
+        for task in self._unlisted.keys() & found.keys():
+            # To the server that was an update of the task, from which a draft's age counts.
+            was = self._unlisted[task]
+            found[task] = replace(found[task], last_update=was.last_update, last_change=was.last_change)
+        return found
+
+    def _unlist(self, tasks: Mapping[str, Task]) -> None:
+        """Take the models off the lists of outputs: the server would delete those that are not the task's with it."""
+        for task, was in tasks.items():
             try:
                 self._server.tasks.unlist_models(task)
             except (ServerUnreachable, CredentialsError):
                 raise
             except ServerError as error:
                 self._docket.fail(task, str(error))
+            self._unlisted[task] = was
 
     def _without_entries(self, ids: Sequence[str], view: View, condemned: Container[str]) -> list[str]:
         """Delete the model entries that the server would leave behind; return the tasks of which none is left."""

@@ -90,7 +90,7 @@ class _Cycle:
     def __init__(self, means: Means, result: CycleResult, watcher: Watcher | None, written: PlanWriter | None) -> None:
         self._means, self._result, self._watcher = means, result, watcher
         self._docket = Docket(result, written)
-        self._surroundings = Surroundings(means.server, means.settings.check_links)
+        self._surroundings = Surroundings(means.server, means.settings.check_links, means.pool)
         self._batches = Batches(means, self._surroundings, self._docket)
         self._models = ArchivedModels(
             means, self._surroundings, Docket(result, written, result.models), tasks=self._docket

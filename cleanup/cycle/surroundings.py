@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -22,6 +23,8 @@ class Surroundings:
 
     server: Server
     links_wanted: bool
+    pool: Executor | None = None
+    """Reads pages ahead."""
     claims: dict[str, list[Claim]] = field(default_factory=dict)
     """By task the claims of those that need it as a whole."""
     _links: dict[str, list[object]] = field(default_factory=dict)
@@ -37,10 +40,10 @@ class Surroundings:
             ServerError: it could not be read, so nobody can tell what must stay.
         """
         since = self._read_at - OVERLAP if self._read_at else None
-        for claim in self.server.survey.claims(since):
+        for claim in self.server.survey.claims(since, self.pool):
             self._take_claim(claim)
         if self.links_wanted:
-            for references in self.server.survey.references(since):
+            for references in self.server.survey.references(since, self.pool):
                 self._take_references(references)
         self._read_at = now
 

@@ -132,18 +132,16 @@ def _by_reason(rows: Iterable[tuple[Row, int]], web: str) -> list[str]:
         # What has no name of its own is called by what it is.
         such_as += "" if name == noun else f" {name}" if many > 1 else f": {name}"
         kinds[what].append(f"{plural(many, noun)} {done}".rstrip() + f"{such_as}: {why}")
-    return [line for lines in kinds.values() for line in _bounded(lines)]
+    for lines in kinds.values():
+        if len(lines) > LINES:
+            lines[LINES:] = [f"… and {len(lines) - LINES} more like that"]
+    return [line for lines in kinds.values() for line in lines]
 
 
 def _named(row: Row, web: str) -> str:
     """Return the first cell with its id, or of a task that failed with its page in the web UI, which has the id."""
     if not row.id:
-        return row.cells[0]
+        return one_line(row.cells[0])
     page = f"{web}/projects/*/experiments/" if web and row.what in ("task failed", "task would fail") else ""
     file = f"{row.cells[1]} of " if row.what == "file kept" else ""
     return f"{file}{row.cells[0]} ({page}{quote(row.id)})"
-
-
-def _bounded(lines: list[str]) -> list[str]:
-    rest = len(lines) - LINES
-    return [*lines[:LINES], f"… and {rest} more like that"] if rest > 0 else lines

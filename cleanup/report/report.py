@@ -64,7 +64,7 @@ class Report:
         """A cycle could not be done at all; ``retry_in``: seconds to the next attempt, 0 for the usual period."""
         self._bar.close()
         said = without_secrets(error, 1000) or type(error).__name__
-        _say(f"The cycle failed: {said}{f'; trying again in {_lasting(retry_in)}' if retry_in else ''}")
+        _say(f"The cycle failed: {said}{f'; trying again in {timedelta(seconds=round(retry_in))}' if retry_in else ''}")
         if details:
             _say(details)
         if self._json_to:
@@ -74,7 +74,7 @@ class Report:
 
     def waiting(self, seconds: float) -> None:
         """The next cycle comes in ``seconds``."""
-        _say(f"Next cleanup in {_lasting(seconds)}")
+        _say(f"Next cleanup in {timedelta(seconds=round(seconds))}")
 
     def _progress(self, done: int, total: int) -> bool:
         """Show the progress in steps of 10 percent; return whether it has come to another one."""
@@ -93,11 +93,6 @@ def _own_terminal() -> TextIO | None:
         if Task.running_locally() and sys.stderr.isatty():
             return open(sys.stderr.fileno(), "w", encoding="utf-8", errors="replace", closefd=False)
     return None
-
-
-def _lasting(seconds: float) -> str:
-    """Return ``1 day, 0:15:00``, ``0:00:30``."""
-    return str(timedelta(seconds=round(seconds)))
 
 
 def _say(*lines: str, to: TextIO | None = None) -> None:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -96,9 +97,15 @@ def main() -> None:
         **said,
     }
     print(json.dumps(report), file=answers, flush=True)
-    # The SDK's threads would hold the process up.
-    os._exit(0)
 
 
 if __name__ == "__main__":
-    main()
+    status = 1
+    try:
+        main()
+        status = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        # The SDK's threads would hold the process up, and with it whoever waits for the report.
+        os._exit(status)

@@ -41,7 +41,8 @@ class World:
             sandbox.add_model(None, uri=f"s3://models/team/run {number}.{uuid.uuid4().hex}/models/weights.bin")
         staying = frozenset(others)
         files = (path for path in sandbox.files() if staying.intersection(re.findall(r"[0-9a-f]{32}", path)))
-        models = (model for model, held in sandbox.models.items() if held.get("task") in staying)
+        makers = {*staying, None}
+        models = (model for model, held in sandbox.models.items() if held.get("task") in makers)
         return Others(staying, frozenset(files), frozenset(models))
 
     @property

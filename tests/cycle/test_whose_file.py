@@ -116,3 +116,23 @@ def test_an_archived_entry_that_was_imported_from_another_servers_task_leaves_th
     world.clean(archived_models=True)
 
     assert (world.sandbox.models, file.exists()) == ({}, True)
+
+
+def test_a_draft_that_lists_a_model_of_another_goes_at_once(world: World) -> None:
+    living, draft = world.add("living", archived=False), world.add("draft", "created")
+    model = world.sandbox.add_model(living)
+    world.sandbox.list_model(draft, model)
+    result = world.clean()
+
+    assert (ids(result.deleted), set(world.sandbox.tasks), set(world.sandbox.models)) == ({draft}, {living}, {model})
+
+
+def test_a_task_with_a_file_that_nothing_can_be_asked_for_fails_with_all_its_files(world: World) -> None:
+    task = world.add_full()
+    other = world.add("gone", archived=False)
+    world.sandbox.add_model(task, "elsewhere", uri=f"{world.sandbox.files_url}/team/gone.{other}/models/")
+    world.sandbox.remove_task(other)
+    files = world.sandbox.files()
+    result = world.clean()
+
+    assert (ids(result.failed), world.sandbox.files()) == ({task}, files)

@@ -14,7 +14,7 @@ from functools import cached_property
 
 from cleanup.cycle.result import CycleResult
 from tests.faults.watch import Watch
-from tests.faults.world import Names, Row, Rules, Verdict, World, artifacts, names_in, owner_of
+from tests.faults.world import Change, Names, Row, Rules, Verdict, World, artifacts, names_in, owner_of
 
 
 @dataclass
@@ -66,10 +66,15 @@ class Case:
         Without a thing: of each that there was at any time of the cycle.
         """
         changes = range(len(self.watch.changes))
-        seen = {number for number in changes if thing and self.watch.seen(self.watch.changes[number], thing)}
+        seen = {number for number in changes if thing and self._seen(self.watch.changes[number], thing)}
         unsure = [number for number in changes if number not in seen]
         some = (itertools.combinations(unsure, many) for many in range(len(unsure) + 1))
         return [self._verdict(frozenset(seen.union(one))) for one in itertools.chain.from_iterable(some)]
+
+    def _seen(self, change: Change, thing: str) -> bool:
+        """Tell whether the service had to know of ``change``; one of a task that is gone says nothing of the rest."""
+        gone = bool(change.tasks) and change.tasks.keys() <= self.gone - {thing, owner_of(thing)}
+        return not gone and self.watch.seen(change, thing)
 
     def _verdict(self, changes: frozenset[int]) -> Verdict:
         if changes not in self._known:
@@ -119,7 +124,7 @@ def _only_the_archive(case: Case) -> Iterator[str]:
     for task in sorted((stays & case.after.tasks.keys()) - touched):
         was, now = case.before.tasks[task], case.after.tasks[task]
         changed = {name for name in {*was, *now} if was.get(name) != now.get(name)} - {"parent", "last_change"}
-        changed -= {"models"} if _listed(case, was) == _listed(case, now) else set()
+        changed -= {"models", "output"} if _listed(case, was) == _listed(case, now) else set()
         if changed:
             yield f"law 1: task {_name(case, task)} stays and was changed: {sorted(changed)}"
 
@@ -152,7 +157,7 @@ def _is_known(case: Case, file: str, held: Names) -> bool:
     A file server cannot list, and the folder stays for a file that stays.
     """
     owner, kind = owner_of(file), {"files": "http", "s3": "s3", "disk": "local"}[file.partition(":")[0]]
-    if case.before.named_by(owner).holds(file):
+    if case.before.named_by(owner).names(file):
         return True
     if any(name.startswith(kind) for result in case.results if result for name in result.unlisted):
         return False
@@ -181,7 +186,7 @@ def _outlived(case: Case) -> Iterator[str]:
 
 
 def _listed(case: Case, row: Row) -> list[list[str]]:
-    """Return the models that a task lists without those that are gone: the server takes them off the lists."""
+    """Return the models that a task lists without those that are gone: the server takes them off, and notes it."""
     left = [[str(entry.get("model")) for entry in row["models"][side]] for side in ("input", "output")]
     return [[model for model in models if model in case.after.models] for models in left]
 

@@ -17,7 +17,8 @@ from tests.faults.watch import Watch, Watcher
 
 VICTIMS = ("full", "on s3", "on disk", "ring 1", "ring 2", "dead run", "reset", "heir", "linked", "draft", "maker")
 MODELS = ("full's", "on s3's", "on disk's", "ring 1's", "ring 2's", "ring 3's")
-FILES = (*MODELS, "full.data", "on s3.data", "on disk.data", "linked.other", "draft.data")
+SHELVED = ("shelved alone", "shelved used by full", "shelved named", "shelved for nobody")
+FILES = (*MODELS, "shelved alone", "full.data", "on s3.data", "on disk.data", "linked.other", "draft.data")
 
 
 def series(every: int) -> Iterator[Iterator[Attack]]:
@@ -52,6 +53,8 @@ def act_on(built: Builder, what: str, key: str, number: int) -> None:
         TASK_CHANGES[what](built, task, now)
     elif what == "publish" and model is not None:
         built.sandbox.edit_model(model["id"], ready=True, last_update=now, last_change=now)
+    elif what == "restore" and model is not None:
+        built.sandbox.edit_model(model["id"], system_tags=[], last_change=now)
     elif what == "a new entry" and key in built.addresses:
         built.registers("new entry", "" if number % 2 else "living", key, spelling, True)
     elif what == "a new user" and model is not None and living:
@@ -79,7 +82,8 @@ TASK_CHANGES: dict[str, Callable[[Builder, Entity, str], object]] = {
 }
 KEYS = dict.fromkeys(TASK_CHANGES, VICTIMS) | {
     "publish": MODELS,
-    "a new user": MODELS,
+    "restore": SHELVED,
+    "a new user": (*MODELS, *SHELVED),
     "a new entry": FILES,
     "a new link": FILES,
 }

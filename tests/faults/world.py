@@ -62,6 +62,10 @@ class Names:
         """Tell whether anything in the task's folder is among the names."""
         return task in self._held
 
+    def names(self, file: str) -> bool:
+        """Tell whether the file itself is among the names."""
+        return any(path in self._held.get(task, ()) for task, path in names_in(file))
+
     def holds(self, file: str) -> bool:
         """Tell whether the file, or a folder that it lies in, is among the names."""
         return any(

@@ -200,6 +200,8 @@ def _shelved(chance: random.Random, name: str) -> Iterator[Step]:
 
 
 def _change(chance: random.Random, names: list[str], models: list[str]) -> tuple[int, str, str]:
-    what = chance.choice(("un-archive", "tag", "reset", "re-enqueue", "delete", "publish", "a new entry", "a new user"))
-    keys = models if what in {"publish", "a new user"} and models else names
+    what = chance.choice(
+        ("un-archive", "tag", "reset", "re-enqueue", "delete", "publish", "restore", "a new entry", "a new user")
+    )
+    keys = models if what in {"publish", "restore", "a new user"} and models else names
     return chance.randint(2, 45), what, chance.choice(keys)

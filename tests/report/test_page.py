@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import threading
+from dataclasses import replace
+from datetime import timedelta
 from html.parser import HTMLParser
 
 import pytest
@@ -121,6 +123,8 @@ def test_cycles_that_fail_are_shown_with_since_when_until_one_succeeds() -> None
     report.finished(real())
     since = recorder.properties["failing_since"]
     assert since == "2026-03-01 04:30:00 UTC"
+    report.finished(replace(real(), started=NOW + timedelta(days=1)))
+    assert recorder.properties["failing_since"] == since
     report.failed(ServerError("a 500"))
     shown = [recorder.properties[name] for name in ("last_ok", "last_error", "failing_since")]
     assert shown == [False, "a 500", since]

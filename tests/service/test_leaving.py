@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from cleanup.sandbox import Sandbox
+from cleanup.sandbox import Fault, Sandbox
 from tests.agent.process import Process, as_agent, service
 from tests.agent.repository import PROJECT
 from tests.agent.world import WebUI, services
 
 SCRIPT = PROJECT / "cleanup_service.py"
+DRIVER = PROJECT / "tests" / "service" / "driver.py"
 SOON = 60.0
 ONCE = ("--no-run-as-service", "--parallel-requests", "1")
 
@@ -63,6 +64,24 @@ def test_a_signal_while_it_sleeps_ends_it_at_once(sandbox: Sandbox, tmp_path: Pa
         assert running.exit_code(SOON) == 254, running.output
     assert sandbox.tasks[task]["status"] == "stopped"
     assert sandbox.tasks[task]["status_message"] == "Stopped as asked, between two requests"
+
+
+def test_two_signals_end_it_with_the_agents_code_for_an_abort_though_the_server_hangs(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    task = draft(sandbox, run_as_service="False")
+    with service(sandbox, DRIVER, "60", log=tmp_path / "log", **as_agent(task)) as run:
+
+        def hang(at: str, _: object) -> None:
+            if at == "tasks.get_all":
+                sandbox.on_request = None
+                sandbox.inject(Fault("*", "stall", times=None))
+                run.signal(signal.SIGTERM)
+                run.signal(signal.SIGINT)
+
+        sandbox.on_request = hang
+        assert run.exit_code(SOON) == 254, run.output
+    assert "Stopped at once" in run.output
 
 
 def test_tasks_that_fail_make_the_run_fail_and_its_message_says_why(sandbox: Sandbox, tmp_path: Path) -> None:
