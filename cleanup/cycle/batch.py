@@ -20,7 +20,7 @@ from cleanup.cycle.surroundings import Surroundings
 from cleanup.files import Place, View, places
 from cleanup.server import WITH_FILES, Server
 from cleanup.settings import Settings
-from cleanup.storage import Location, Outcome, Storages
+from cleanup.storage import DeletionStopped, Location, Outcome, Storages
 
 
 @dataclass
@@ -194,13 +194,20 @@ class Batches:
                 if not self._storages.can_list(folder.root):
                     docket.plan_folder(task, folder)
             return
-        for folder, answer in self._storages.remove_folders(empty).items() if empty else ():
-            if self._storages.can_list(folder.root):
+        stopped: DeletionStopped | None = None
+        try:
+            answers = self._storages.remove_folders(empty) if empty else {}
+        except DeletionStopped as error:
+            answers, stopped = error.answers, error
+        for folder, task in empty.items():
+            answer = answers.get(folder)
+            if self._storages.can_list(folder.root) or (answer and answer.outcome is Outcome.GONE):
                 continue
-            if answer.outcome is Outcome.DELETED:
-                docket.empty(empty[folder])
-            elif answer.outcome is Outcome.FAILED:
+            docket.empty(task, sure=bool(answer and answer.outcome is Outcome.DELETED))
+            if answer and answer.outcome is Outcome.FAILED:
                 docket.result.unlisted[self._storages.name(folder.root)] = answer.error
+        if stopped:
+            raise stopped
 
     def _emptied(self, folders: Iterable[Location], task: str, view: View, decision: Decision) -> Iterator[Location]:
         """Yield those of the ``folders`` of ``task`` in which nothing stays, or the ones around them.

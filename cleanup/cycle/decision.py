@@ -140,17 +140,19 @@ class Judge:
                 if named
                 else KeptFile(item.task, address, LINKED)
             )
-        own = {at: place for at in locations if (place := own_place(at.path, writer, view))}
+        own = tuple(at for at in locations if own_place(at.path, writer, view))
         if not own:
             return KeptFile(item.task, address, LINKED)
-        kept = _first_held(item.task, address, own.values(), held)
+        # A folder inside another task's folder lies in both.
+        named = [place for at in own for place in places(at.path)]
+        kept = _first_held(item.task, address, named, held)
         if kept:
             return kept
         unusable = next(filter(None, map(self.storages.unusable, dict.fromkeys(at.root for at in own))), "")
         if unusable:
             gone = KeptFile(item.task, address, LINKED)
             return gone if item.writer else Refused(item.task, address, unusable)
-        return File(item.task, item.kind, address, tuple(own), tuple(own.values()), item.size)
+        return File(item.task, item.kind, address, own, tuple(named), item.size)
 
 
 def _first_held(task: str, address: str, named: Iterable[Place], held: Holders) -> KeptFile | None:

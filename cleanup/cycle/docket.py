@@ -29,7 +29,7 @@ class _Tally:
     files: int = 0
     size: int = 0
     unsized: int = 0
-    emptied: bool = False
+    emptied: str = ""
     errors: list[str] = field(default_factory=list)
     kept: list[KeptFile] = field(default_factory=list)
 
@@ -106,14 +106,14 @@ class Docket:
         self._tallies.pop(task, None)
         return self.open.pop(task)
 
-    def empty(self, task: str) -> None:
-        """The folder of ``task`` was removed with all that was left in it."""
-        self._tallies.setdefault(task, _Tally()).emptied = True
+    def empty(self, task: str, *, sure: bool = True) -> None:
+        """The folder of ``task`` was removed with all that was left in it; if not ``sure``, perhaps it was."""
+        self._tallies.setdefault(task, _Tally()).emptied = "the folder" if sure else "perhaps the folder"
 
     def _lost(self, task: str) -> str:
         """Return what ``task`` has lost in this cycle, for people; an empty text for nothing."""
         tally = self._tallies.get(task, _Tally())
-        return plural(tally.files, "file") if tally.files else "the folder" if tally.emptied else ""
+        return plural(tally.files, "file") if tally.files else tally.emptied
 
     def errors(self, task: str) -> list[str]:
         """Return why files of ``task`` could not be deleted, each with its address."""

@@ -103,6 +103,9 @@ class ArchivedModels:
             staying = [task for task in tasks if task not in self._gone]
             if staying and not reason:
                 reason = f"{how} task {min(staying)}"
+        if not reason and not all(place.rest for place in places(model.uri)):
+            # It keeps all that is in that folder, which nothing would name any more without it.
+            reason = "its address is that of a task's folder and no file's"
         return reason
 
     def _files(self, view: View, ids: Sequence[str]) -> list[File]:

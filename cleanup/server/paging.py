@@ -86,13 +86,17 @@ def complete(
     of. With a ``pool`` pages of a long list are read ahead in its threads.
 
     Raises:
-        ServerError: the server fails at more than single rows.
+        ServerError: the server fails at more than single rows, or gives the same page again and again.
     """
     seen: set[str] = set()
     for number in range(PASSES):
         before, count = len(seen), 0
+        last: list[Mapping[str, Any]] = []
         with closing(_pages(fetch, size, pool)) as pages:
             for found, errors in pages:
+                if found and found == last:
+                    raise ServerError("the server lists the same rows on every page")
+                last = found
                 for row in parsed(found, parse):
                     if row.id not in seen:
                         seen.add(row.id)
