@@ -20,6 +20,8 @@ _LARGEST_BODY = 512 * 1024
 _FILE_DEPTH = {"artifacts": 3, "models": 2, "metrics": 4}
 _OFF = frozenset({404, 405})
 _TOO_MUCH = frozenset({400, 413, 500})
+_WENT = frozenset({"No such file or directory", "Not a file or folder"})
+"""What ``delete_many`` says of what went, by another's hand, between its look and its deletion."""
 
 
 class FileServer:
@@ -150,11 +152,14 @@ def _parsed(reply: HttpReply) -> dict[str, Any] | None:
     return answer if good else None
 
 
-def _matched(sent: dict[str, str], answer: dict[str, Any]) -> dict[str, Answer]:
-    """Match the server's answer back to the paths; ``sent`` maps what was written to the path."""
-    answers = {sent[name]: DELETED for name in answer["deleted"] if name in sent}
+def _matched(sent: dict[str, str], answer: dict[str, Any]) -> dict[str, Answer | Failure]:
+    """Match the server's answer back to the paths; ``sent`` maps what was written to the path.
+
+    What went while it was being deleted is asked for again: of a folder, only a part may be gone.
+    """
+    answers: dict[str, Answer | Failure] = {sent[name]: DELETED for name in answer["deleted"] if name in sent}
     for reason, names in answer["errors"].items():
-        answer_for = GONE if reason == "Not found" else failed(reason)
+        answer_for = GONE if reason == "Not found" else Failure(reason) if reason in _WENT else failed(reason)
         answers |= {sent[name]: answer_for for name in names if name in sent}
     return answers
 

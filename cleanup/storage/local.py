@@ -31,6 +31,8 @@ class LocalFiles:
     a folder that is swapped for a link meanwhile changes nothing. Links above the task's folder (a mount point
     reached through one) are followed, as the SDK does.
 
+    A folder is left alone, and GONE: there is no such file.
+
     A file that is not there is GONE only if the folder above its task's folder is there. If that is missing too, the
     storage is most likely not mounted on this machine, and the answer is FAILED.
     """
@@ -63,7 +65,7 @@ def _delete(path: str) -> Answer:
     try:
         with _parent(path) as folder:
             if stat.S_ISDIR(os.lstat(name, dir_fd=folder).st_mode):
-                return failed("it is a folder, not a file")
+                return GONE  # no file has this name; what lies in the folder is listed, and goes by its own
             os.unlink(name, dir_fd=folder)
     except FileNotFoundError:
         return _missing(path)

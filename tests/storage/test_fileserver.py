@@ -13,7 +13,7 @@ from clearml.storage.url import quote_url
 from clearml.utilities.requests_toolbelt import MultipartEncoder
 
 from cleanup.sandbox import Fault
-from cleanup.storage import Outcome
+from cleanup.storage import Outcome, bulk
 from tests.storage import stores
 from tests.storage.support import (
     ODD_NAMES,
@@ -182,6 +182,24 @@ def test_made_up_answers_are_matched_to_their_paths(delete, answers):
     assert kinds(result) == {A: "deleted", B: "gone", C: "failed", unsaid: "failed"}
     assert "Permission denied" in result[C].error
     assert "does not mention" in result[unsaid].error
+
+
+@pytest.mark.parametrize("reason", ["No such file or directory", "Not a file or folder"])
+def test_what_another_deletes_at_the_same_moment_is_asked_for_again(answers, monkeypatch, reason):
+    """Of a folder a part may still be there; a file is then not found."""
+    monkeypatch.setattr(bulk, "WAITS", (0.0,) * 3)
+    answers.post(MANY, json=many(**{reason: [A, B]}))
+    answers.post(MANY, json=many(**{"Not found": [A], reason: [B]}))
+    with stores.opened({}, BASE, timeout=5.0) as storages:
+        result = storages.delete(located(BASE, [A, B]))
+        asked = [json.loads(call.request.body)["files"] for call in answers.calls]
+        assert asked == [[A, B], [A, B], [B], [B]]
+        assert list(outcomes(result).values()) == [Outcome.GONE, Outcome.FAILED]
+        assert failures(result) == {B: reason}
+        answers.reset()
+        answers.post(MANY, json=many(**{reason: [FOLDER]}))
+        answers.post(MANY, json=many([FOLDER]))
+        assert set(outcomes(storages.remove_folders(located(BASE, [FOLDER]))).values()) == {Outcome.DELETED}
 
 
 def test_names_are_percent_encoded_once_and_their_answers_matched_back(delete, answers):
