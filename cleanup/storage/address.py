@@ -83,13 +83,13 @@ class Addresses:
     def task_folder(self, destination: str, path: str) -> Location | None:
         """Return the folder ``path`` of :func:`sdk_path` at ``destination``, by default on the first file server.
 
-        None where the destination is none that files can be deleted from.
+        None where the destination is none that files can be deleted from, or there is neither.
         """
         base = re.sub(r"(?<=[^:/])/+\Z", "", destination.strip()) or self._default
         on_server = base.lower().startswith(("http://", "https://"))
         try:
             # What the SDK puts into an http address is quoted once more on its way.
-            folder = self.locate(f"{base}/{quote(path) if on_server else path}")[0]
+            folder = self.locate(base and f"{base}/{quote(path) if on_server else path}")[0]
         except BadAddress:
             return None
         return folder if not on_server or any(folder.root == server.url for server in self.bases) else None
