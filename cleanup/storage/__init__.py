@@ -19,20 +19,19 @@ from cleanup.storage.base import (
     Listed,
     Location,
     Outcome,
+    Request,
+    Storage,
     StorageUnavailable,
     Unlistable,
     failed,
 )
-from cleanup.storage.bulk import Turn, carry_out
+from cleanup.storage.bulk import LOOK, Turn, Workers, carry_out
 from cleanup.storage.fileserver import FileServer
 from cleanup.storage.gcs import GoogleBucket
 from cleanup.storage.local import LocalFiles
-from cleanup.storage.request import Request, Storage
 from cleanup.storage.s3 import open_bucket
 from cleanup.storage.sdk import SdkConfig, known_file_servers
 from cleanup.storage.sdk import load as load_sdk_config
-from cleanup.storage.wire import Wire
-from cleanup.storage.workers import LOOK, Workers
 
 __all__ = ["LOCAL", "Answer", "BadAddress", "DeletionStopped", "Listed", "Location", "Outcome", "SdkConfig", "Storages"]
 __all__ += ["Unlistable", "known_file_servers", "sdk_path", "task_depth"]
@@ -149,8 +148,7 @@ class Storages:
         return "local files" if root == LOCAL else root
 
     def close(self) -> None:
-        """Let go of threads and connections. Requests under way end by themselves."""
-        self._workers.close()
+        """Let go of connections. Requests under way end by themselves."""
         for storage, _ in self._opened.values():
             if not isinstance(storage, str):
                 storage.close()
@@ -178,7 +176,7 @@ class Storages:
             )
         wait, workers = self._timeout, self._workers
         network = Network(read_timeout=wait, delete_timeout=wait, total=wait, parallel=workers.bound, stop=workers.stop)
-        return FileServer(Wire(root, self._token, network, self._sdk.verify))
+        return FileServer(root, self._token, network, self._sdk.verify)
 
     def _storage(self, root: str) -> Storage | str:
         """Return the opened storage, or why it cannot be opened."""
@@ -195,11 +193,14 @@ class Storages:
             return storage
 
     def _check(self, root: str) -> str:
+        storage = self._storage(root)
+        if isinstance(storage, str):
+            return storage
         try:
-            storage = self._storage(root)
-            return storage if isinstance(storage, str) else storage.check()
+            storage.check()
         except Exception as error:
-            return failed(f"{type(error).__name__}: {error}").error
+            return storage.failure(error).reason
+        return ""
 
     def _carry_out(
         self, locations: Iterable[Location], requests: Callable[[Storage, Sequence[str]], list[Request]]
@@ -208,13 +209,13 @@ class Storages:
         groups: dict[str, dict[str, None]] = {}
         for location in locations:
             groups.setdefault(location.root, {})[location.path] = None
-        turns = {}
+        turns: dict[str, Turn] = {}
         for root, paths in groups.items():
             storage = self._storage(root)
             if isinstance(storage, str):
-                turns[root] = Turn((), dict.fromkeys(paths, failed(storage)))
+                turns[root] = Turn(Storage(), (), dict.fromkeys(paths, failed(storage)))
             else:
-                turns[root] = Turn(requests(storage, [*paths]))
+                turns[root] = Turn(storage, requests(storage, [*paths]))
         try:
             carry_out([*turns.values()], self._workers)
         except Stopped:
@@ -233,7 +234,15 @@ class Storages:
         if isinstance(storage, str):
             raise Unlistable(storage)
         pages = storage.pages(folder.path)
-        while (page := self._workers.result(lambda: next(pages, None))) is not None:
+        while True:
+            try:
+                page = self._workers.result(lambda: next(pages, None))
+            except (Stopped, Unlistable):
+                raise
+            except Exception as error:
+                raise Unlistable(storage.failure(error).reason) from None
+            if page is None:
+                return
             yield from page
 
 

@@ -12,19 +12,17 @@ from pathlib import Path
 
 from cleanup.base.chunks import chunks
 from cleanup.storage.address import LOCAL, is_task_folder, task_depth
-from cleanup.storage.base import DELETED, GONE, Answer, Listed, Location, Unlistable, failed
-from cleanup.storage.request import Request
+from cleanup.storage.base import DELETED, GONE, Answer, Answers, Listed, Location, Request, Storage, Unlistable, failed
 
 # Missing on Windows, where opening a folder fails and so does every deletion: FAILED, not a broken import.
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0) | _NOFOLLOW
 _OUTSIDE = "a link or a file stands where one of its folders should be"
 _NOT_MOUNTED = "its folder is not there on this machine: is the storage mounted? See sdk.storage.path_substitution"
-_PIECE = 50
 _PAGE = 1000
 
 
-class LocalFiles:
+class LocalFiles(Storage):
     """Deletes files by their absolute paths. Only files and links: never a folder, never what a link points to.
 
     Below a task's folder no link to a folder is followed: each folder on the way is opened from the one above it, so
@@ -37,27 +35,25 @@ class LocalFiles:
     storage is most likely not mounted on this machine, and the answer is FAILED.
     """
 
-    def deletions(self, paths: Sequence[str]) -> list[Request]:
-        return [Request(part, lambda asked: {path: _delete(path) for path in asked}) for part in chunks(paths, _PIECE)]
+    most = 50
+
+    def delete(self, paths: Sequence[str]) -> Answers:
+        return {path: _delete(path) for path in paths}
 
     def removals(self, folders: Sequence[str]) -> list[Request]:
         """Return what removes emptied folders of tasks and the empty folders in them; what holds a file stays: FAILED.
 
         The project's folder above stays: as long as it is there, a file that is not was there once.
         """
-        parts = chunks(folders, _PIECE)
+        parts = chunks(folders, self.most)
         return [Request(part, lambda asked: {path: _remove(path) for path in asked}) for part in parts]
 
     def pages(self, folder: str) -> Iterator[Sequence[Listed]]:
         """List files and links below ``folder``; no link is followed."""
         return map(list, chunks(_walk(folder), _PAGE))
 
-    def close(self) -> None:
-        pass
-
-    def check(self) -> str:
-        """Return "": whether a path is mounted here shows only with the path."""
-        return ""
+    def reason(self, error: Exception) -> tuple[str, int | None]:
+        return _refused(error).error if isinstance(error, OSError) else str(error), None
 
 
 def _delete(path: str) -> Answer:
@@ -125,8 +121,6 @@ def _walk(folder: str) -> Iterator[Listed]:
         except FileNotFoundError:
             if here == folder and not Path(folder).parent.parent.is_dir():
                 raise Unlistable(_NOT_MOUNTED) from None
-        except OSError as error:
-            raise Unlistable(_refused(error).error) from None
 
 
 def _listed(entry: os.DirEntry[str]) -> Listed:

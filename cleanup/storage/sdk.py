@@ -81,13 +81,15 @@ class SdkConfig:
 
 def load() -> SdkConfig:
     """Return what the SDK has loaded: clearml.conf, its environment variables and the agent's overrides."""
-    from clearml.config import config, config_obj, running_remotely  # noqa: PLC0415 - the SDK reads its files now
+    from clearml.backend_api.utils import get_http_session_with_retry  # noqa: PLC0415 - the SDK reads its files now
+    from clearml.config import config, config_obj, running_remotely  # noqa: PLC0415
 
     def section(key: str) -> Any:
         return _plain(config.get(key, None) or {})
 
     keys = ("storage.path_substitution", "aws.s3", "aws.boto3", "google.storage", "azure.storage")
-    return SdkConfig({key: section(key) for key in keys}, _verify(config_obj), running_remotely())
+    verify = get_http_session_with_retry(config=config_obj).verify
+    return SdkConfig({key: section(key) for key in keys}, True if verify is None else verify, running_remotely())
 
 
 def known_file_servers() -> list[str]:
@@ -122,15 +124,3 @@ def _get(tree: Mapping[str, Any], key: str, default: Mapping[str, Any] | Sequenc
             return default
         here = here[part]
     return here if here is not None else default
-
-
-def _verify(config: Any) -> bool | str:
-    from clearml.backend_api.session.defs import ENV_HOST_VERIFY_CERT  # noqa: PLC0415
-
-    value = ENV_HOST_VERIFY_CERT.get(default=config.get("api.verify_certificate", True))
-    if not isinstance(value, str):
-        return bool(value)
-    word = value.strip().lower()
-    if word in {"1", "true", "yes", "on", "y", "t"}:
-        return True
-    return False if word in {"0", "false", "no", "off", "n", "f", ""} else value

@@ -1,8 +1,10 @@
 """Files in an S3 bucket (moto's server): this service in bulk against the SDK one by one, requests of each.
 
-    python -m tests.bench.s3 --files 2000
+    python -m tests.bench.s3 --files 2000 --tasks 1000
 
-Seconds are those of the deletions, the making of boto3's client included; importing the SDK is left out.
+Seconds are those of the deletions, the making of boto3's client included; importing the SDK is left out. With
+``--tasks`` also two cycles over so many tasks, each with three files in the bucket, one of them named by nothing: where
+the bucket may be listed, and where it may not.
 """
 
 from __future__ import annotations
@@ -21,21 +23,27 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.s3.models import s3_backends
 
+from cleanup.sandbox import Sandbox
 from cleanup.sandbox.http import WebServer
 from tests.bench.turn import take_turn
+from tests.bench.world import OLD_DAYS
 
 BUCKET = "bench"
 
 
 class Counting:
-    """A WSGI application around moto's that counts requests by method."""
+    """A WSGI application around moto's that counts requests by method, and lists nothing unless ``listing``."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
+        self.listing = True
         self._moto = DomainDispatcherApplication(create_backend_app)
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         self.counts[environ["REQUEST_METHOD"]] += 1
+        if environ["REQUEST_METHOD"] == "GET" and not self.listing:
+            start_response("403 Forbidden", [("Content-Type", "application/xml")])
+            return [b"<Error><Code>AccessDenied</Code><Message>no s3:ListBucket</Message></Error>"]
         return self._moto(environ, start_response)
 
 
@@ -79,6 +87,34 @@ def measure(side: str, files: int) -> dict[str, Any]:
     }
 
 
+def cycle(tasks: int, *, listing: bool) -> dict[str, Any]:
+    """Return what a cycle shows whose tasks have their files in the bucket."""
+    backend = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
+    with bucket() as (counting, root, environment), Sandbox() as sandbox:
+        counting.listing = listing
+        for number in range(tasks):
+            task = sandbox.add_task(name=f"run {number}", archived=True, status="completed", age_days=OLD_DAYS)
+            folder = f"team/run {number}.{task}"
+            sandbox.add_artifact(task, "part", uri=f"{root}/{folder}/artifacts/part/part.npz")
+            sandbox.add_model(task, "net", uri=f"{root}/{folder}/models/net.pt")
+            for name in ("artifacts/part/part.npz", "models/net.pt", "models/superseded.pt"):
+                backend.put_object(BUCKET, f"{folder}/{name}", b"content")
+
+        def at_start() -> None:
+            counting.counts.clear()
+            sandbox.reset_requests()
+
+        report = take_turn("service", {"settings": {}}, {**sandbox.environment(), **environment}, at_start)
+        return {
+            **report,
+            "s3_requests_per_task": round(sum(counting.counts.values()) / tasks, 4),
+            "s3_requests_by_method": dict(counting.counts),
+            "api_requests_per_task": round(sandbox.api_requests / tasks, 4),
+            "files_left": len(backend.get_bucket(BUCKET).keys),
+            "tasks_left": len(sandbox.tasks),
+        }
+
+
 def compare(files: int) -> dict[str, Any]:
     """Return the figures of both sides and their ratios, one by one to bulk."""
     service, single = measure("s3_bulk", files), measure("s3_single", files)
@@ -96,7 +132,12 @@ def compare(files: int) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.s3", description=__doc__)
     parser.add_argument("--files", type=int, default=2000)
-    print(json.dumps(compare(parser.parse_args().files), indent=2))
+    parser.add_argument("--tasks", type=int, default=0)
+    given = parser.parse_args()
+    answer = compare(given.files)
+    if given.tasks:
+        answer["listed"], answer["not_listed"] = (cycle(given.tasks, listing=listing) for listing in (True, False))
+    print(json.dumps(answer, indent=2))
 
 
 if __name__ == "__main__":

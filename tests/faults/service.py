@@ -69,9 +69,9 @@ def prepare() -> None:
     import boto3
     import botocore.endpoint
 
-    from cleanup.storage import bulk, wire
+    from cleanup.storage import bulk
 
-    bulk.WAITS, wire.BACKOFF = (0.001, 0.001, 0.001), 0.001
+    bulk.WAITS = (0.001, 0.001, 0.001)
     botocore.endpoint.time = _NoTime()  # type: ignore[attr-defined]
     # A session reads its data files each time; thousands of cycles share one.
     session = boto3.Session()

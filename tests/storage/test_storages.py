@@ -12,37 +12,29 @@ from dataclasses import replace
 import pytest
 
 from cleanup import storage as door
-from cleanup.base.chunks import chunks
 from cleanup.storage import Answer, DeletionStopped, Listed, Location, Outcome, SdkConfig, StorageUnavailable, bulk
-from cleanup.storage.base import DELETED
-from cleanup.storage.request import Failure, Request, Then, no_removals
+from cleanup.storage.base import DELETED, Failure, Storage, Then
 from tests.storage.support import failures, located
 from tests.storage.support import storages as make_storages
 
 
-class Fake:
+class Fake(Storage):
     """A storage of ``most`` paths a request; ``act`` answers one."""
 
     def __init__(self, act=None, most=1000):
         self.act, self.most, self.calls, self.closed = act, most, [], False
 
-    def deletions(self, paths):
-        return [Request(part, self.send) for part in chunks(paths, self.most)]
-
-    def send(self, paths):
+    def delete(self, paths):
         self.calls.append(list(paths))
-        return self.act(paths) if self.act else dict.fromkeys(paths, DELETED)
-
-    def removals(self, folders):
-        return no_removals(folders)
+        answer = self.act(paths) if self.act else dict.fromkeys(paths, DELETED)
+        if isinstance(answer, Failure):
+            raise answer
+        return answer
 
     def pages(self, folder):
         for page in range(3):
             self.calls.append(page)
             yield [Listed(Location("a", f"{folder}/{page}{n}")) for n in range(2)]
-
-    def check(self):
-        return ""
 
     def close(self):
         self.closed = True

@@ -11,7 +11,7 @@ from responses import matchers
 
 from cleanup.base.errors import Stopped
 from cleanup.base.http import Network
-from cleanup.storage.wire import Wire
+from cleanup.storage.fileserver import FileServer
 
 BASE = "https://files.example.com"
 MANY = f"{BASE}/delete_many"
@@ -25,7 +25,7 @@ def answers():
 
 
 def ask(token=lambda refused: "t", usable=lambda _: True, patient=True, **network):
-    return Wire(BASE, token, Network(backoff=0.0, **network)).send(
+    return FileServer(BASE, token, Network(backoff=0.0, **network)).send(
         "POST", "/delete_many", {"files": ["a"]}, usable, patient
     )
 
