@@ -21,7 +21,7 @@ from cleanup.storage.base import (
     Outcome,
     Request,
     Storage,
-    StorageUnavailable,
+    Unavailable,
     Unlistable,
     failed,
 )
@@ -154,7 +154,7 @@ class Storages:
                 storage.close()
 
     def open(self, root: str) -> Storage:
-        """Open the storage ``root``. Raises StorageUnavailable."""
+        """Open the storage ``root``. Raises Unavailable."""
         scheme = root.partition("://")[0]
         if root == LOCAL:
             return LocalFiles()
@@ -166,11 +166,11 @@ class Storages:
             return GoogleBucket(root, self._sdk, self._timeout)
         if scheme == "azure":
             return open_container(root, self._sdk, self._timeout)
-        raise StorageUnavailable(f"unknown storage {root}")
+        raise Unavailable(f"unknown storage {root}")
 
     def _open_file_server(self, root: str) -> Storage:
         if root not in {base.url for base in self._addresses.bases}:
-            raise StorageUnavailable(
+            raise Unavailable(
                 f"{root} is not a ClearML file server that this service knows: set api.files_server, or name it in "
                 "sdk.storage.http.legacy_fileservers or sdk.storage.path_substitution"
             )
@@ -185,7 +185,7 @@ class Storages:
             if not storage or (isinstance(storage, str) and time.monotonic() > opened + REOPEN):
                 try:
                     storage = self.open(root)
-                except StorageUnavailable as error:
+                except Unavailable as error:
                     storage = failed(error).error
                 except Exception as error:
                     storage = failed(f"{self.name(root)}: {type(error).__name__}: {error}").error

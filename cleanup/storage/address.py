@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote, unquote_to_bytes, urlparse, urlsplit
 
-from cleanup.storage.base import Location, StorageUnavailable
+from cleanup.storage.base import Location, Unavailable
 from cleanup.storage.sdk import SdkConfig
 
 LOCAL = "file://"
@@ -77,7 +77,7 @@ class Addresses:
             raise BadAddress(f"unknown scheme {scheme[:20]}")
         try:
             return ({"s3": self._s3, "gs": self._gs, "azure": self._azure}[scheme](text),)
-        except StorageUnavailable as error:
+        except Unavailable as error:
             raise BadAddress(str(error)) from None
 
     def task_folder(self, destination: str, path: str) -> Location | None:

@@ -8,18 +8,7 @@ from collections.abc import Iterator, Sequence
 from email.parser import BytesParser
 from typing import Any
 
-from cleanup.storage.base import (
-    DELETED,
-    GONE,
-    Answer,
-    Answers,
-    Failure,
-    Listed,
-    Location,
-    Storage,
-    StorageUnavailable,
-    failed,
-)
+from cleanup.storage.base import DELETED, GONE, Answer, Answers, Failure, Listed, Location, Storage, Unavailable, failed
 from cleanup.storage.sdk import SdkConfig
 
 _PAGE = 1000
@@ -80,7 +69,7 @@ class Container(Storage):
 def open_container(root: str, sdk: SdkConfig, timeout: float) -> Container:
     """Open ``azure://<host>/<container>`` at ``https://<host>`` with the SDK's credentials for its account.
 
-    The account is the first part of the host, and TLS is always used: both as in the SDK. Raises StorageUnavailable
+    The account is the first part of the host, and TLS is always used: both as in the SDK. Raises Unavailable
     if azure-storage-blob or credentials are missing.
     """
     try:
@@ -90,7 +79,7 @@ def open_container(root: str, sdk: SdkConfig, timeout: float) -> Container:
     host, _, container = root.partition("://")[2].partition("/")
     found = sdk.buckets("azure").get_config_by_uri(f"{root}/")
     if not found or not (found.account_key or getattr(found, "use_default_credential", False)):
-        raise StorageUnavailable(
+        raise Unavailable(
             f"no credentials for {root}: add the account {host.partition('.')[0]} to sdk.azure.storage.containers "
             "(account_name, account_key), or set AZURE_STORAGE_ACCOUNT and AZURE_STORAGE_KEY"
         )
@@ -109,7 +98,7 @@ def open_container(root: str, sdk: SdkConfig, timeout: float) -> Container:
             raw_response_hook=lambda reply: setattr(replies, "last", reply.http_response),
         )
     except Exception as error:
-        raise StorageUnavailable(failed(f"{root}: {type(error).__name__}: {error}; {_WHERE}", *secrets).error) from None
+        raise Unavailable(failed(f"{root}: {type(error).__name__}: {error}; {_WHERE}", *secrets).error) from None
     return Container(root, client, replies, secrets)
 
 

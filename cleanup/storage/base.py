@@ -72,7 +72,7 @@ def failed(reason: object, *secrets: str) -> Answer:
     return Answer(Outcome.FAILED, without_secrets(text) or "no reason given")
 
 
-class StorageUnavailable(Exception):
+class Unavailable(Exception):
     """A storage that cannot be opened; the message says what to install or which key of clearml.conf to set."""
 
 

@@ -14,19 +14,7 @@ from cleanup.base.errors import Stopped
 from cleanup.base.http import BUSY, MIB, Http, Network, Reply
 from cleanup.base.text import without_secrets
 from cleanup.storage.address import is_task_folder, task_depth
-from cleanup.storage.base import (
-    DELETED,
-    GONE,
-    Answer,
-    Answers,
-    Failure,
-    Listed,
-    Request,
-    Storage,
-    Then,
-    Unlistable,
-    failed,
-)
+from cleanup.storage.base import DELETED, GONE, Answers, Failure, Listed, Request, Storage, Then, Unlistable, failed
 
 _MOST_PATHS = 1000
 _LARGEST_BODY = 512 * 1024
@@ -82,14 +70,14 @@ class FileServer(Storage):
 
     def check(self) -> None:
         """Ask the server for its start page with the session's token. Older servers have none: 405."""
-        reply = self.send("GET", "/", None, usable=lambda _: True)
+        reply = self._send("GET", "/", None, usable=lambda _: True)
         if not (reply.status in {200, 405} or (reply.status == 404 and _says_not_found(reply.body))):
             raise Failure(_whole(reply))
 
     def close(self) -> None:
         self._http.close()
 
-    def send(self, method: str, path: str, json: Any, usable: Callable[[Reply], bool], patient: bool = True) -> Reply:
+    def _send(self, method: str, path: str, json: Any, usable: Callable[[Reply], bool], patient: bool = True) -> Reply:
         """Return the last reply. Not ``patient``: a 500 is taken as the answer at once. Raises Stopped alone."""
 
         def read(reply: Reply) -> tuple[Reply, bool]:
@@ -127,7 +115,7 @@ class FileServer(Storage):
         if self._bulk_off:
             raise Failure("delete_many is switched off", Then.EACH)
         sent = {quote(path): path for path in paths}
-        reply = self.send(
+        reply = self._send(
             "POST",
             "/delete_many",
             {"files": list(sent)},
@@ -144,7 +132,7 @@ class FileServer(Storage):
     def _delete_one(self, paths: Sequence[str]) -> Answers:
         path = paths[0]
         # Any other 200 is a proxy's page to log in or the like. Asked again, a server that did delete has it no more.
-        reply = self.send("DELETE", "/" + quote(path), None, lambda reply: _repeats(reply.body, path))
+        reply = self._send("DELETE", "/" + quote(path), None, lambda reply: _repeats(reply.body, path))
         if reply.status == 200:
             return {path: DELETED}
         if reply.status == 404 and _says_not_found(reply.body):
@@ -189,15 +177,15 @@ def _parsed(reply: Reply) -> dict[str, Any] | None:
     return answer if good else None
 
 
-def _matched(sent: dict[str, str], answer: dict[str, Any]) -> dict[str, Answer | Failure]:
+def _matched(sent: dict[str, str], answer: dict[str, Any]) -> Answers:
     """Match the server's answer back to the paths; ``sent`` maps what was written to the path.
 
     What went while it was being deleted is asked for again: of a folder, only a part may be gone.
     """
-    answers: dict[str, Answer | Failure] = {sent[name]: DELETED for name in answer["deleted"] if name in sent}
+    meanings = {"Not found": GONE, **{reason: Failure(reason) for reason in _WENT}}
+    answers: dict[str, Any] = {sent[name]: DELETED for name in answer["deleted"] if name in sent}
     for reason, names in answer["errors"].items():
-        answer_for = GONE if reason == "Not found" else Failure(reason) if reason in _WENT else failed(reason)
-        answers |= {sent[name]: answer_for for name in names if name in sent}
+        answers |= {sent[name]: meanings.get(reason) or failed(reason) for name in names if name in sent}
     return answers
 
 

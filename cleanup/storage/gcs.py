@@ -19,7 +19,7 @@ from cleanup.storage.base import (
     Location,
     Request,
     Storage,
-    StorageUnavailable,
+    Unavailable,
     failed,
 )
 from cleanup.storage.sdk import SdkConfig
@@ -62,7 +62,7 @@ class GoogleBucket(Storage):
         """Delete objects of one group."""
         try:
             client = self._client(self._access(paths[0]))
-        except StorageUnavailable as error:
+        except Unavailable as error:
             return dict.fromkeys(paths, failed(error))
         batch, bucket = client.batch(raise_exception=False), client.bucket(self._bucket)
         with batch:
@@ -123,7 +123,7 @@ def _open_client(project: str, credentials: str, root: str, sdk: SdkConfig) -> A
         # The project plays no part in deleting objects, but without any the client refuses to start.
         return storage.Client(project=project or "default", credentials=_credentials(credentials))
     except Exception as error:
-        raise StorageUnavailable(
+        raise Unavailable(
             f"no credentials for {root}: set sdk.google.storage.credentials_json, an entry for this bucket in "
             f"sdk.google.storage.credentials, or GOOGLE_APPLICATION_CREDENTIALS ({type(error).__name__})"
         ) from None

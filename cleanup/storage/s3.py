@@ -17,8 +17,8 @@ from cleanup.storage.base import (
     Listed,
     Location,
     Storage,
-    StorageUnavailable,
     Then,
+    Unavailable,
     Unlistable,
     failed,
 )
@@ -108,7 +108,7 @@ class Bucket(Storage):
 def open_bucket(root: str, sdk: SdkConfig, connections: int, timeout: float) -> Bucket:
     """Open the bucket ``s3://bucket`` or ``s3://host/bucket`` with the SDK's credentials for it.
 
-    Raises StorageUnavailable if boto3 or credentials are missing.
+    Raises Unavailable if boto3 or credentials are missing.
     """
     try:
         import boto3  # noqa: PLC0415 - an extra
@@ -116,7 +116,7 @@ def open_bucket(root: str, sdk: SdkConfig, connections: int, timeout: float) -> 
     except ImportError:
         raise sdk.missing("boto3", root) from None
     found = sdk.buckets("s3").get_config_by_uri(f"{root}/")
-    unknown = StorageUnavailable(
+    unknown = Unavailable(
         f"no credentials for {root}: set sdk.aws.s3.key and secret, an entry for this bucket in "
         "sdk.aws.s3.credentials, or sdk.aws.s3.use_credentials_chain: true"
     )
@@ -138,7 +138,7 @@ def open_bucket(root: str, sdk: SdkConfig, connections: int, timeout: float) -> 
         client = session.client("s3", config=config, **_client_settings(found))
     except Exception as error:
         reason = f"{root}: {type(error).__name__}: {error}; {_WHERE}"
-        raise StorageUnavailable(failed(reason, *secrets).error) from None
+        raise Unavailable(failed(reason, *secrets).error) from None
     if not known:
         raise unknown
     if found.host:

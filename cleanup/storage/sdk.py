@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cleanup.storage.base import StorageUnavailable
+from cleanup.storage.base import Unavailable
 
 _HOSTED_FILES = "https://files.clear.ml"
 
@@ -35,7 +35,7 @@ class SdkConfig:
     def buckets(self, scheme: str) -> Any:
         """Return the SDK's own view of the buckets of ``s3``, ``gs`` or ``azure``, with its defaults and environment.
 
-        Raises StorageUnavailable if the SDK cannot read its section.
+        Raises Unavailable if the SDK cannot read its section.
         """
         section, kind = _BUCKETS[scheme]
         if scheme not in self._read:
@@ -45,7 +45,7 @@ class SdkConfig:
                 self._read[scheme] = getattr(bucket_config, kind).from_config(_get(self.sdk, section, {}))
             except Exception as error:
                 reason = f"sdk.{section} in clearml.conf cannot be read: {type(error).__name__}"
-                raise StorageUnavailable(reason) from None
+                raise Unavailable(reason) from None
         return self._read[scheme]
 
     @property
@@ -53,13 +53,13 @@ class SdkConfig:
         """The section ``sdk.aws.boto3``."""
         return dict(_get(self.sdk, "aws.boto3", {}))
 
-    def missing(self, package: str, root: str) -> StorageUnavailable:
+    def missing(self, package: str, root: str) -> Unavailable:
         """Return the error for a storage whose client is not installed: what to do depends on who can do it."""
         if self.by_agent:
             cure = f"add {package} to EXECUTION > PYTHON PACKAGES of the task, or enqueue it from a machine that has it"
         else:
             cure = f"pip install {package}"
-        return StorageUnavailable(f"{package}, which {root} needs, is missing: {cure}")
+        return Unavailable(f"{package}, which {root} needs, is missing: {cure}")
 
     def substituted(self, address: str) -> str:
         """Return ``address`` with the first fitting rule applied, as the SDK's StorageHelper does before all else.
