@@ -198,6 +198,8 @@ class Storages:
             return storage
         try:
             storage.check()
+        except Stopped:
+            raise
         except Exception as error:
             return storage.failure(error).reason
         return ""

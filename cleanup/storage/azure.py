@@ -60,7 +60,7 @@ class Container(Storage):
         return {name: _answer(*parts[place]) for place, name in enumerate(paths) if place in parts}
 
     def reason(self, error: Exception) -> tuple[str, int | None]:
-        code, status = getattr(error, "error_code", None), getattr(error, "status_code", None)
+        code, status = getattr(error, "error_code", None), getattr(error, "status_code", None) or 0
         message = str(getattr(error, "message", "") or error).partition("\n")[0]
         hint = f"; {_WHERE}" if status in {401, 403, 404} else ""
         return f"{getattr(code, 'value', code) or type(error).__name__}: {message[:180]}{hint}", status

@@ -170,10 +170,10 @@ class Storage:
             reason, then = error.reason, error.then
         else:
             reason, status = self.reason(error)
-            then = Then.GIVE_UP if status in {None, 0, 301, 401, 403, 404} else Then.AGAIN
+            then = Then.GIVE_UP if status in {0, 301, 401, 403, 404} else Then.AGAIN
             then = Then.HALVE if status in {400, 413} else then
         return Failure(failed(reason, *self.secrets).error, then)
 
     def reason(self, error: Exception) -> tuple[str, int | None]:
-        """Return the storage's reason in ``error`` and its HTTP status: None or 0 if there was no answer."""
+        """Return the storage's reason in ``error`` and its HTTP status: 0 without an answer, None if not about HTTP."""
         return f"{type(error).__name__}: {error}", None

@@ -97,7 +97,7 @@ class GoogleBucket(Storage):
 
     def reason(self, error: Exception) -> tuple[str, int | None]:
         text = _ASKED.sub("", str(getattr(error, "message", "") or error))
-        status = getattr(error, "code", None)
+        status = getattr(error, "code", None) or 0
         hint = f"; {_WHERE}" if status in {401, 403, 404} else ""
         broken = not _BROKEN.isdisjoint(kind.__name__ for kind in type(error).__mro__)
         return f"{type(error).__name__}: {text[:200]}{hint}", 503 if broken else status
