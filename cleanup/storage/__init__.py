@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cleanup.base.errors import CommandLineError, Stopped
 from cleanup.base.http import Network
-from cleanup.storage.address import LOCAL, Addresses, BadAddress, sdk_path, task_depth
+from cleanup.storage.address import LOCAL, Addresses, BadAddress, is_task_folder, sdk_path, task_depth
 from cleanup.storage.azure import open_container
 from cleanup.storage.base import (
     Answer,
@@ -130,10 +130,16 @@ class Storages:
     def remove_folders(self, folders: Iterable[Location]) -> dict[Location, Answer]:
         """Remove task folders: on file servers, which cannot list them, with all that is left; on disks if empty.
 
-        The caller promises that nothing in them is to be kept. Object stores have no folders: GONE. FAILED is no
-        reason to keep a task. Raises nothing but DeletionStopped.
+        The caller promises that nothing in them is to be kept. Object stores have no folders: GONE. FAILED, as is
+        whatever is not named like a task's folder, is no reason to keep a task. Raises nothing but DeletionStopped.
         """
-        return self._carry_out(folders, lambda storage, paths: storage.removals(paths))
+        folders = list(folders)
+        refused = failed("not named like a task's folder")
+        named = self._carry_out(
+            (folder for folder in folders if is_task_folder(folder.path)),
+            lambda storage, paths: storage.removals(paths),
+        )
+        return {folder: named.get(folder, refused) for folder in folders}
 
     def check(self, roots: Iterable[str]) -> dict[str, str]:
         """Return for every root "" if it can be reached with the credentials at hand, else why not. Raises Stopped."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -136,20 +136,25 @@ class Storage:
     secrets: tuple[str, ...] = ()
     """What must not be left in any error."""
 
+    def parts(self, paths: Sequence[str]) -> Iterable[list[str]]:
+        """Cut ``paths`` into what one request takes."""
+        return chunks(paths, self.most)
+
     def deletions(self, paths: Sequence[str]) -> list[Request]:
         """Return the requests that delete these files, never a folder."""
-        return [Request(part, self.delete) for part in chunks(paths, self.most)]
+        return [Request(part, self.delete) for part in self.parts(paths)]
 
     def removals(self, folders: Sequence[str]) -> list[Request]:
-        """Return the requests that remove task folders with all that is in them, where nothing can be listed.
-
-        GONE elsewhere: what is in them can be listed, and deleted by name.
-        """
-        return [Request(folders, lambda asked: dict.fromkeys(asked, GONE))]
+        """Return the requests that remove these folders, all named like a task's."""
+        return [Request(part, self.remove) for part in self.parts(folders)]
 
     def delete(self, paths: Sequence[str]) -> Answers:
         """Delete files that are named exactly so, in one request."""
         raise NotImplementedError
+
+    def remove(self, folders: Sequence[str]) -> Answers:
+        """Remove task folders with all that is in them. GONE where that can be listed, and deleted by name."""
+        return dict.fromkeys(folders, GONE)
 
     def pages(self, folder: str) -> Iterator[Sequence[Listed]]:
         """Yield the files below ``folder``, one request a page."""

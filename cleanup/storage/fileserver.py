@@ -13,10 +13,9 @@ from cleanup.base.chunks import chunks
 from cleanup.base.errors import Stopped
 from cleanup.base.http import BUSY, MIB, Http, Network, Reply
 from cleanup.base.text import without_secrets
-from cleanup.storage.address import is_task_folder, task_depth
+from cleanup.storage.address import task_depth
 from cleanup.storage.base import DELETED, GONE, Answers, Failure, Listed, Request, Storage, Then, Unlistable, failed
 
-_MOST_PATHS = 1000
 _LARGEST_BODY = 512 * 1024
 _FILE_DEPTH = {"artifacts": 3, "models": 2, "metrics": 4}
 _OFF = frozenset({404, 405})
@@ -44,25 +43,17 @@ class FileServer(Storage):
         self._base, self._http = base, Http(replace(network, attempts=4), token, verify=verify, largest=64 * MIB)
         self._bulk_off = False
 
+    def parts(self, paths: Sequence[str]) -> Iterable[list[str]]:
+        return chunks(paths, self.most, lambda path: len(quote(path)) + 4, _LARGEST_BODY)
+
     def deletions(self, paths: Sequence[str]) -> list[Request]:
         """Delete files; see the class for paths that could be folders."""
         folders = _folders_of(paths)
         bulk = [path for path in paths if _surely_file(path) and path not in folders]
         alone = set(paths).difference(bulk)
-        return [Request(part, self._delete_files) for part in _bounded(bulk)] + [
+        return [Request(part, self.delete) for part in self.parts(bulk)] + [
             Request([path], self._delete_one) for path in paths if path in alone
         ]
-
-    def removals(self, folders: Sequence[str]) -> list[Request]:
-        """Delete task folders with all that is in them. Where ``delete_many`` is off, nothing can be done: FAILED.
-
-        The caller promises that nothing in them is to be kept. A path that is not named like a task's folder (a dot
-        and 32 hexadecimal digits at its end) is refused.
-        """
-        named, others = ([path for path in folders if is_task_folder(path) is wanted] for wanted in (True, False))
-        requests = [Request(part, self._delete_folders) for part in _bounded(named)]
-        refused = failed("not named like a task's folder")
-        return [*requests, *(Request([path], lambda asked: dict.fromkeys(asked, refused)) for path in others)]
 
     def pages(self, folder: str) -> Iterator[Sequence[Listed]]:  # noqa: ARG002
         """Raise Unlistable: no call of the server does that."""
@@ -97,14 +88,15 @@ class FileServer(Storage):
         except Exception as error:
             return Reply(error=without_secrets(f"no session with the ClearML server: {error}"))
 
-    def _delete_files(self, paths: Sequence[str]) -> Answers:
+    def delete(self, paths: Sequence[str]) -> Answers:
         if self._bulk_off and len(paths) == 1:
             return self._delete_one(paths)
         return self._delete_many(paths)
 
-    def _delete_folders(self, paths: Sequence[str]) -> Answers:
+    def remove(self, folders: Sequence[str]) -> Answers:
+        """Delete folders with all that is in them. Where ``delete_many`` is off, nothing can be done: FAILED."""
         try:
-            return self._delete_many(paths)
+            return self._delete_many(folders)
         except Failure as error:
             if error.then is not Then.EACH:
                 raise
@@ -158,10 +150,6 @@ def _folders_of(paths: Iterable[str]) -> set[str]:
             folders.add(above)
             above = above.rpartition("/")[0]
     return folders
-
-
-def _bounded(paths: Sequence[str]) -> Iterator[list[str]]:
-    return chunks(paths, _MOST_PATHS, lambda path: len(quote(path)) + 4, _LARGEST_BODY)
 
 
 def _parsed(reply: Reply) -> dict[str, Any] | None:

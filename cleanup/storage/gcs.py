@@ -8,7 +8,6 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from cleanup.base.chunks import chunks
 from cleanup.storage.base import (
     DELETED,
     GONE,
@@ -56,7 +55,7 @@ class GoogleBucket(Storage):
         groups: dict[tuple[str, str], list[str]] = {}
         for path in paths:
             groups.setdefault(self._access(path), []).append(path)
-        return [Request(part, self.delete) for names in groups.values() for part in chunks(names, self.most)]
+        return [Request(part, self.delete) for names in groups.values() for part in self.parts(names)]
 
     def delete(self, paths: Sequence[str]) -> Answers:
         """Delete objects of one group."""

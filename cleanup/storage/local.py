@@ -11,8 +11,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from cleanup.base.chunks import chunks
-from cleanup.storage.address import LOCAL, is_task_folder, task_depth
-from cleanup.storage.base import DELETED, GONE, Answer, Answers, Listed, Location, Request, Storage, Unlistable, failed
+from cleanup.storage.address import LOCAL, task_depth
+from cleanup.storage.base import DELETED, GONE, Answer, Answers, Listed, Location, Storage, Unlistable, failed
 
 # Missing on Windows, where opening a folder fails and so does every deletion: FAILED, not a broken import.
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
@@ -40,13 +40,12 @@ class LocalFiles(Storage):
     def delete(self, paths: Sequence[str]) -> Answers:
         return {path: _delete(path) for path in paths}
 
-    def removals(self, folders: Sequence[str]) -> list[Request]:
-        """Return what removes emptied folders of tasks and the empty folders in them; what holds a file stays: FAILED.
+    def remove(self, folders: Sequence[str]) -> Answers:
+        """Remove emptied folders of tasks and the empty folders in them; what holds a file stays: FAILED.
 
         The project's folder above stays: as long as it is there, a file that is not was there once.
         """
-        parts = chunks(folders, self.most)
-        return [Request(part, lambda asked: {path: _remove(path) for path in asked}) for part in parts]
+        return {path: _remove(path) for path in folders}
 
     def pages(self, folder: str) -> Iterator[Sequence[Listed]]:
         """List files and links below ``folder``; no link is followed."""
@@ -132,8 +131,6 @@ def _listed(entry: os.DirEntry[str]) -> Listed:
 
 
 def _remove(path: str) -> Answer:
-    if not is_task_folder(path):
-        return failed("not named like a task's folder")
     above, _, name = path.rpartition("/")
     try:
         parent = os.open(above or "/", _FOLDER & ~_NOFOLLOW)
