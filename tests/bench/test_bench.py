@@ -61,12 +61,16 @@ def test_cycle_without_debug_samples_costs_a_fifth_of_a_request() -> None:
 
 
 def test_s3() -> None:
-    answer = run("s3", "--files", "90")
+    answer = run("s3", "--files", "90", "--tasks", "20")
     for side in ("service", "one_by_one"):
         assert answer[side]["deleted"] == 90
         assert answer[side]["files_left"] == answer[side]["others_lost"] == 0
     assert answer["service"]["requests"] == 1
     assert answer["ratios"]["times_fewer_requests"] >= 30
+    for side, files_left in (("listed", 0), ("not_listed", 20)):
+        figures = answer[side]
+        assert figures["s3_requests_by_method"] == {"GET": 20, "POST": 1}
+        assert (figures["deleted"], figures["tasks_left"], figures["files_left"]) == (20, 0, files_left)
 
 
 @pytest.mark.slow
