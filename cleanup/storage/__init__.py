@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cleanup.base.errors import CommandLineError, Stopped
 from cleanup.base.http import Network
-from cleanup.storage.address import LOCAL, Addresses, BadAddress, sdk_path, task_depth
+from cleanup.storage.address import LOCAL, Addresses, BadAddress, is_task_folder, sdk_path, task_depth
 from cleanup.storage.azure import open_container
 from cleanup.storage.base import (
     Answer,
@@ -19,20 +19,19 @@ from cleanup.storage.base import (
     Listed,
     Location,
     Outcome,
-    StorageUnavailable,
+    Request,
+    Storage,
+    Unavailable,
     Unlistable,
     failed,
 )
-from cleanup.storage.bulk import Turn, carry_out
+from cleanup.storage.bulk import LOOK, Turn, Workers, carry_out
 from cleanup.storage.fileserver import FileServer
 from cleanup.storage.gcs import GoogleBucket
 from cleanup.storage.local import LocalFiles
-from cleanup.storage.request import Request, Storage
 from cleanup.storage.s3 import open_bucket
 from cleanup.storage.sdk import SdkConfig, known_file_servers
 from cleanup.storage.sdk import load as load_sdk_config
-from cleanup.storage.wire import Wire
-from cleanup.storage.workers import LOOK, Workers
 
 __all__ = ["LOCAL", "Answer", "BadAddress", "DeletionStopped", "Listed", "Location", "Outcome", "SdkConfig", "Storages"]
 __all__ += ["Unlistable", "known_file_servers", "sdk_path", "task_depth"]
@@ -131,10 +130,16 @@ class Storages:
     def remove_folders(self, folders: Iterable[Location]) -> dict[Location, Answer]:
         """Remove task folders: on file servers, which cannot list them, with all that is left; on disks if empty.
 
-        The caller promises that nothing in them is to be kept. Object stores have no folders: GONE. FAILED is no
-        reason to keep a task. Raises nothing but DeletionStopped.
+        The caller promises that nothing in them is to be kept. Object stores have no folders: GONE. FAILED, as is
+        whatever is not named like a task's folder, is no reason to keep a task. Raises nothing but DeletionStopped.
         """
-        return self._carry_out(folders, lambda storage, paths: storage.removals(paths))
+        folders = list(folders)
+        refused = failed("not named like a task's folder")
+        named = self._carry_out(
+            (folder for folder in folders if is_task_folder(folder.path)),
+            lambda storage, paths: storage.removals(paths),
+        )
+        return {folder: named.get(folder, refused) for folder in folders}
 
     def check(self, roots: Iterable[str]) -> dict[str, str]:
         """Return for every root "" if it can be reached with the credentials at hand, else why not. Raises Stopped."""
@@ -149,14 +154,13 @@ class Storages:
         return "local files" if root == LOCAL else root
 
     def close(self) -> None:
-        """Let go of threads and connections. Requests under way end by themselves."""
-        self._workers.close()
+        """Let go of connections. Requests under way end by themselves."""
         for storage, _ in self._opened.values():
             if not isinstance(storage, str):
                 storage.close()
 
     def open(self, root: str) -> Storage:
-        """Open the storage ``root``. Raises StorageUnavailable."""
+        """Open the storage ``root``. Raises Unavailable."""
         scheme = root.partition("://")[0]
         if root == LOCAL:
             return LocalFiles()
@@ -168,17 +172,17 @@ class Storages:
             return GoogleBucket(root, self._sdk, self._timeout)
         if scheme == "azure":
             return open_container(root, self._sdk, self._timeout)
-        raise StorageUnavailable(f"unknown storage {root}")
+        raise Unavailable(f"unknown storage {root}")
 
     def _open_file_server(self, root: str) -> Storage:
         if root not in {base.url for base in self._addresses.bases}:
-            raise StorageUnavailable(
+            raise Unavailable(
                 f"{root} is not a ClearML file server that this service knows: set api.files_server, or name it in "
                 "sdk.storage.http.legacy_fileservers or sdk.storage.path_substitution"
             )
         wait, workers = self._timeout, self._workers
         network = Network(read_timeout=wait, delete_timeout=wait, total=wait, parallel=workers.bound, stop=workers.stop)
-        return FileServer(Wire(root, self._token, network, self._sdk.verify))
+        return FileServer(root, self._token, network, self._sdk.verify)
 
     def _storage(self, root: str) -> Storage | str:
         """Return the opened storage, or why it cannot be opened."""
@@ -187,7 +191,7 @@ class Storages:
             if not storage or (isinstance(storage, str) and time.monotonic() > opened + REOPEN):
                 try:
                     storage = self.open(root)
-                except StorageUnavailable as error:
+                except Unavailable as error:
                     storage = failed(error).error
                 except Exception as error:
                     storage = failed(f"{self.name(root)}: {type(error).__name__}: {error}").error
@@ -195,11 +199,16 @@ class Storages:
             return storage
 
     def _check(self, root: str) -> str:
+        storage = self._storage(root)
+        if isinstance(storage, str):
+            return storage
         try:
-            storage = self._storage(root)
-            return storage if isinstance(storage, str) else storage.check()
+            storage.check()
+        except Stopped:
+            raise
         except Exception as error:
-            return failed(f"{type(error).__name__}: {error}").error
+            return storage.failure(error).reason
+        return ""
 
     def _carry_out(
         self, locations: Iterable[Location], requests: Callable[[Storage, Sequence[str]], list[Request]]
@@ -208,13 +217,13 @@ class Storages:
         groups: dict[str, dict[str, None]] = {}
         for location in locations:
             groups.setdefault(location.root, {})[location.path] = None
-        turns = {}
+        turns: dict[str, Turn] = {}
         for root, paths in groups.items():
             storage = self._storage(root)
             if isinstance(storage, str):
-                turns[root] = Turn((), dict.fromkeys(paths, failed(storage)))
+                turns[root] = Turn(Storage(), (), dict.fromkeys(paths, failed(storage)))
             else:
-                turns[root] = Turn(requests(storage, [*paths]))
+                turns[root] = Turn(storage, requests(storage, [*paths]))
         try:
             carry_out([*turns.values()], self._workers)
         except Stopped:
@@ -233,7 +242,15 @@ class Storages:
         if isinstance(storage, str):
             raise Unlistable(storage)
         pages = storage.pages(folder.path)
-        while (page := self._workers.result(lambda: next(pages, None))) is not None:
+        while True:
+            try:
+                page = self._workers.result(lambda: next(pages, None))
+            except (Stopped, Unlistable):
+                raise
+            except Exception as error:
+                raise Unlistable(storage.failure(error).reason) from None
+            if page is None:
+                return
             yield from page
 
 

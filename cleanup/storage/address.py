@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote, unquote_to_bytes, urlparse, urlsplit
 
-from cleanup.storage.base import Location, StorageUnavailable
+from cleanup.storage.base import Location, Unavailable
 from cleanup.storage.sdk import SdkConfig
 
 LOCAL = "file://"
@@ -77,19 +77,19 @@ class Addresses:
             raise BadAddress(f"unknown scheme {scheme[:20]}")
         try:
             return ({"s3": self._s3, "gs": self._gs, "azure": self._azure}[scheme](text),)
-        except StorageUnavailable as error:
+        except Unavailable as error:
             raise BadAddress(str(error)) from None
 
     def task_folder(self, destination: str, path: str) -> Location | None:
         """Return the folder ``path`` of :func:`sdk_path` at ``destination``, by default on the first file server.
 
-        None where the destination is none that files can be deleted from.
+        None where the destination is none that files can be deleted from, or there is neither.
         """
         base = re.sub(r"(?<=[^:/])/+\Z", "", destination.strip()) or self._default
         on_server = base.lower().startswith(("http://", "https://"))
         try:
             # What the SDK puts into an http address is quoted once more on its way.
-            folder = self.locate(f"{base}/{quote(path) if on_server else path}")[0]
+            folder = self.locate(base and f"{base}/{quote(path) if on_server else path}")[0]
         except BadAddress:
             return None
         return folder if not on_server or any(folder.root == server.url for server in self.bases) else None

@@ -8,12 +8,9 @@ from collections.abc import Iterator, Sequence
 from email.parser import BytesParser
 from typing import Any
 
-from cleanup.base.chunks import chunks
-from cleanup.storage.base import DELETED, GONE, Answer, Listed, Location, StorageUnavailable, Unlistable, failed
-from cleanup.storage.request import Failure, Reply, Request, failure, no_removals
+from cleanup.storage.base import DELETED, GONE, Answer, Answers, Failure, Listed, Location, Storage, Unavailable, failed
 from cleanup.storage.sdk import SdkConfig
 
-_MOST_BLOBS = 256
 _PAGE = 1000
 _BUSY = frozenset({408, 429, 500, 502, 503, 504})
 _STATUS = re.compile(rb"HTTP/\S+ (\d{3})([^\r\n]*)")
@@ -21,7 +18,7 @@ _CODE = re.compile(rb"(?im)^x-ms-error-code:\s*(\S+)")
 _WHERE = "see sdk.azure.storage.containers in clearml.conf"
 
 
-class Container:
+class Container(Storage):
     """One container.
 
     A blob with snapshots or a lease is not deleted: FAILED with Azure's reason, as the SDK's own deletion would.
@@ -30,61 +27,49 @@ class Container:
     ``replies.last`` is the last reply that the client got in the current thread.
     """
 
+    most = 256
+
     def __init__(self, root: str, client: Any, replies: threading.local, secrets: Sequence[str]) -> None:
-        self._root, self._client, self._replies, self._secrets = root, client, replies, tuple(secrets)
-
-    def deletions(self, paths: Sequence[str]) -> list[Request]:
-        return [Request(part, self._delete) for part in chunks(paths, _MOST_BLOBS)]
-
-    def removals(self, folders: Sequence[str]) -> list[Request]:
-        return no_removals(folders)
+        self._root, self._client, self._replies, self.secrets = root, client, replies, tuple(secrets)
 
     def pages(self, folder: str) -> Iterator[Sequence[Listed]]:
         """List the blobs below ``folder``, without the folders that accounts with a hierarchy list among them."""
-        try:
-            found = self._client.list_blobs(
-                name_starts_with=f"{folder}/" if folder else "", include=["metadata"], results_per_page=_PAGE
-            )
-            for page in found.by_page():
-                yield [
-                    Listed(Location(self._root, blob.name), blob.size, blob.last_modified)
-                    for blob in page
-                    if (blob.metadata or {}).get("hdi_isfolder") != "true"
-                ]
-        except Exception as error:
-            raise Unlistable(self._failed(error).error) from None
+        found = self._client.list_blobs(
+            name_starts_with=f"{folder}/" if folder else "", include=["metadata"], results_per_page=_PAGE
+        )
+        for page in found.by_page():
+            yield [
+                Listed(Location(self._root, blob.name), blob.size, blob.last_modified)
+                for blob in page
+                if (blob.metadata or {}).get("hdi_isfolder") != "true"
+            ]
 
-    def check(self) -> str:
+    def check(self) -> None:
         """Ask for the container's properties."""
-        try:
-            self._client.get_container_properties()
-        except Exception as error:
-            return self._failed(error).error
-        return ""
+        self._client.get_container_properties()
 
     def close(self) -> None:
         self._client.close()
 
-    def _delete(self, names: Sequence[str]) -> Reply:
+    def delete(self, paths: Sequence[str]) -> Answers:
+        self._client.delete_blobs(*paths, raise_on_any_failure=False)
         try:
-            self._client.delete_blobs(*names, raise_on_any_failure=False)
+            parts = _parts(self._replies.last)
         except Exception as error:
-            return failure(self._failed(error).error, getattr(error, "status_code", None))
-        parts = _parts(self._replies.last)
-        return {name: _answer(*parts[place]) for place, name in enumerate(names) if place in parts}
+            raise Failure(f"an answer that cannot be read: {type(error).__name__}") from None
+        return {name: _answer(*parts[place]) for place, name in enumerate(paths) if place in parts}
 
-    def _failed(self, error: Exception) -> Answer:
-        code = getattr(error, "error_code", None)
-        reason = str(getattr(code, "value", code) or type(error).__name__)
+    def reason(self, error: Exception) -> tuple[str, int | None]:
+        code, status = getattr(error, "error_code", None), getattr(error, "status_code", None) or 0
         message = str(getattr(error, "message", "") or error).partition("\n")[0]
-        hint = f"; {_WHERE}" if getattr(error, "status_code", None) in {401, 403, 404} else ""
-        return failed(f"{reason}: {message[:180]}{hint}", *self._secrets)
+        hint = f"; {_WHERE}" if status in {401, 403, 404} else ""
+        return f"{getattr(code, 'value', code) or type(error).__name__}: {message[:180]}{hint}", status
 
 
 def open_container(root: str, sdk: SdkConfig, timeout: float) -> Container:
     """Open ``azure://<host>/<container>`` at ``https://<host>`` with the SDK's credentials for its account.
 
-    The account is the first part of the host, and TLS is always used: both as in the SDK. Raises StorageUnavailable
+    The account is the first part of the host, and TLS is always used: both as in the SDK. Raises Unavailable
     if azure-storage-blob or credentials are missing.
     """
     try:
@@ -94,7 +79,7 @@ def open_container(root: str, sdk: SdkConfig, timeout: float) -> Container:
     host, _, container = root.partition("://")[2].partition("/")
     found = sdk.buckets("azure").get_config_by_uri(f"{root}/")
     if not found or not (found.account_key or getattr(found, "use_default_credential", False)):
-        raise StorageUnavailable(
+        raise Unavailable(
             f"no credentials for {root}: add the account {host.partition('.')[0]} to sdk.azure.storage.containers "
             "(account_name, account_key), or set AZURE_STORAGE_ACCOUNT and AZURE_STORAGE_KEY"
         )
@@ -113,7 +98,7 @@ def open_container(root: str, sdk: SdkConfig, timeout: float) -> Container:
             raw_response_hook=lambda reply: setattr(replies, "last", reply.http_response),
         )
     except Exception as error:
-        raise StorageUnavailable(failed(f"{root}: {type(error).__name__}: {error}; {_WHERE}", *secrets).error) from None
+        raise Unavailable(failed(f"{root}: {type(error).__name__}: {error}; {_WHERE}", *secrets).error) from None
     return Container(root, client, replies, secrets)
 
 

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
+from cleanup.base import http
 from cleanup.base.chunks import chunks
-from cleanup.base.http import Reply as HttpReply
+from cleanup.base.errors import Stopped
+from cleanup.base.http import BUSY, MIB, Http, Network, Reply
 from cleanup.base.text import without_secrets
-from cleanup.storage.address import is_task_folder, task_depth
-from cleanup.storage.base import DELETED, GONE, Answer, Listed, Unlistable, failed
-from cleanup.storage.request import Failure, Reply, Request, Then
-from cleanup.storage.wire import Wire
+from cleanup.storage.address import task_depth
+from cleanup.storage.base import DELETED, GONE, Answers, Failure, Listed, Request, Storage, Then, Unlistable, failed
 
-_MOST_PATHS = 1000
 _LARGEST_BODY = 512 * 1024
 _FILE_DEPTH = {"artifacts": 3, "models": 2, "metrics": 4}
 _OFF = frozenset({404, 405})
 _TOO_MUCH = frozenset({400, 413, 500})
+_WENT = frozenset({"No such file or directory", "Not a file or folder"})
+"""What ``delete_many`` says of what went, by another's hand, between its look and its deletion."""
 
 
-class FileServer:
+class FileServer(Storage):
     """One file server: ``POST /delete_many``, at most 1,000 paths and 512 KiB a request.
 
     ``delete_many`` deletes a folder with all that is in it, and the server offers no way to ask for a file only. So a
@@ -36,59 +38,76 @@ class FileServer:
     authorization, a redirect) fails what is left without asking for each path.
     """
 
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
+    def __init__(self, base: str, token: Callable[[str], str], network: Network, verify: bool | str = True) -> None:
+        # One that is away costs every batch of a cycle its attempts: so there are few.
+        self._base, self._http = base, Http(replace(network, attempts=4), token, verify=verify, largest=64 * MIB)
         self._bulk_off = False
+
+    def parts(self, paths: Sequence[str]) -> Iterable[list[str]]:
+        return chunks(paths, self.most, lambda path: len(quote(path)) + 4, _LARGEST_BODY)
 
     def deletions(self, paths: Sequence[str]) -> list[Request]:
         """Delete files; see the class for paths that could be folders."""
         folders = _folders_of(paths)
         bulk = [path for path in paths if _surely_file(path) and path not in folders]
         alone = set(paths).difference(bulk)
-        return [Request(part, self._delete_files) for part in _bounded(bulk)] + [
+        return [Request(part, self.delete) for part in self.parts(bulk)] + [
             Request([path], self._delete_one) for path in paths if path in alone
         ]
-
-    def removals(self, folders: Sequence[str]) -> list[Request]:
-        """Delete task folders with all that is in them. Where ``delete_many`` is off, nothing can be done: FAILED.
-
-        The caller promises that nothing in them is to be kept. A path that is not named like a task's folder (a dot
-        and 32 hexadecimal digits at its end) is refused.
-        """
-        named, others = ([path for path in folders if is_task_folder(path) is wanted] for wanted in (True, False))
-        requests = [Request(part, self._delete_folders) for part in _bounded(named)]
-        refused = failed("not named like a task's folder")
-        return [*requests, *(Request([path], lambda asked: dict.fromkeys(asked, refused)) for path in others)]
 
     def pages(self, folder: str) -> Iterator[Sequence[Listed]]:  # noqa: ARG002
         """Raise Unlistable: no call of the server does that."""
         raise Unlistable("a ClearML file server does not list its files")
 
-    def check(self) -> str:
+    def check(self) -> None:
         """Ask the server for its start page with the session's token. Older servers have none: 405."""
-        reply = self._wire.send("GET", "/", None, usable=lambda _: True)
-        alive = reply.status in {200, 405} or (reply.status == 404 and _says_not_found(reply.body))
-        return "" if alive else _whole(reply)
+        reply = self._send("GET", "/", None, usable=lambda _: True)
+        if not (reply.status in {200, 405} or (reply.status == 404 and _says_not_found(reply.body))):
+            raise Failure(_whole(reply))
 
     def close(self) -> None:
-        self._wire.close()
+        self._http.close()
 
-    def _delete_files(self, paths: Sequence[str]) -> Reply:
+    def _send(self, method: str, path: str, json: Any, usable: Callable[[Reply], bool], patient: bool = True) -> Reply:
+        """Return the last reply. Not ``patient``: a 500 is taken as the answer at once. Raises Stopped alone."""
+
+        def read(reply: Reply) -> tuple[Reply, bool]:
+            status = reply.status
+            if status == 200 and not usable(reply):
+                return Reply(error="an answer that is cut off or not a file server's"), True
+            if 300 <= status < 400:
+                there = urlsplit(reply.headers.get("Location", ""))
+                host = f"{there.scheme}://{there.hostname}" if there.hostname else "another address"
+                return replace(reply, error=f"it redirects to {host}: set api.files_server to the final address"), False
+            return reply, status in {0, *BUSY} or (status == 500 and patient)
+
+        try:
+            return self._http.send(http.Request(method, self._base + path, json, deletes=method != "GET"), read)
+        except Stopped:
+            raise
+        except Exception as error:
+            return Reply(error=without_secrets(f"no session with the ClearML server: {error}"))
+
+    def delete(self, paths: Sequence[str]) -> Answers:
         if self._bulk_off and len(paths) == 1:
             return self._delete_one(paths)
         return self._delete_many(paths)
 
-    def _delete_folders(self, paths: Sequence[str]) -> Reply:
-        reply = self._delete_many(paths)
-        if isinstance(reply, Failure) and reply.then is Then.EACH:
-            return Failure("this server has delete_many switched off, and nothing else removes folders", Then.GIVE_UP)
-        return reply
+    def remove(self, folders: Sequence[str]) -> Answers:
+        """Delete folders with all that is in them. Where ``delete_many`` is off, nothing can be done: FAILED."""
+        try:
+            return self._delete_many(folders)
+        except Failure as error:
+            if error.then is not Then.EACH:
+                raise
+            reason = "this server has delete_many switched off, and nothing else removes folders"
+            raise Failure(reason, Then.GIVE_UP) from None
 
-    def _delete_many(self, paths: Sequence[str]) -> Reply:
+    def _delete_many(self, paths: Sequence[str]) -> Answers:
         if self._bulk_off:
-            return Failure("delete_many is switched off", Then.EACH)
+            raise Failure("delete_many is switched off", Then.EACH)
         sent = {quote(path): path for path in paths}
-        reply = self._wire.send(
+        reply = self._send(
             "POST",
             "/delete_many",
             {"files": list(sent)},
@@ -99,22 +118,22 @@ class FileServer:
             return _matched(sent, _parsed(reply) or {})
         if reply.status in _OFF:
             self._bulk_off = True
-            return Failure("delete_many is switched off", Then.EACH)
-        return Failure(_whole(reply), Then.HALVE if reply.status in _TOO_MUCH else Then.GIVE_UP)
+            raise Failure("delete_many is switched off", Then.EACH)
+        raise Failure(_whole(reply), Then.HALVE if reply.status in _TOO_MUCH else Then.GIVE_UP)
 
-    def _delete_one(self, paths: Sequence[str]) -> Reply:
+    def _delete_one(self, paths: Sequence[str]) -> Answers:
         path = paths[0]
         # Any other 200 is a proxy's page to log in or the like. Asked again, a server that did delete has it no more.
-        reply = self._wire.send("DELETE", "/" + quote(path), None, lambda reply: _repeats(reply.body, path))
+        reply = self._send("DELETE", "/" + quote(path), None, lambda reply: _repeats(reply.body, path))
         if reply.status == 200:
             return {path: DELETED}
         if reply.status == 404 and _says_not_found(reply.body):
             return {path: GONE}
         if reply.status == 404:
             reason = "a 404 that is not the file server's: is api.files_server the right address?"
-            return Failure(reason, Then.GIVE_UP)
+            raise Failure(reason, Then.GIVE_UP)
         if reply.status in {0, 401} or 300 <= reply.status < 400:
-            return Failure(_whole(reply), Then.GIVE_UP)
+            raise Failure(_whole(reply), Then.GIVE_UP)
         return {path: failed(_whole(reply))}
 
 
@@ -133,11 +152,7 @@ def _folders_of(paths: Iterable[str]) -> set[str]:
     return folders
 
 
-def _bounded(paths: Sequence[str]) -> Iterator[list[str]]:
-    return chunks(paths, _MOST_PATHS, lambda path: len(quote(path)) + 4, _LARGEST_BODY)
-
-
-def _parsed(reply: HttpReply) -> dict[str, Any] | None:
+def _parsed(reply: Reply) -> dict[str, Any] | None:
     """Return the answer of ``delete_many`` if it has the form of one."""
     try:
         answer = json.loads(reply.body)
@@ -150,12 +165,15 @@ def _parsed(reply: HttpReply) -> dict[str, Any] | None:
     return answer if good else None
 
 
-def _matched(sent: dict[str, str], answer: dict[str, Any]) -> dict[str, Answer]:
-    """Match the server's answer back to the paths; ``sent`` maps what was written to the path."""
-    answers = {sent[name]: DELETED for name in answer["deleted"] if name in sent}
+def _matched(sent: dict[str, str], answer: dict[str, Any]) -> Answers:
+    """Match the server's answer back to the paths; ``sent`` maps what was written to the path.
+
+    What went while it was being deleted is asked for again: of a folder, only a part may be gone.
+    """
+    meanings = {"Not found": GONE, **{reason: Failure(reason) for reason in _WENT}}
+    answers: dict[str, Any] = {sent[name]: DELETED for name in answer["deleted"] if name in sent}
     for reason, names in answer["errors"].items():
-        answer_for = GONE if reason == "Not found" else failed(reason)
-        answers |= {sent[name]: answer_for for name in names if name in sent}
+        answers |= {sent[name]: meanings.get(reason) or failed(reason) for name in names if name in sent}
     return answers
 
 
@@ -173,7 +191,7 @@ def _says_not_found(body: bytes) -> bool:
     return text.startswith(b"File ") and text.endswith(b"not found")
 
 
-def _whole(reply: HttpReply) -> str:
+def _whole(reply: Reply) -> str:
     if reply.error:
         return reply.error
     if reply.status in {401, 403}:

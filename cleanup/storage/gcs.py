@@ -6,15 +6,23 @@ import json
 import re
 import threading
 from collections.abc import Iterator, Sequence
-from functools import partial
 from typing import Any
 
-from cleanup.base.chunks import chunks
-from cleanup.storage.base import DELETED, GONE, Answer, Listed, Location, StorageUnavailable, Unlistable, failed
-from cleanup.storage.request import Failure, Reply, Request, failure, no_removals
+from cleanup.storage.base import (
+    DELETED,
+    GONE,
+    Answer,
+    Answers,
+    Failure,
+    Listed,
+    Location,
+    Request,
+    Storage,
+    Unavailable,
+    failed,
+)
 from cleanup.storage.sdk import SdkConfig
 
-_MOST_OBJECTS = 100
 _BUSY = frozenset({408, 429, 500, 502, 503, 504})
 _BROKEN = frozenset({"ConnectionError", "ChunkedEncodingError"})
 _NEEDED = ["storage.objects.delete"]
@@ -25,13 +33,15 @@ _ASKED = re.compile(r"\A[A-Z]+ \S+: ")
 _WHERE = "see sdk.google.storage in clearml.conf"
 
 
-class GoogleBucket:
+class GoogleBucket(Storage):
     """One bucket.
 
     Credentials are the SDK's: ``sdk.google.storage``, per bucket and folder where its ``credentials`` say so, else
     what google-auth finds. ``STORAGE_EMULATOR_HOST`` is honoured by the client library. With soft delete or object
     versioning on the bucket, Google keeps what was deleted for as long as the bucket says.
     """
+
+    most = 100
 
     def __init__(self, root: str, sdk: SdkConfig, timeout: float) -> None:
         self._root, self._sdk, self._timeout = root, sdk, timeout
@@ -41,64 +51,55 @@ class GoogleBucket:
         self._client(self._access(""))
 
     def deletions(self, paths: Sequence[str]) -> list[Request]:
-        """Delete objects named exactly as given, each with the credentials for its folder."""
+        """Delete objects, each with the credentials for its folder."""
         groups: dict[tuple[str, str], list[str]] = {}
         for path in paths:
             groups.setdefault(self._access(path), []).append(path)
-        requests = []
-        for access, names in groups.items():
-            try:
-                send = partial(self._delete, self._client(access))
-            except StorageUnavailable as error:
-                send = partial(_refuse, error)
-            requests += [Request(part, send) for part in chunks(names, _MOST_OBJECTS)]
-        return requests
+        return [Request(part, self.delete) for names in groups.values() for part in self.parts(names)]
 
-    def removals(self, folders: Sequence[str]) -> list[Request]:
-        return no_removals(folders)
+    def delete(self, paths: Sequence[str]) -> Answers:
+        """Delete objects of one group."""
+        try:
+            client = self._client(self._access(paths[0]))
+        except Unavailable as error:
+            return dict.fromkeys(paths, failed(error))
+        batch, bucket = client.batch(raise_exception=False), client.bucket(self._bucket)
+        with batch:
+            for name in paths:
+                bucket.blob(name).delete(timeout=self._timeout, retry=None)
+        # The library hands the parts back in the order of the requests, having checked their number.
+        return {name: _answer(part) for name, part in zip(paths, batch._responses, strict=True)}
 
     def pages(self, folder: str) -> Iterator[Sequence[Listed]]:
         """List the objects below ``folder``. The client library repeats what fails for the moment."""
-        try:
-            from google.cloud.storage.retry import DEFAULT_RETRY  # noqa: PLC0415 - an extra
+        from google.cloud.storage.retry import DEFAULT_RETRY  # noqa: PLC0415 - an extra
 
-            found = self._client(self._access(f"{folder}/")).list_blobs(
-                self._bucket,
-                prefix=f"{folder}/" if folder else "",
-                fields=_FIELDS,
-                timeout=self._timeout,
-                retry=DEFAULT_RETRY.with_timeout(self._timeout),
-            )
-            for page in found.pages:
-                yield [Listed(Location(self._root, blob.name), blob.size, blob.updated) for blob in page]
-        except Exception as error:
-            raise Unlistable(failed(_reason(error)).error) from None
+        found = self._client(self._access(f"{folder}/")).list_blobs(
+            self._bucket,
+            prefix=f"{folder}/" if folder else "",
+            fields=_FIELDS,
+            timeout=self._timeout,
+            retry=DEFAULT_RETRY.with_timeout(self._timeout),
+        )
+        for page in found.pages:
+            yield [Listed(Location(self._root, blob.name), blob.size, blob.updated) for blob in page]
 
-    def check(self) -> str:
+    def check(self) -> None:
         """Ask whether these credentials may delete objects of the bucket."""
-        try:
-            bucket = self._client(self._access("")).bucket(self._bucket)
-            allowed = bucket.test_iam_permissions(_NEEDED, timeout=self._timeout, retry=None)
-        except Exception as error:
-            return failed(_reason(error)).error
-        return "" if allowed else f"no permission storage.objects.delete; {_WHERE}"
+        bucket = self._client(self._access("")).bucket(self._bucket)
+        if not bucket.test_iam_permissions(_NEEDED, timeout=self._timeout, retry=None):
+            raise Failure(f"no permission storage.objects.delete; {_WHERE}")
 
     def close(self) -> None:
         for client in self._clients.values():
             client.close()
 
-    def _delete(self, client: Any, names: Sequence[str]) -> Reply:
-        batch = client.batch(raise_exception=False)
-        bucket = client.bucket(self._bucket)
-        try:
-            with batch:
-                for name in names:
-                    bucket.blob(name).delete(timeout=self._timeout, retry=None)
-        except Exception as error:
-            broken = not _BROKEN.isdisjoint(kind.__name__ for kind in type(error).__mro__)
-            return Failure(_reason(error)) if broken else failure(_reason(error), getattr(error, "code", None))
-        # The library hands the parts back in the order of the requests, having checked their number.
-        return {name: _answer(part) for name, part in zip(names, batch._responses, strict=True)}
+    def reason(self, error: Exception) -> tuple[str, int | None]:
+        text = _ASKED.sub("", str(getattr(error, "message", "") or error))
+        status = getattr(error, "code", None) or 0
+        hint = f"; {_WHERE}" if status in {401, 403, 404} else ""
+        broken = not _BROKEN.isdisjoint(kind.__name__ for kind in type(error).__mro__)
+        return f"{type(error).__name__}: {text[:200]}{hint}", 503 if broken else status
 
     def _access(self, path: str) -> tuple[str, str]:
         """Return project and credentials for one object: they can differ between folders of a bucket."""
@@ -121,14 +122,10 @@ def _open_client(project: str, credentials: str, root: str, sdk: SdkConfig) -> A
         # The project plays no part in deleting objects, but without any the client refuses to start.
         return storage.Client(project=project or "default", credentials=_credentials(credentials))
     except Exception as error:
-        raise StorageUnavailable(
+        raise Unavailable(
             f"no credentials for {root}: set sdk.google.storage.credentials_json, an entry for this bucket in "
             f"sdk.google.storage.credentials, or GOOGLE_APPLICATION_CREDENTIALS ({type(error).__name__})"
         ) from None
-
-
-def _refuse(error: StorageUnavailable, names: Sequence[str]) -> Reply:
-    return dict.fromkeys(names, failed(error))
 
 
 def _credentials(given: str) -> Any:
@@ -157,9 +154,3 @@ def _answer(part: Any) -> Answer | Failure:
     if part.status_code == 404:
         return failed(f"{reason}; {_WHERE}") if "bucket does not exist" in reason.lower() else GONE
     return Failure(reason) if part.status_code in _BUSY else failed(reason)
-
-
-def _reason(error: Exception) -> str:
-    text = _ASKED.sub("", str(getattr(error, "message", "") or error))
-    hint = f"; {_WHERE}" if getattr(error, "code", None) in {401, 403, 404} else ""
-    return f"{type(error).__name__}: {text[:200]}{hint}"

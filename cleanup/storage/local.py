@@ -11,51 +11,48 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from cleanup.base.chunks import chunks
-from cleanup.storage.address import LOCAL, is_task_folder, task_depth
-from cleanup.storage.base import DELETED, GONE, Answer, Listed, Location, Unlistable, failed
-from cleanup.storage.request import Request
+from cleanup.storage.address import LOCAL, task_depth
+from cleanup.storage.base import DELETED, GONE, Answer, Answers, Listed, Location, Storage, Unlistable, failed
 
 # Missing on Windows, where opening a folder fails and so does every deletion: FAILED, not a broken import.
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0) | _NOFOLLOW
 _OUTSIDE = "a link or a file stands where one of its folders should be"
 _NOT_MOUNTED = "its folder is not there on this machine: is the storage mounted? See sdk.storage.path_substitution"
-_PIECE = 50
 _PAGE = 1000
 
 
-class LocalFiles:
+class LocalFiles(Storage):
     """Deletes files by their absolute paths. Only files and links: never a folder, never what a link points to.
 
     Below a task's folder no link to a folder is followed: each folder on the way is opened from the one above it, so
     a folder that is swapped for a link meanwhile changes nothing. Links above the task's folder (a mount point
     reached through one) are followed, as the SDK does.
 
+    A folder is left alone, and GONE: there is no such file.
+
     A file that is not there is GONE only if the folder above its task's folder is there. If that is missing too, the
     storage is most likely not mounted on this machine, and the answer is FAILED.
     """
 
-    def deletions(self, paths: Sequence[str]) -> list[Request]:
-        return [Request(part, lambda asked: {path: _delete(path) for path in asked}) for part in chunks(paths, _PIECE)]
+    most = 50
 
-    def removals(self, folders: Sequence[str]) -> list[Request]:
-        """Return what removes emptied folders of tasks and the empty folders in them; what holds a file stays: FAILED.
+    def delete(self, paths: Sequence[str]) -> Answers:
+        return {path: _delete(path) for path in paths}
+
+    def remove(self, folders: Sequence[str]) -> Answers:
+        """Remove emptied folders of tasks and the empty folders in them; what holds a file stays: FAILED.
 
         The project's folder above stays: as long as it is there, a file that is not was there once.
         """
-        parts = chunks(folders, _PIECE)
-        return [Request(part, lambda asked: {path: _remove(path) for path in asked}) for part in parts]
+        return {path: _remove(path) for path in folders}
 
     def pages(self, folder: str) -> Iterator[Sequence[Listed]]:
         """List files and links below ``folder``; no link is followed."""
         return map(list, chunks(_walk(folder), _PAGE))
 
-    def close(self) -> None:
-        pass
-
-    def check(self) -> str:
-        """Return "": whether a path is mounted here shows only with the path."""
-        return ""
+    def reason(self, error: Exception) -> tuple[str, int | None]:
+        return _refused(error).error if isinstance(error, OSError) else str(error), None
 
 
 def _delete(path: str) -> Answer:
@@ -63,7 +60,7 @@ def _delete(path: str) -> Answer:
     try:
         with _parent(path) as folder:
             if stat.S_ISDIR(os.lstat(name, dir_fd=folder).st_mode):
-                return failed("it is a folder, not a file")
+                return GONE  # no file has this name; what lies in the folder is listed, and goes by its own
             os.unlink(name, dir_fd=folder)
     except FileNotFoundError:
         return _missing(path)
@@ -123,8 +120,6 @@ def _walk(folder: str) -> Iterator[Listed]:
         except FileNotFoundError:
             if here == folder and not Path(folder).parent.parent.is_dir():
                 raise Unlistable(_NOT_MOUNTED) from None
-        except OSError as error:
-            raise Unlistable(_refused(error).error) from None
 
 
 def _listed(entry: os.DirEntry[str]) -> Listed:
@@ -136,8 +131,6 @@ def _listed(entry: os.DirEntry[str]) -> Listed:
 
 
 def _remove(path: str) -> Answer:
-    if not is_task_folder(path):
-        return failed("not named like a task's folder")
     above, _, name = path.rpartition("/")
     try:
         parent = os.open(above or "/", _FOLDER & ~_NOFOLLOW)

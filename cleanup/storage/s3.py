@@ -8,18 +8,28 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from cleanup.base.chunks import chunks
-from cleanup.storage.base import DELETED, GONE, Answer, Listed, Location, StorageUnavailable, Unlistable, failed
-from cleanup.storage.request import Failure, Reply, Request, Then, failure, no_removals
+from cleanup.storage.base import (
+    DELETED,
+    GONE,
+    Answer,
+    Answers,
+    Failure,
+    Listed,
+    Location,
+    Storage,
+    Then,
+    Unavailable,
+    Unlistable,
+    failed,
+)
 from cleanup.storage.sdk import SdkConfig
 
-_MOST_KEYS = 1000
 _BUSY = frozenset({"InternalError", "SlowDown", "ServiceUnavailable", "RequestTimeout", "503", "500"})
 _NO_BULK = frozenset({"NotImplemented", "MethodNotAllowed", "MissingContentMD5", "501", "405"})
 _WHERE = "see sdk.aws.s3 in clearml.conf"
 
 
-class Bucket:
+class Bucket(Storage):
     """One bucket.
 
     S3 answers "deleted" for a key that was not there. In a versioned bucket a delete leaves a marker and the old
@@ -28,24 +38,15 @@ class Bucket:
     """
 
     def __init__(self, root: str, client: Any, secrets: Sequence[str] = ()) -> None:
-        self._root, self._client, self._secrets = root, client, tuple(secrets)
+        self._root, self._client, self.secrets = root, client, tuple(secrets)
         self._bucket = root.rpartition("/")[2]
         self._bulk_off = False
-
-    def deletions(self, paths: Sequence[str]) -> list[Request]:
-        return [Request(part, self._delete) for part in chunks(paths, _MOST_KEYS)]
-
-    def removals(self, folders: Sequence[str]) -> list[Request]:
-        return no_removals(folders)
 
     def pages(self, folder: str) -> Iterator[Sequence[Listed]]:
         """List the keys below ``folder``; markers of folders (keys that end in "/") are among them."""
         more: dict[str, str] = {}
         while True:
-            try:
-                page = self._client.list_objects_v2(Bucket=self._bucket, Prefix=f"{folder}/" if folder else "", **more)
-            except Exception as error:
-                raise Unlistable(self._failed(error).error) from None
+            page = self._client.list_objects_v2(Bucket=self._bucket, Prefix=f"{folder}/" if folder else "", **more)
             if "IsTruncated" not in page:
                 raise Unlistable("an answer that does not say whether it is whole")
             yield [
@@ -56,55 +57,58 @@ class Bucket:
                 return
             more = {"ContinuationToken": page["NextContinuationToken"]}
 
-    def check(self) -> str:
+    def check(self) -> None:
         """Ask for one key. Who may delete (``s3:DeleteObject``) but not list (``s3:ListBucket``) reaches it, too."""
         try:
             self._client.list_objects_v2(Bucket=self._bucket, MaxKeys=1)
         except Exception as error:
-            return "" if _code(error) == "AccessDenied" else self._failed(error).error
-        return ""
+            if _code(error) != "AccessDenied":
+                raise
 
     def close(self) -> None:
         self._client.close()
 
-    def _delete(self, keys: Sequence[str]) -> Reply:
-        if self._bulk_off and len(keys) == 1:
-            return {keys[0]: self._delete_one(keys[0])}
+    def delete(self, paths: Sequence[str]) -> Answers:
+        if self._bulk_off and len(paths) == 1:
+            return {paths[0]: self._delete_one(paths[0])}
         try:
             answer = self._client.delete_objects(
-                Bucket=self._bucket, Delete={"Objects": [{"Key": key} for key in keys], "Quiet": False}
+                Bucket=self._bucket, Delete={"Objects": [{"Key": key} for key in paths], "Quiet": False}
             )
         except Exception as error:
-            reason = self._failed(error).error
             if _code(error) not in _NO_BULK:
-                return failure(reason, _status(error))
+                raise
             self._bulk_off = True
-            return Failure(reason, Then.EACH)
+            raise Failure(_code(error), Then.EACH) from None
         given: dict[str, Answer | Failure] = {entry["Key"]: DELETED for entry in answer.get("Deleted", ())}
         return given | {entry["Key"]: self._error(entry) for entry in answer.get("Errors", ()) if "Key" in entry}
 
+    def reason(self, error: Exception) -> tuple[str, int | None]:
+        code, status = _code(error), int(_details(error).get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+        if not code:
+            return f"{type(error).__name__}: {error}", status
+        hint = f"; {_WHERE}" if status in {301, 401, 403} or code in {"NoSuchBucket", "404"} else ""
+        return f"{code}: {_details(error)['Error'].get('Message', '')}{hint}", status
+
     def _error(self, entry: Mapping[str, str]) -> Answer | Failure:
         code = entry.get("Code", "")
-        answer = failed(f"{code}: {entry.get('Message', '')}", *self._secrets)
         if code == "NoSuchKey":
             return GONE
+        answer = failed(f"{code}: {entry.get('Message', '')}", *self.secrets)
         return Failure(answer.error) if code in _BUSY else answer
 
     def _delete_one(self, key: str) -> Answer:
         try:
             self._client.delete_object(Bucket=self._bucket, Key=key)
         except Exception as error:
-            return GONE if _code(error) == "NoSuchKey" else self._failed(error)
+            return GONE if _code(error) == "NoSuchKey" else failed(self.failure(error).reason)
         return DELETED
-
-    def _failed(self, error: Exception) -> Answer:
-        return failed(_reason(error), *self._secrets)
 
 
 def open_bucket(root: str, sdk: SdkConfig, connections: int, timeout: float) -> Bucket:
     """Open the bucket ``s3://bucket`` or ``s3://host/bucket`` with the SDK's credentials for it.
 
-    Raises StorageUnavailable if boto3 or credentials are missing.
+    Raises Unavailable if boto3 or credentials are missing.
     """
     try:
         import boto3  # noqa: PLC0415 - an extra
@@ -112,7 +116,7 @@ def open_bucket(root: str, sdk: SdkConfig, connections: int, timeout: float) -> 
     except ImportError:
         raise sdk.missing("boto3", root) from None
     found = sdk.buckets("s3").get_config_by_uri(f"{root}/")
-    unknown = StorageUnavailable(
+    unknown = Unavailable(
         f"no credentials for {root}: set sdk.aws.s3.key and secret, an entry for this bucket in "
         "sdk.aws.s3.credentials, or sdk.aws.s3.use_credentials_chain: true"
     )
@@ -133,7 +137,8 @@ def open_bucket(root: str, sdk: SdkConfig, connections: int, timeout: float) -> 
         known = not found.use_credentials_chain or session.get_credentials() is not None
         client = session.client("s3", config=config, **_client_settings(found))
     except Exception as error:
-        raise StorageUnavailable(failed(f"{root}: {_reason(error)}; {_WHERE}", *secrets).error) from None
+        reason = f"{root}: {type(error).__name__}: {error}; {_WHERE}"
+        raise Unavailable(failed(reason, *secrets).error) from None
     if not known:
         raise unknown
     if found.host:
@@ -169,15 +174,3 @@ def _details(error: Exception) -> dict[str, Any]:
 
 def _code(error: Exception) -> str:
     return str(_details(error).get("Error", {}).get("Code", ""))
-
-
-def _status(error: Exception) -> int:
-    return int(_details(error).get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-
-
-def _reason(error: Exception) -> str:
-    code, message = _code(error), str(_details(error).get("Error", {}).get("Message", ""))
-    if not code:
-        return f"{type(error).__name__}: {error}"
-    hint = f"; {_WHERE}" if _status(error) in {301, 401, 403} or code in {"NoSuchBucket", "404"} else ""
-    return f"{code}: {message}{hint}"

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cleanup.storage.base import StorageUnavailable
+from cleanup.storage.base import Unavailable
 
 _HOSTED_FILES = "https://files.clear.ml"
 
@@ -35,7 +35,7 @@ class SdkConfig:
     def buckets(self, scheme: str) -> Any:
         """Return the SDK's own view of the buckets of ``s3``, ``gs`` or ``azure``, with its defaults and environment.
 
-        Raises StorageUnavailable if the SDK cannot read its section.
+        Raises Unavailable if the SDK cannot read its section.
         """
         section, kind = _BUCKETS[scheme]
         if scheme not in self._read:
@@ -45,7 +45,7 @@ class SdkConfig:
                 self._read[scheme] = getattr(bucket_config, kind).from_config(_get(self.sdk, section, {}))
             except Exception as error:
                 reason = f"sdk.{section} in clearml.conf cannot be read: {type(error).__name__}"
-                raise StorageUnavailable(reason) from None
+                raise Unavailable(reason) from None
         return self._read[scheme]
 
     @property
@@ -53,13 +53,13 @@ class SdkConfig:
         """The section ``sdk.aws.boto3``."""
         return dict(_get(self.sdk, "aws.boto3", {}))
 
-    def missing(self, package: str, root: str) -> StorageUnavailable:
+    def missing(self, package: str, root: str) -> Unavailable:
         """Return the error for a storage whose client is not installed: what to do depends on who can do it."""
         if self.by_agent:
             cure = f"add {package} to EXECUTION > PYTHON PACKAGES of the task, or enqueue it from a machine that has it"
         else:
             cure = f"pip install {package}"
-        return StorageUnavailable(f"{package}, which {root} needs, is missing: {cure}")
+        return Unavailable(f"{package}, which {root} needs, is missing: {cure}")
 
     def substituted(self, address: str) -> str:
         """Return ``address`` with the first fitting rule applied, as the SDK's StorageHelper does before all else.
@@ -81,13 +81,15 @@ class SdkConfig:
 
 def load() -> SdkConfig:
     """Return what the SDK has loaded: clearml.conf, its environment variables and the agent's overrides."""
-    from clearml.config import config, config_obj, running_remotely  # noqa: PLC0415 - the SDK reads its files now
+    from clearml.backend_api.utils import get_http_session_with_retry  # noqa: PLC0415 - the SDK reads its files now
+    from clearml.config import config, config_obj, running_remotely  # noqa: PLC0415
 
     def section(key: str) -> Any:
         return _plain(config.get(key, None) or {})
 
     keys = ("storage.path_substitution", "aws.s3", "aws.boto3", "google.storage", "azure.storage")
-    return SdkConfig({key: section(key) for key in keys}, _verify(config_obj), running_remotely())
+    verify = get_http_session_with_retry(config=config_obj).verify
+    return SdkConfig({key: section(key) for key in keys}, True if verify is None else verify, running_remotely())
 
 
 def known_file_servers() -> list[str]:
@@ -122,15 +124,3 @@ def _get(tree: Mapping[str, Any], key: str, default: Mapping[str, Any] | Sequenc
             return default
         here = here[part]
     return here if here is not None else default
-
-
-def _verify(config: Any) -> bool | str:
-    from clearml.backend_api.session.defs import ENV_HOST_VERIFY_CERT  # noqa: PLC0415
-
-    value = ENV_HOST_VERIFY_CERT.get(default=config.get("api.verify_certificate", True))
-    if not isinstance(value, str):
-        return bool(value)
-    word = value.strip().lower()
-    if word in {"1", "true", "yes", "on", "y", "t"}:
-        return True
-    return False if word in {"0", "false", "no", "off", "n", "f", ""} else value

@@ -67,6 +67,14 @@ def test_the_rounds_are_compared_one_by_one() -> None:
         assert answer["ratios"][name] == sorted(rounds)[1]
 
 
+def test_s3() -> None:
+    answer = run("s3", "--tasks", "20")
+    for side, files_left in (("listed", 0), ("not_listed", 20)):
+        figures = answer[side]
+        assert figures["s3_requests_by_method"] == {"GET": 20, "POST": 1}
+        assert (figures["deleted"], figures["tasks_left"], figures["files_left"]) == (20, 0, files_left)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("more", ["--tasks=230", "--entries=300", "--others=300"])
 def test_scale(more: str) -> None:

@@ -200,6 +200,12 @@ def test_a_tasks_folder_lies_at_its_output_destination(here, destination, root, 
     assert here.task_folder(destination, project, name, TASK) == expected
 
 
+def test_without_destination_and_file_server_a_task_has_no_folder():
+    nowhere = storages()
+    assert nowhere.task_folder("", "p", "n", TASK) is None
+    nowhere.close()
+
+
 NAMES = st.text(st.characters(exclude_categories=("Cc", "Cs"), exclude_characters="?#;\\"), min_size=1, max_size=80)
 
 

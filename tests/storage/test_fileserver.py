@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import socket
+import threading
 
 import pytest
 import requests
@@ -12,8 +13,10 @@ import responses
 from clearml.storage.url import quote_url
 from clearml.utilities.requests_toolbelt import MultipartEncoder
 
+from cleanup.base.errors import Stopped
+from cleanup.base.http import Network
 from cleanup.sandbox import Fault
-from cleanup.storage import Outcome
+from cleanup.storage import DeletionStopped, Outcome, bulk
 from tests.storage import stores
 from tests.storage.support import (
     ODD_NAMES,
@@ -159,6 +162,11 @@ def answers():
 
 
 @pytest.fixture
+def no_backoff(monkeypatch):
+    monkeypatch.setattr(Network, "pause", lambda network, seconds: None)
+
+
+@pytest.fixture
 def delete():
     """Delete paths of one file server, and return what became of them."""
     with stores.opened({}, BASE, lambda _: "token", timeout=5.0) as storages:
@@ -184,23 +192,68 @@ def test_made_up_answers_are_matched_to_their_paths(delete, answers):
     assert "does not mention" in result[unsaid].error
 
 
-def test_names_are_percent_encoded_once_and_their_answers_matched_back(delete, answers):
-    paths = [f"{FOLDER}/models/{name}" for name in [*ODD_NAMES, "%22.txt"]]
+@pytest.mark.parametrize("reason", ["No such file or directory", "Not a file or folder"])
+def test_what_another_deletes_at_the_same_moment_is_asked_for_again(answers, monkeypatch, reason):
+    """Of a folder a part may still be there; a file is then not found."""
+    monkeypatch.setattr(bulk, "WAITS", (0.0,) * 3)
+    answers.post(MANY, json=many(**{reason: [A, B]}))
+    answers.post(MANY, json=many(**{"Not found": [A], reason: [B]}))
+    with stores.opened({}, BASE, timeout=5.0) as storages:
+        result = storages.delete(located(BASE, [A, B]))
+        asked = [json.loads(call.request.body)["files"] for call in answers.calls]
+        assert asked == [[A, B], [A, B], [B], [B]]
+        assert list(outcomes(result).values()) == [Outcome.GONE, Outcome.FAILED]
+        assert failures(result) == {B: reason}
+        answers.reset()
+        answers.post(MANY, json=many(**{reason: [FOLDER]}))
+        answers.post(MANY, json=many([FOLDER]))
+        assert set(outcomes(storages.remove_folders(located(BASE, [FOLDER]))).values()) == {Outcome.DELETED}
 
-    def answer(request):
-        sent = json.loads(request.body)["files"]
-        assert all(name.isascii() and not set(name) & set(" +?#\";'") for name in sent)
-        assert {requests.utils.unquote(name) for name in sent} == set(paths)
-        return 200, {}, json.dumps(many(sent))
 
-    answers.add_callback("POST", MANY, answer)
-    assert set(kinds(delete(*paths)).values()) == {"deleted"}
+@pytest.mark.parametrize(
+    ("kind", "paths", "calls"),
+    [
+        ({"body": requests.ConnectionError("dropped")}, [A, B], 4),
+        ({"status": 503}, [A, B], 4),
+        ({"status": 500}, [A, B], 9),  # each alone, four times
+        ({"status": 500}, [A], 4),
+        ({"status": 418}, [A, B], 1),
+    ],
+)
+def test_what_can_pass_is_asked_for_again_and_told_after_all_attempts(delete, answers, no_backoff, kind, paths, calls):
+    answers.post(MANY, **kind)
+    assert set(kinds(delete(*paths)).values()) == {"failed"}
+    assert len(answers.calls) == calls
+
+    answers.reset()
+    answers.post(MANY, **kind)
+    answers.post(MANY, json=many(paths))
+    assert set(kinds(delete(*paths)).values()) == {"deleted" if calls > 1 else "failed"}
 
 
-def test_a_server_that_fails_at_everything_is_not_asked_path_by_path(delete, answers):
-    answers.post(MANY, status=413)
-    assert set(kinds(delete(*(f"{FOLDER}/artifacts/a/{n}.pkl" for n in range(1000)))).values()) == {"failed"}
-    assert len(answers.calls) < 100
+def test_a_redirect_is_never_followed_and_said_without_its_query(delete, answers):
+    answers.post(MANY, status=307, headers={"Location": "https://evil.example.com/delete_many?token=x"})
+    reason = "it redirects to https://evil.example.com: set api.files_server to the final address"
+    assert [answer.error for answer in delete(A, B).values()] == [reason] * 2
+    assert [call.request.url for call in answers.calls] == [MANY]
+
+
+def test_a_session_that_cannot_be_had_is_told_without_its_secrets_and_a_stop_goes_on(answers):
+    def refuse(refused):
+        raise error
+
+    error = ConnectionError("no login with token=very-secret")
+    with stores.opened({}, BASE, refuse) as storages:
+        (told,) = failures(storages.delete(located(BASE, [A]))).values()
+        assert "no session" in told and "very-secret" not in told
+    error = Stopped("as asked")
+    stop = threading.Event()
+    with (
+        stores.opened({}, BASE, lambda refused: (stop.set(), refuse(refused)), stop=stop) as storages,
+        pytest.raises(DeletionStopped) as stopped,
+    ):
+        storages.delete(located(BASE, [A]))
+    assert (stopped.value.answers, len(answers.calls)) == ({}, 0)
 
 
 def test_without_delete_many_each_answer_counts_and_the_lack_is_remembered(delete, answers):
@@ -214,15 +267,11 @@ def test_without_delete_many_each_answer_counts_and_the_lack_is_remembered(delet
 
 
 @pytest.mark.parametrize("body", ["<html>please log in</html>", "null", "", '{"ok": true}', '"another/file.pkl"'])
-def test_a_200_that_does_not_repeat_the_path_is_no_deletion(delete, answers, body):
-    answers.post(MANY, status=404)
-    answers.delete(f"{BASE}/{A}", status=200, body=body)
-    assert "not a file server's" in delete(A)[A].error
-
-
-def test_a_404_of_another_server_is_not_taken_for_a_file_that_is_gone(delete, answers):
+def test_what_another_server_says_is_no_deletion(delete, answers, no_backoff, body):
     answers.post(MANY, status=404, body="<html>nginx</html>")
-    answers.delete(f"{BASE}/{A}", status=404, body="<html>nginx</html>")
+    answers.delete(f"{BASE}/{A}", body=body)
+    assert "not a file server's" in delete(A)[A].error  # which repeats the path
+    answers.replace("DELETE", f"{BASE}/{A}", status=404, body=body)
     assert "api.files_server" in delete(A)[A].error
 
 

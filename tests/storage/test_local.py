@@ -8,57 +8,42 @@ from pathlib import Path
 import pytest
 
 from cleanup.storage import LOCAL, Location, Outcome, Unlistable
-from tests.storage.support import (
-    OTHER,
-    TASK,
-    failures,
-    files_of_tasks,
-    located,
-    neighbours,
-    outcomes,
-    task_id,
-)
-from tests.storage.support import storages as make_storages
+from tests.storage import stores
+from tests.storage.support import OTHER, TASK, failures, files_of_tasks, located, neighbours, outcomes, task_id
 
 FOLDER = f"p/n.{TASK}"
 
 
 @pytest.fixture
-def storages():
-    opened = make_storages()
-    yield opened
-    opened.close()
+def disk(tmp_path, monkeypatch):
+    with stores.disks(tmp_path, monkeypatch) as opened:
+        yield opened
 
 
-def put(root, paths):
-    for path in paths:
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_bytes(b"content")
+def delete(disk, *paths):
+    return disk.storages.delete(map(disk.at, paths))
 
 
-def at(root, paths):
-    return located(LOCAL, [f"{root}/{path}" for path in paths])
+def remove(disk, *folders):
+    return list(outcomes(disk.storages.remove_folders(map(disk.at, folders))).values())
 
 
-def held(root):
-    return {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file() or path.is_symlink()}
+def test_a_file_that_is_gone_is_gone_if_the_folder_above_its_tasks_is_there(disk):
+    disk.put(["p/x", "shared/data.csv", "shared/more.csv"])
+    result = delete(disk, f"{FOLDER}/models/x.pt", "shared/data.csv", "shared/gone.csv")
+    assert list(outcomes(result).values()) == [Outcome.GONE, Outcome.DELETED, Outcome.GONE]
+    assert disk.held() == {"p/x", "shared/more.csv"}
 
 
-def test_a_file_that_is_gone_is_gone_if_its_project_is_there(storages, tmp_path):
-    put(tmp_path, ["p/x"])
-    result = storages.delete(at(tmp_path, [f"{FOLDER}/models/x.pt"]))
-    assert set(outcomes(result).values()) == {Outcome.GONE}
-
-
-def test_a_file_whose_project_is_missing_failed_because_the_storage_may_not_be_mounted(storages, tmp_path):
-    result = storages.delete(at(tmp_path, [f"{FOLDER}/models/x.pt", "linked/data.csv"]))
+def test_a_file_whose_project_is_missing_failed_because_the_storage_may_not_be_mounted(disk):
+    result = delete(disk, f"{FOLDER}/models/x.pt", "linked/data.csv")
     assert len(failures(result)) == 2
     assert all("mounted" in error for error in failures(result).values())
 
 
-def test_a_file_that_the_system_refuses_to_delete_fails_alone(storages, tmp_path, monkeypatch):
-    paths = [*files_of_tasks(3), f"{FOLDER}/models/forbidden.pt"]
-    put(tmp_path, [*paths, *neighbours()])
+def test_a_file_that_the_system_refuses_to_delete_fails_alone(disk, monkeypatch):
+    forbidden = f"{FOLDER}/models/forbidden.pt"
+    disk.put([*files_of_tasks(3), forbidden, *neighbours()])
     unlink = os.unlink
 
     def refusing(name, **where):
@@ -67,112 +52,95 @@ def test_a_file_that_the_system_refuses_to_delete_fails_alone(storages, tmp_path
         unlink(name, **where)
 
     monkeypatch.setattr(os, "unlink", refusing)
-    result = storages.delete(at(tmp_path, paths))
-    assert list(failures(result)) == [f"{tmp_path}/{FOLDER}/models/forbidden.pt"]
-    assert "may not delete" in failures(result)[f"{tmp_path}/{FOLDER}/models/forbidden.pt"]
-    assert held(tmp_path) == {f"{FOLDER}/models/forbidden.pt", *neighbours()}
+    ((path, error),) = failures(delete(disk, *files_of_tasks(3), forbidden)).items()
+    assert path == disk.at(forbidden).path
+    assert "may not delete" in error
+    assert disk.held() == {forbidden, *neighbours()}
 
 
-def test_a_folder_is_never_deleted_as_a_file(storages, tmp_path):
-    put(tmp_path, [f"{FOLDER}/models/m.d/x.pt", f"{FOLDER}/artifacts/a/a.pkl"])
-    before = held(tmp_path)
-    (tmp_path / FOLDER / "empty").mkdir()
-    hostile = [f"{FOLDER}/models/m.d", f"{FOLDER}/artifacts", FOLDER, "p", f"{FOLDER}/empty"]
-    result = storages.delete(at(tmp_path, hostile))
-    assert len(failures(result)) == 5
-    assert held(tmp_path) == before
-    assert (tmp_path / FOLDER / "empty").is_dir()
+def test_a_folder_is_no_file_and_stays(disk):
+    disk.put([f"{FOLDER}/models/m.d/x.pt", f"{FOLDER}/artifacts/a/a.pkl"])
+    before = disk.held()
+    (disk.has / FOLDER / "empty").mkdir()
+    result = delete(disk, f"{FOLDER}/models/m.d", f"{FOLDER}/artifacts", FOLDER, "p", f"{FOLDER}/empty")
+    assert list(outcomes(result).values()) == [Outcome.GONE] * 5
+    assert disk.held() == before
+    assert (disk.has / FOLDER / "empty").is_dir()
 
 
-def test_a_link_to_a_folder_below_the_task_is_not_followed(storages, tmp_path):
-    put(tmp_path, ["outside/x.pt", f"p/other.{OTHER}/models/y.pt"])
-    (tmp_path / FOLDER).mkdir(parents=True)
-    (tmp_path / FOLDER / "models").symlink_to(tmp_path / "outside")
-    (tmp_path / f"p/linked.{task_id(7)}").symlink_to(tmp_path / f"p/other.{OTHER}")
-    result = storages.delete(at(tmp_path, [f"{FOLDER}/models/x.pt", f"p/linked.{task_id(7)}/models/y.pt"]))
-    assert len(failures(result)) == 2
-    assert (tmp_path / "outside/x.pt").exists()
-    assert (tmp_path / f"p/other.{OTHER}/models/y.pt").exists()
+def test_no_link_to_a_folder_and_no_file_is_taken_for_a_folder_below_the_tasks(disk):
+    disk.put(["outside/x.pt", f"p/other.{OTHER}/models/y.pt", f"p/file.{task_id(8)}/models"])
+    (disk.has / FOLDER).mkdir(parents=True)
+    (disk.has / FOLDER / "models").symlink_to(disk.has / "outside")
+    (disk.has / f"p/linked.{task_id(7)}").symlink_to(disk.has / f"p/other.{OTHER}")
+    before = disk.held()
+    paths = [f"{FOLDER}/models/x.pt", f"p/linked.{task_id(7)}/models/y.pt", f"p/file.{task_id(8)}/models/x.pt"]
+    assert len(failures(delete(disk, *paths))) == 3
+    assert disk.held() == before
 
 
-def test_of_a_link_only_the_link_goes(storages, tmp_path):
-    put(tmp_path, ["outside/x.pt"])
-    (tmp_path / FOLDER / "models").mkdir(parents=True)
-    (tmp_path / FOLDER / "models/x.pt").symlink_to(tmp_path / "outside/x.pt")
-    (tmp_path / FOLDER / "models/nowhere").symlink_to(tmp_path / "nowhere")
-    result = storages.delete(at(tmp_path, [f"{FOLDER}/models/x.pt", f"{FOLDER}/models/nowhere"]))
+def test_of_a_link_only_the_link_goes(disk):
+    disk.put(["outside/x.pt"])
+    (disk.has / FOLDER / "models").mkdir(parents=True)
+    (disk.has / FOLDER / "models/x.pt").symlink_to(disk.has / "outside/x.pt")
+    (disk.has / FOLDER / "models/nowhere").symlink_to(disk.has / "nowhere")
+    result = delete(disk, f"{FOLDER}/models/x.pt", f"{FOLDER}/models/nowhere")
     assert set(outcomes(result).values()) == {Outcome.DELETED}
-    assert held(tmp_path) == {"outside/x.pt"}
+    assert disk.held() == {"outside/x.pt"}
 
 
-def test_links_above_the_tasks_folder_are_followed(storages, tmp_path):
-    put(tmp_path, [f"disk/{FOLDER}/models/x.pt"])
-    (tmp_path / "mount").symlink_to(tmp_path / "disk")
-    result = storages.delete(at(tmp_path / "mount", [f"{FOLDER}/models/x.pt"]))
-    assert set(outcomes(result).values()) == {Outcome.DELETED}
-    assert held(tmp_path / "disk") == set()
+def test_links_above_the_tasks_folder_are_followed(disk):
+    disk.put([f"disk/{FOLDER}/models/x.pt"])
+    (disk.has / "mount").symlink_to(disk.has / "disk")
+    assert set(outcomes(delete(disk, f"mount/{FOLDER}/models/x.pt")).values()) == {Outcome.DELETED}
+    assert disk.held() == {"mount"}
 
 
-def test_a_linked_file_outside_any_tasks_folder_can_be_deleted(storages, tmp_path):
-    put(tmp_path, ["shared/data.csv", "shared/more.csv"])
-    result = storages.delete(at(tmp_path, ["shared/data.csv", "shared/gone.csv"]))
-    assert list(outcomes(result).values()) == [Outcome.DELETED, Outcome.GONE]
-    assert held(tmp_path) == {"shared/more.csv"}
-
-
-def test_a_file_where_a_folder_should_be_fails(storages, tmp_path):
-    put(tmp_path, [f"{FOLDER}/models"])
-    assert len(failures(storages.delete(at(tmp_path, [f"{FOLDER}/models/x.pt"])))) == 1
-
-
-def test_listing_follows_no_link_and_lists_links_as_files(storages, tmp_path):
-    put(tmp_path, ["outside/x.pt", f"{FOLDER}/models/m.pt", f"{FOLDER}/deep/er/y"])
-    (tmp_path / FOLDER / "link").symlink_to(tmp_path / "outside")
-    (tmp_path / FOLDER / "loop").symlink_to(tmp_path / FOLDER)
-    (tmp_path / FOLDER / "nowhere").symlink_to(tmp_path / "nowhere")
-    (tmp_path / f"p/l.{OTHER}").symlink_to(tmp_path / "outside")
-    found = [listed.location for listed in storages.list(*at(tmp_path, [FOLDER]))]
-    own = ["models/m.pt", "deep/er/y", "link", "loop", "nowhere"]
-    assert set(found) == set(at(tmp_path, [f"{FOLDER}/{name}" for name in own]))
-    assert not failures(storages.delete(found))
-    assert held(tmp_path) == {"outside/x.pt", f"p/l.{OTHER}"}
+def test_listing_follows_no_link_and_lists_links_as_files(disk):
+    disk.put(["outside/x.pt", f"{FOLDER}/models/m.pt", f"{FOLDER}/deep/er/y"])
+    (disk.has / FOLDER / "link").symlink_to(disk.has / "outside")
+    (disk.has / FOLDER / "loop").symlink_to(disk.has / FOLDER)
+    (disk.has / FOLDER / "nowhere").symlink_to(disk.has / "nowhere")
+    (disk.has / f"p/l.{OTHER}").symlink_to(disk.has / "outside")
+    own = {f"{FOLDER}/{name}" for name in ("models/m.pt", "deep/er/y", "link", "loop", "nowhere")}
+    assert disk.listed(FOLDER) == own
+    assert not failures(delete(disk, *own))
+    assert disk.held() == {"outside/x.pt", f"p/l.{OTHER}"}
     with pytest.raises(Unlistable, match="link"):
-        list(storages.list(*at(tmp_path, [f"p/l.{OTHER}"])))
+        disk.listed(f"p/l.{OTHER}")
 
 
-def test_a_folder_that_is_not_there_is_empty_unless_its_disk_looks_unmounted(storages, tmp_path):
-    assert list(storages.list(*at(tmp_path, [FOLDER]))) == []
+def test_a_folder_that_is_not_there_is_empty_unless_its_disk_looks_unmounted(disk):
+    assert disk.listed(FOLDER) == set()
     with pytest.raises(Unlistable, match="mounted"):
-        list(storages.list(*at(tmp_path, [f"missing/{FOLDER}"])))
+        disk.listed(f"missing/{FOLDER}")
 
 
-def test_emptied_folders_go_and_the_projects_stays(storages, tmp_path):
+def test_emptied_folders_go_and_the_projects_stays(disk):
     for path in (f"root/a/b/n.{task_id(1)}/models/x", f"root/a/n.{task_id(2)}"):
-        (tmp_path / path).mkdir(parents=True)
-    put(tmp_path, [f"root/a/n.{OTHER}/kept"])
+        (disk.has / path).mkdir(parents=True)
+    disk.put([f"root/a/n.{OTHER}/kept"])
     folders = [f"root/a/b/n.{task_id(1)}", f"root/a/n.{task_id(2)}", f"root/a/n.{OTHER}", "root/a"]
-    result = storages.remove_folders(at(tmp_path, folders))
-    assert [answer.outcome.value for answer in result.values()] == ["deleted"] * 2 + ["failed"] * 2
-    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_dir()}
+    assert remove(disk, *folders) == [Outcome.DELETED] * 2 + [Outcome.FAILED] * 2
+    left = {str(path.relative_to(disk.has)) for path in disk.has.rglob("*") if path.is_dir()}
     assert left == {"root", "root/a", "root/a/b", f"root/a/n.{OTHER}"}
 
 
-def test_removing_folders_follows_no_link(storages, tmp_path):
-    (tmp_path / "outside/empty").mkdir(parents=True)
-    (tmp_path / FOLDER).mkdir(parents=True)
-    (tmp_path / FOLDER / "link").symlink_to(tmp_path / "outside")
-    (tmp_path / f"p/l.{OTHER}").symlink_to(tmp_path / "outside")
-    result = storages.remove_folders(at(tmp_path, [FOLDER, f"p/l.{OTHER}"]))
-    assert {answer.outcome for answer in result.values()} == {Outcome.FAILED}
-    assert (tmp_path / "outside/empty").is_dir()
+def test_removing_folders_follows_no_link(disk):
+    (disk.has / "outside/empty").mkdir(parents=True)
+    (disk.has / FOLDER).mkdir(parents=True)
+    (disk.has / FOLDER / "link").symlink_to(disk.has / "outside")
+    (disk.has / f"p/l.{OTHER}").symlink_to(disk.has / "outside")
+    assert remove(disk, FOLDER, f"p/l.{OTHER}") == [Outcome.FAILED] * 2
+    assert (disk.has / "outside/empty").is_dir()
 
 
-def test_no_descriptor_is_left_open(storages, tmp_path):
-    put(tmp_path, files_of_tasks(2, 3))
-    storages.delete([])
-    before = len(list(Path("/proc/self/fd").iterdir())) if Path("/proc/self/fd").exists() else 0
-    storages.delete([*at(tmp_path, files_of_tasks(2, 6)), Location(LOCAL, f"/nowhere/{FOLDER}/x")])
-    storages.remove_folders(at(tmp_path, [f"project/some task.{task_id(0)}"]))
-    list(storages.list(Location(LOCAL, str(tmp_path))))
-    after = len(list(Path("/proc/self/fd").iterdir())) if Path("/proc/self/fd").exists() else 0
-    assert after <= before
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="only Linux tells which descriptors are open")
+def test_no_descriptor_is_left_open(disk):
+    disk.put(files_of_tasks(2, 3))
+    disk.storages.delete([])
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    disk.storages.delete([*map(disk.at, files_of_tasks(2, 6)), *located(LOCAL, [f"/nowhere/{FOLDER}/x"])])
+    remove(disk, f"project/some task.{task_id(0)}")
+    list(disk.storages.list(Location(LOCAL, str(disk.has))))
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before

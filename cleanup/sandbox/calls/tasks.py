@@ -97,6 +97,8 @@ def edit(store: Store, body: Body) -> Body:
     if not body.get("force") and task["status"] != "created":
         raise wrong_status(task)
     fields = readied(chosen(body, TASK.edited | {"status"}))
+    if body.get("output_dest") is not None:
+        fields["output.destination"] = body["output_dest"]
     if not fields:
         return {"updated": 0}
     alive = {} if TASK.updated.issuperset(fields) else {"last_update": store.now()}
