@@ -178,7 +178,8 @@ def sdk_path(project: str, name: str, task: str, project_id: str = "") -> str:
             return ""
         project = f"{project[: max(2, _LONGEST_PROJECT - len(project_id) - 1)]}.{project_id}"
     folder = f"{name[: max(2, _LONGEST_TASK - len(task) - 1)]}.{task}"
-    return "/".join(quote(part, safe=_UNQUOTED) for part in (project or "unknown", folder))
+    # Half a character in a name is nothing that the SDK could have made a folder of.
+    return "/".join(quote(part, safe=_UNQUOTED, errors="replace") for part in (project or "unknown", folder))
 
 
 def _plain(address: object) -> str:

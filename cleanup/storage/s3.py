@@ -47,15 +47,16 @@ class Bucket(Storage):
         more: dict[str, str] = {}
         while True:
             page = self._client.list_objects_v2(Bucket=self._bucket, Prefix=f"{folder}/" if folder else "", **more)
-            if "IsTruncated" not in page:
+            goes_on, token = page.get("IsTruncated"), page.get("NextContinuationToken")
+            if goes_on is None or (goes_on and not token):
                 raise Unlistable("an answer that does not say whether it is whole")
             yield [
                 Listed(Location(self._root, entry["Key"]), entry.get("Size"), entry.get("LastModified"))
                 for entry in page.get("Contents", ())
             ]
-            if not (page.get("IsTruncated") and page.get("NextContinuationToken")):
+            if not goes_on:
                 return
-            more = {"ContinuationToken": page["NextContinuationToken"]}
+            more = {"ContinuationToken": token}
 
     def check(self) -> None:
         """Ask for one key. Who may delete (``s3:DeleteObject``) but not list (``s3:ListBucket``) reaches it, too."""

@@ -175,6 +175,10 @@ def test_a_tasks_folder_is_where_the_sdk_puts_it(here, project, name):
     assert here.task_folder("", project, name, TASK, OTHER) == Location(FILES, path)
 
 
+def test_half_a_character_in_a_name_ends_nothing(here):
+    assert here.task_folder("", "p", "\ud800", TASK, OTHER) == Location(FILES, f"p/%3F.{TASK}")
+
+
 @pytest.mark.parametrize(
     ("destination", "root", "path"),
     [

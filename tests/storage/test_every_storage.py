@@ -106,6 +106,16 @@ def test_a_storage_that_may_not_be_listed_still_deletes_and_is_reached(listing):
     assert not failures(listing.storages.delete(map(listing.at, files_of_tasks(1, 3))))
 
 
+@pytest.mark.parametrize("listing", ["s3"], indirect=True)
+@pytest.mark.parametrize("cut", [{}, {"IsTruncated": True}, {"Contents": []}])
+def test_a_listing_that_does_not_say_that_it_is_whole_is_none(listing, monkeypatch, cut):
+    bucket = listing.storages.open(listing.root)
+    monkeypatch.setattr(bucket._client, "list_objects_v2", lambda **_: cut)
+    listing.storages.open = lambda root: bucket
+    with pytest.raises(Unlistable, match="whole"):
+        list(listing.storages.list(listing.at(folder_of(0))))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("listing", ["disks", "s3"], indirect=True)
 def test_100000_files_are_listed_in_bounded_memory(listing, monkeypatch):
