@@ -65,4 +65,4 @@ def table(result: CycleResult) -> list[str]:
         for name, (size, tasks, files, newest) in sorted(totals.items(), key=lambda item: item[1], reverse=True)[:ROWS]
     ]
     header = ("project folder", "tasks", "files", "size", "newest file")
-    return as_text(Table("orphans by project, largest first", header, rows, len(totals))) if rows else []
+    return as_text(Table("orphans by project, largest first", header, rows, len(totals)), "--json") if rows else []

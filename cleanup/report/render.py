@@ -36,14 +36,14 @@ def dry_run_lines(result: CycleResult) -> list[str]:
     return [line for table in shown if table.rows for line in as_text(table)]
 
 
-def as_text(table: Table) -> list[str]:
-    """Return ``table`` as lines: which one it is, then columns as wide as their longest cell.
+def as_text(table: Table, flag: str = "--output json") -> list[str]:
+    """Return ``table`` as lines: which one it is, then columns as wide as their longest cell. ``flag`` shows all of it.
 
     No line is blank to set it apart: the web UI's console leaves blank lines out.
     """
     cells = [[one_line(cell, CELL) for cell in row] for row in (table.header, *(row.cells for row in table.rows))]
     widths = [max(map(columns, column)) for column in zip(*cells, strict=True)]
-    left_out = f" ({len(table.rows)} of {table.total}; --output json has all)" if table.total > len(table.rows) else ""
+    left_out = f" ({len(table.rows)} of {table.total}; {flag} has all)" if table.total > len(table.rows) else ""
     lines = [f"= {table.name}{left_out} ="]
     for row in (cells[0], ["-" * width for width in widths], *cells[1:]):
         parts = []
