@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 
+from cleanup.base.seen import Seen
 from cleanup.base.text import plural, without_secrets
 from cleanup.cycle.plan_file import FOLDER, PlanWriter
 from cleanup.cycle.result import CycleResult, Failed, FailedFile, FileCounts, Gone, Kept, KeptFile, ModelFates, Planned
@@ -53,7 +54,7 @@ class Docket:
         self.entries_behind: set[str] = set()
         """Model entries that outlived their makers and in a dry run would go with those tasks."""
         self._tallies: dict[str, _Tally] = {}
-        self._handled: set[int] = set()
+        self._handled = Seen()
 
     def condemn(self, tasks: Iterable[Planned]) -> None:
         """Put ``tasks`` on the list."""
@@ -121,11 +122,11 @@ class Docket:
 
     def is_handled(self, item: Hashable) -> bool:
         """True if this file was dealt with: the same one can be named, reported and listed."""
-        return hash(item) in self._handled
+        return item in self._handled
 
     def forget_files(self) -> None:
         """Forget which files were dealt with: their tasks are decided."""
-        self._handled.clear()
+        self._handled = Seen()
 
     def count(self, file: File, answer: Answer, storage: str) -> None:
         """Count what became of ``file`` in the storage called ``storage``."""
@@ -136,8 +137,7 @@ class Docket:
             tally.errors.append(f"{file.address}: {answer.error}")
             self.result.fail_file(FailedFile(file.task, file.address, answer.error))
             return
-        # One number a file, not its names: a task can have a million.
-        self._handled.add(hash(file.locations))
+        self._handled.add(file.locations)
         tally.files += 1
         if file.size is None:
             tally.unsized += 1
@@ -166,9 +166,7 @@ class Docket:
             self._tallies.setdefault(kept.task, _Tally()).kept.append(kept)
 
     def _first(self, *item: Hashable) -> bool:
-        seen = self.is_handled(item)
-        self._handled.add(hash(item))
-        return not seen
+        return self._handled.add(item)
 
 
 def shown(address: object) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from clearml.backend_api.session.client import APIClient
 
 from cleanup.base.errors import ServerError
+from cleanup.base.seen import Seen
 
 DEBUG_SAMPLE = "training_debug_image"
 PLOT = "plot"
@@ -41,7 +42,7 @@ def addresses(client: APIClient, task: str, event_type: str) -> Iterator[set[str
     Raises:
         ServerError: not all events can be read, so the task's files cannot all be known.
     """
-    seen: set[int] = set()
+    seen = Seen()
     total: int | None = None
     # A page that ends at iteration 0 makes the server start again: what lies behind it comes from the other end.
     for order in ("asc", "desc"):
@@ -52,7 +53,8 @@ def addresses(client: APIClient, task: str, event_type: str) -> Iterator[set[str
                 task=task, event_type=event_type, order=order, batch_size=_BATCH[event_type], **scroll
             ).data
             page, before = answer["events"], len(seen)
-            seen.update(map(_identity, page))
+            for event in page:
+                seen.add(_identity(event))
             yield {address for event in page for address in _event_addresses(event, event_type)}
             given = answer.get("total")
             total = given if isinstance(given, int) and not isinstance(given, bool) else total
@@ -67,9 +69,9 @@ def addresses(client: APIClient, task: str, event_type: str) -> Iterator[set[str
     )
 
 
-def _identity(event: Mapping[str, Any]) -> int:
-    """Return what makes an event one of its own on the server, as a number: a task can have a million of them."""
-    return hash(tuple(str(event.get(name)) for name in ("iter", "metric", "variant", "key", "url", "timestamp")))
+def _identity(event: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what makes an event one of its own on the server."""
+    return tuple(str(event.get(name)) for name in ("iter", "metric", "variant", "key", "url", "timestamp"))
 
 
 def _event_addresses(event: Mapping[str, Any], event_type: str) -> Iterator[str]:
