@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from tests.storage import stores
 
@@ -89,7 +90,11 @@ def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     flags = ["--skipApiVersionCheck", "--loose", "--cert", str(certificate), "--key", str(key), "--disableTelemetry"]
     running = subprocess.Popen([*command, *flags], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     patch = pytest.MonkeyPatch()
-    patch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    # Beside those that this machine trusts: other tests of the process reach package registries.
+    bundle = folder / "bundle.pem"
+    trusted = os.environ.get("REQUESTS_CA_BUNDLE") or requests.certs.where()
+    bundle.write_text(Path(trusted).read_text() + certificate.read_text())
+    patch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
     resolve = socket.getaddrinfo
     patch.setattr(socket, "getaddrinfo", lambda name, *a, **k: resolve("127.0.0.1" if name == host else name, *a, **k))
     try:
