@@ -135,11 +135,10 @@ class Judge:
             locations = (item.location,) if item.location else self.storages.locate(item.address)
         except BadAddress as error:
             named = [place for place in places(item.address) if place.task == writer]
-            return _first_held(item.task, address, named, held) or (
-                Refused(item.task, address, f"no address of a file that was uploaded: {one_line(error, 120)}")
-                if named
-                else KeptFile(item.task, address, LINKED)
-            )
+            kept = _first_held(item.task, address, named, held)
+            if kept or item.writer or not named:
+                return kept or KeptFile(item.task, address, LINKED)
+            return Refused(item.task, address, f"no address of a file that was uploaded: {one_line(error, 120)}")
         own = tuple(at for at in locations if own_place(at.path, writer, view))
         if not own:
             return KeptFile(item.task, address, LINKED)

@@ -274,11 +274,13 @@ def _local(text: str) -> Location:
 
 
 def _checked(path: str) -> str:
-    """Return ``path`` if it names one object and climbs nowhere, however often it were decoded."""
-    if not path.strip("/"):
+    """Return ``path`` without slashes at its end, if it climbs nowhere, however often it were decoded.
+
+    With them it names a folder, and no storage has a file that is called so.
+    """
+    path = path.rstrip("/")
+    if not path:
         raise BadAddress("no path")
-    if path.endswith("/"):
-        raise BadAddress("names a folder")
     decoded = _printable(path)
     for _ in range(16):
         if {".", ".."} & set(re.split(r"[/\\]", decoded)):

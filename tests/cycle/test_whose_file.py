@@ -127,12 +127,11 @@ def test_a_draft_that_lists_a_model_of_another_goes_at_once(world: World) -> Non
     assert (ids(result.deleted), set(world.sandbox.tasks), set(world.sandbox.models)) == ({draft}, {living}, {model})
 
 
-def test_a_task_with_a_file_that_nothing_can_be_asked_for_fails_with_all_its_files(world: World) -> None:
-    task = world.add_full()
-    other = world.add("gone", archived=False)
-    world.sandbox.add_model(task, "elsewhere", uri=f"{world.sandbox.files_url}/team/gone.{other}/models/")
+def test_a_link_to_a_folder_of_a_task_that_is_gone_is_only_a_link(world: World) -> None:
+    task, other = world.add_full(), world.add("gone", archived=False)
+    world.sandbox.add_artifact(task, "models", uri=f"{world.sandbox.files_url}/team/gone.{other}/models/")
+    world.sandbox.add_artifact(task, "own", uri=f"{world.sandbox.files_url}/{world.sandbox.folder(task)}/artifacts/")
     world.sandbox.remove_task(other)
-    files = world.sandbox.files()
     result = world.clean()
 
-    assert (ids(result.failed), world.sandbox.files()) == ({task}, files)
+    assert (ids(result.deleted), world.sandbox.files()) == ({task}, set())

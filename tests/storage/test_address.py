@@ -95,10 +95,7 @@ def test_an_http_address_stands_for_all_names_that_the_sdk_may_have_meant(here, 
         (f"{FILES}/{T}/%252e%252e/a", "climbs"),
         (f"{FILES}/{T}/..%5Ca", "climbs"),
         (f"{FILES}/{T}/%" + "25" * 40 + "2e", "escapes"),
-        (f"{FILES}/{T}/", "folder"),
-        (f"{FILES}/{T}/a%2F", "folder"),
         (f"{FILES}/{T}/a?to=/../b", "climbs"),
-        (f"{FILES}/{T}/?download=1", "folder"),
         (f"{FILES}?x/{T}/a", "no path"),
         (f"{FILES}/", "no path"),
         ("https://user:secret@files.example.com/p/x", "credentials"),
@@ -297,3 +294,10 @@ def test_the_hosted_services_former_file_servers_count_for_the_hosted_service_al
     assert known_file_servers() == ["https://files.clear.ml", "https://files.community.clear.ml"]
     monkeypatch.setenv("CLEARML_FILES_HOST", "https://files.example.com/")
     assert known_file_servers() == ["https://files.example.com"]
+
+
+@pytest.mark.parametrize("end", ["/", "%2F", "//", "/?download=1"])
+def test_an_address_of_a_folder_is_one_of_a_file_that_nobody_has(here, end):
+    names = {place.path for place in here.locate(f"{FILES}/p/n.{TASK}/models{end}")}
+    assert f"p/n.{TASK}/models" in names
+    assert not any(name.endswith("/") for name in names)
