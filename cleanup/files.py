@@ -173,6 +173,17 @@ class View:
         return Holder(f"model {model.id}, which no task made or uses", model.id)
 
 
+@dataclass(frozen=True)
+class Without:
+    """The condemned tasks but for some."""
+
+    condemned: Container[str]
+    spared: Container[str]
+
+    def __contains__(self, task: object) -> bool:
+        return task in self.condemned and task not in self.spared
+
+
 def holders(view: View, condemned: Container[str]) -> Holders:
     """Return who needs files in the tasks' folders, of all that stays: condemned tasks hold nothing."""
     found = Holders()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from cleanup import selection
 from cleanup.base.records import Task
-from cleanup.cycle.decision import Decision, Judge, Without
+from cleanup.cycle.decision import Decision, Judge
 from cleanup.cycle.deletion import TaskDeletion
 from cleanup.cycle.docket import Docket, File
 from cleanup.cycle.look import Looker
@@ -17,7 +17,7 @@ from cleanup.cycle.plan_file import Plan
 from cleanup.cycle.removal import Removal
 from cleanup.cycle.search import Found, Search, folders_named
 from cleanup.cycle.surroundings import Surroundings
-from cleanup.files import Place, View, places
+from cleanup.files import Place, View, Without, places
 from cleanup.server import WITH_FILES, Server
 from cleanup.settings import Settings
 from cleanup.storage import DeletionStopped, Location, Outcome, Storages

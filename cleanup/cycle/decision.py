@@ -16,6 +16,7 @@ from cleanup.files import (
     Kind,
     Place,
     View,
+    Without,
     holders,
     is_this_servers,
     lent,
@@ -49,17 +50,6 @@ class Decision:
     refused: list[Refused] = field(default_factory=list)
     stays: dict[str, str] = field(default_factory=dict)
     held: Holders = field(default_factory=Holders)
-
-
-@dataclass(frozen=True)
-class Without:
-    """The condemned tasks but for some."""
-
-    condemned: Container[str]
-    spared: Container[str]
-
-    def __contains__(self, task: object) -> bool:
-        return task in self.condemned and task not in self.spared
 
 
 @dataclass
@@ -166,13 +156,13 @@ def _recorded(view: View, condemned: Container[str], behind: Container[str]) -> 
     """
     for task in view.rows.values():
         for artifact in task.artifacts:
-            writer = _gone_writer(artifact.uri, view, behind)
+            writer = _gone_writer(artifact.uri, view)
             yield Found(task.id, Kind.ARTIFACT, artifact.uri, None, artifact.size, writer)
         for image in task.report_assets:
             yield Found(task.id, Kind.REPORT_IMAGE, image)
     for model in view.models.values():
         if model.task in view.rows:
-            yield Found(model.task, Kind.MODEL, model.uri, writer=_gone_writer(model.uri, view, behind))
+            yield Found(model.task, Kind.MODEL, model.uri, writer=_gone_writer(model.uri, view))
     for user, models in outlived_models(view, condemned, behind).items():
         for model in models:
             writers = {place.task for place in places(model.uri)}
@@ -182,10 +172,8 @@ def _recorded(view: View, condemned: Container[str], behind: Container[str]) -> 
                 yield Found(user, Kind.MODEL, model.uri, writer=min(writers))
 
 
-def _gone_writer(address: object, view: View, behind: Container[str]) -> str:
+def _gone_writer(address: object, view: View) -> str:
     """Return the task of this server that wrote the file at ``address`` and is gone, an empty text if there is none."""
     writers = {place.task for place in places(address)}
-    if not writers or writers & (view.existing | view.rows.keys()):
-        return ""
-    writer = min(writers)
-    return writer if writer in behind or is_this_servers(address) else ""
+    known = writers and not writers & (view.existing | view.rows.keys()) and is_this_servers(address)
+    return min(writers) if known else ""

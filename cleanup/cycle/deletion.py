@@ -10,7 +10,7 @@ from cleanup.base.chunks import chunks
 from cleanup.base.errors import CredentialsError, ServerError, ServerUnreachable
 from cleanup.base.records import Task
 from cleanup.cycle.docket import Docket
-from cleanup.files import View, must_unlist, outlived_models, spared_models
+from cleanup.files import View, Without, must_unlist, outlived_models, reason_task_stays, spared_models
 from cleanup.server import LISTED, Server
 
 
@@ -45,13 +45,13 @@ class TaskDeletion:
 
         ``unsure``: an earlier request had no clear answer, so those that are gone were deleted by it.
         """
-        still = self.qualified(ids, self._read(ids), unsure=unsure)
+        still = self._look(ids, view, condemned, unsure=unsure)
         listing = [task for task in still if task not in self._unlisted and must_unlist(view.rows[task], view)]
         if listing:
             self._unlist({task: still[task] for task in listing})
             # That took a request for each of them: so look again.
             left = [task for task in still if task in self._docket.open]
-            still = self.qualified(left, self._read(left))
+            still = self._look(left, view, condemned)
         ready = self._without_entries([*still], view, condemned)
         if not ready:
             return
@@ -72,9 +72,25 @@ class TaskDeletion:
             if task in deletion.deleted:
                 self._docket.delete(task)
             elif task in deletion.gone:
-                self._docket.keep(task, selection.ALREADY_GONE)
+                self._docket.gone(task)
             else:
                 self._docket.fail(task, deletion.refused[task])
+
+    def _look(
+        self, ids: Sequence[str], view: View, condemned: Container[str], *, unsure: bool = False
+    ) -> dict[str, Task]:
+        """Return those of ``ids`` that qualify at this moment and that nothing which stays needs; decide the others."""
+        claimers = {claimer for task in ids for claimer, _ in view.claims.get(task, ())}
+        others = sorted(claimers.intersection(self._docket.open).difference(ids))
+        found = self._read([*ids, *others])
+        changed = {task for task in others if task not in found or selection.changed_since(found[task], self._rules)}
+        still = self.qualified(ids, found, unsure=unsure)
+        left = Without(condemned, changed)
+        while stays := {task: why for task in still if (why := reason_task_stays(task, view, left))}:
+            for task, why in stays.items():
+                self.leave(task, why)
+                del still[task]
+        return still
 
     def _read(self, ids: Sequence[str]) -> dict[str, Task]:
         found = self._server.tasks.read(ids, LISTED)
@@ -127,7 +143,7 @@ class TaskDeletion:
             elif unsure:
                 self._docket.delete(task)
             else:
-                self._docket.keep(task, selection.ALREADY_GONE)
+                self._docket.gone(task)
         return qualified
 
     def leave(self, task: str, reason: str) -> None:
@@ -151,4 +167,4 @@ class TaskDeletion:
         elif asked:
             self._docket.delete(task)
         else:
-            self._docket.keep(task, selection.ALREADY_GONE)
+            self._docket.gone(task)

@@ -10,6 +10,7 @@ from cleanup.base.text import plural, without_secrets
 from cleanup.cycle.plan_file import FOLDER, PlanWriter
 from cleanup.cycle.result import CycleResult, Failed, FailedFile, FileCounts, Gone, Kept, KeptFile, ModelFates, Planned
 from cleanup.files import Kind, Place, places
+from cleanup.selection import ALREADY_GONE
 from cleanup.storage import Answer, Location, Outcome
 
 
@@ -66,6 +67,10 @@ class Docket:
         """``task`` stays for ``reason``."""
         self.condemned.discard(task)
         self._fates.kept.append(Kept(self._decided(task), reason))
+
+    def gone(self, task: str) -> None:
+        """Somebody else deleted ``task``: that counts as kept, and it holds nothing."""
+        self._fates.kept.append(Kept(self._decided(task), ALREADY_GONE))
 
     def fail(self, task: str, error: str) -> None:
         """``task`` could not be deleted because of ``error``."""

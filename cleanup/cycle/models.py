@@ -90,7 +90,7 @@ class ArchivedModels:
             if model is None and asked:
                 self.docket.delete(name)
             elif model is None:
-                self.docket.keep(name, selection.ALREADY_GONE)
+                self.docket.gone(name)
             elif reason := self._reason_to_leave(model, view):
                 self.docket.leave(name, reason)
         return view
