@@ -143,7 +143,7 @@ class Batches:
         )
         nested = {place.task for path in paths for place in places(path)}
         looked = self._looker.look(rows, nested, docket.condemned, docket.behind)
-        looked.view.rows = self._tasks.qualified(list(rows), looked.view.rows)
+        looked.view.rows = self._tasks.qualified(list(rows), looked.view.rows, looked.view.existing)
         # What has just been taken out of the batch is there, and its folder with it.
         looked.view.existing.update(rows.keys() - looked.view.rows.keys())
         self._condemned = Without(docket.condemned, looked.changed)

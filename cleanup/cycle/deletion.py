@@ -128,10 +128,21 @@ class TaskDeletion:
             docket.fail(task, why)
         return [task for task in ids if task not in failed]
 
-    def qualified(self, ids: Sequence[str], found: Mapping[str, Task], *, unsure: bool = False) -> dict[str, Task]:
-        """Return those of ``ids`` that still qualify by ``found``, which holds the archived ones; decide the others."""
+    def qualified(
+        self,
+        ids: Sequence[str],
+        found: Mapping[str, Task],
+        there: Container[str] | None = None,
+        *,
+        unsure: bool = False,
+    ) -> dict[str, Task]:
+        """Return those of ``ids`` that still qualify by ``found``, which holds the archived ones; decide the others.
+
+        ``there``: which of the others exist; asked of the server if left out.
+        """
         missing = [task for task in ids if task not in found]
-        there = self._server.tasks.existing(missing) if missing else set()
+        if there is None:
+            there = self._server.tasks.existing(missing) if missing else ()
         qualified = {}
         for task in ids:
             row = found.get(task)

@@ -62,7 +62,8 @@ class Looker:
         view.existing = self.server.tasks.existing(others - outside) if others - outside else set()
         now = self.server.tasks.read([*rows, *sorted(outside)], WITH_FILES)
         changed = {task for task in outside if task not in now or selection.changed_since(now[task], self.rules)}
-        view.existing |= outside.intersection(now) | self.server.tasks.existing(outside.difference(now))
+        missing = outside.union(rows).difference(now)
+        view.existing |= outside.intersection(now) | (self.server.tasks.existing(missing) if missing else set())
         view.rows = {task: now[task] for task in rows if task in now}
         _drop_what_is_gone(view, behind)
         return Looked(view, set(rows) - now.keys(), changed)

@@ -218,3 +218,24 @@ def test_a_task_unarchived_while_others_lists_of_outputs_are_cleared_stays(world
     world.clean()
 
     assert tasks[0] in world.sandbox.tasks
+
+
+@pytest.mark.parametrize("how", ["uses its model", "links to its file", "names it as a step"])
+def test_what_a_task_of_the_batch_needs_stays_when_that_one_is_unarchived_before_the_look(
+    world: World, how: str
+) -> None:
+    maker, other = world.add("maker", age_days=90.0), world.add("other")
+    model = world.sandbox.add_model(maker, "weights")
+    if how == "uses its model":
+        world.sandbox.use_model(other, model)
+    elif how == "links to its file":
+        world.sandbox.add_artifact(other, "link", uri=world.sandbox.models[model]["uri"])
+    else:
+        pipeline = {"Pipeline": {"name": "Pipeline", "value": f'{{"step": {{"job_id": "{maker}"}}}}'}}
+        world.sandbox.edit_task(other, type="controller", configuration=pipeline)
+    once(world, lambda name, _: name == "events.get_task_metrics", lambda: unarchive(world, other))
+    world.clean()
+
+    assert world.files_of(maker)
+    assert other in world.sandbox.tasks
+    assert (maker in world.sandbox.tasks) == (how == "names it as a step")
