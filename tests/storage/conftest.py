@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import datetime
+import functools
 import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +21,9 @@ import requests
 from tests.storage import stores
 
 KINDS = ["file server", "disks", "s3", pytest.param("minio", marks=pytest.mark.slow), "gs", "azure"]
+
+TRUSTED = os.environ.get("REQUESTS_CA_BUNDLE") or requests.certs.where()
+"""The certificates that this machine trusts."""
 
 
 @pytest.fixture(params=KINDS)
@@ -85,15 +91,14 @@ def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         )
     folder = tmp_path_factory.mktemp("azurite")
     host, port = "devstoreaccount1.blob.localhost", free_port()
-    certificate, key = self_signed(folder, host)
+    certificate, key = _certificate(host)
     command = [program, "--blobHost", "127.0.0.1", "--blobPort", str(port), "--location", str(folder), "--silent"]
     flags = ["--skipApiVersionCheck", "--loose", "--cert", str(certificate), "--key", str(key), "--disableTelemetry"]
     running = subprocess.Popen([*command, *flags], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     patch = pytest.MonkeyPatch()
     # Beside those that this machine trusts: other tests of the process reach package registries.
     bundle = folder / "bundle.pem"
-    trusted = os.environ.get("REQUESTS_CA_BUNDLE") or requests.certs.where()
-    bundle.write_text(Path(trusted).read_text() + certificate.read_text())
+    bundle.write_text(Path(TRUSTED).read_text() + certificate.read_text())
     patch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
     resolve = socket.getaddrinfo
     patch.setattr(socket, "getaddrinfo", lambda name, *a, **k: resolve("127.0.0.1" if name == host else name, *a, **k))
@@ -104,6 +109,14 @@ def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         patch.undo()
         running.terminate()
         running.wait(10)
+
+
+@functools.cache
+def _certificate(host: str) -> tuple[Path, Path]:
+    """Return the one certificate of this process: of two with the same name only one would be believed."""
+    folder = tempfile.mkdtemp(prefix="certificate-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return self_signed(Path(folder), host)
 
 
 def free_port() -> int:
