@@ -168,12 +168,15 @@ def _recorded(view: View, condemned: Container[str], behind: Container[str]) -> 
             writers = {place.task for place in places(model.uri)}
             for writer in writers & view.rows.keys():
                 yield Found(writer, Kind.MODEL, model.uri)
-            if not writers & (view.existing | view.rows.keys()):
+            if _are_gone(writers, view):
                 yield Found(user, Kind.MODEL, model.uri, writer=min(writers))
 
 
 def _gone_writer(address: object, view: View) -> str:
     """Return the task of this server that wrote the file at ``address`` and is gone, an empty text if there is none."""
     writers = {place.task for place in places(address)}
-    known = writers and not writers & (view.existing | view.rows.keys()) and is_this_servers(address)
-    return min(writers) if known else ""
+    return min(writers) if _are_gone(writers, view) and is_this_servers(address) else ""
+
+
+def _are_gone(writers: set[str], view: View) -> bool:
+    return bool(writers) and writers.isdisjoint(view.existing | view.rows.keys())

@@ -17,13 +17,12 @@ from cleanup.server import WITH_FILES, Server
 
 @dataclass(frozen=True)
 class Looked:
-    """``view``: the batch and what is around it. ``missing``: its tasks that are archived no more, or gone.
+    """``view``: the batch and what is around it.
 
     ``changed``: condemned tasks outside the batch that do not qualify any more, so they hold what they hold.
     """
 
     view: View
-    missing: set[str]
     changed: set[str]
 
 
@@ -66,7 +65,7 @@ class Looker:
         view.existing |= outside.intersection(now) | (self.server.tasks.existing(missing) if missing else set())
         view.rows = {task: now[task] for task in rows if task in now}
         _drop_what_is_gone(view, behind)
-        return Looked(view, set(rows) - now.keys(), changed)
+        return Looked(view, changed)
 
     def look_at_models(self, ids: Sequence[str]) -> View:
         """Return what there is to know about model entries of the archive, themselves read last.
