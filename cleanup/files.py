@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 from urllib.parse import unquote
 
 from cleanup.base.records import Model, Task
@@ -46,7 +47,13 @@ def places(address: object) -> frozenset[Place]:
     Where a query or a fragment may begin, the address counts with it and without it. What holds a task's id but cannot
     be read as a path (``..`` in it, bytes that are no text) names the whole folder.
     """
-    text = _folded(str(address))
+    return _places(str(address))
+
+
+# The files of a batch are looked at again and again: found, held, decided, counted.
+@lru_cache(maxsize=20_000)
+def _places(address: str) -> frozenset[Place]:
+    text = _folded(address)
     found: set[Place] = set()
     for folder in _FOLDER.finditer(text):
         rest = text[folder.end() :]

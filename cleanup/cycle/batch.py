@@ -17,7 +17,7 @@ from cleanup.cycle.plan_file import Plan
 from cleanup.cycle.removal import Removal
 from cleanup.cycle.search import Found, Search, folders_named
 from cleanup.cycle.surroundings import Surroundings
-from cleanup.files import Place, View, Without, places
+from cleanup.files import Holders, View, Without, places
 from cleanup.server import WITH_FILES, Server
 from cleanup.settings import Settings
 from cleanup.storage import DeletionStopped, Location, Outcome, Storages
@@ -143,9 +143,10 @@ class Batches:
         )
         nested = {place.task for path in paths for place in places(path)}
         looked = self._looker.look(rows, nested, docket.condemned, docket.behind)
-        looked.view.rows = self._tasks.qualified(list(rows), looked.view.rows, looked.view.existing)
+        found = looked.view.rows
+        looked.view.rows = self._tasks.qualified(list(rows), found, looked.view.existing)
         # What has just been taken out of the batch is there, and its folder with it.
-        looked.view.existing.update(rows.keys() - looked.view.rows.keys())
+        looked.view.existing.update(found.keys() - looked.view.rows.keys())
         self._condemned = Without(docket.condemned, looked.changed)
         return looked.view
 
@@ -214,8 +215,7 @@ class Batches:
 
         A task that was deleted before, and in whose folder this one's lies, had to leave its folder for that.
         """
-        occupied = {place.task for kept in decision.kept if kept.holder for place in places(kept.address)}
-        occupied |= {
+        occupied = {
             place.task
             for address, writer in view.links
             if writer not in self.docket.behind and not (writer in view.rows and writer in self.docket.open)
@@ -225,5 +225,10 @@ class Batches:
         for folder in folders:
             for owner in {place.task for place in places(folder.path)} - occupied:
                 around = folder if owner == task else Location(folder.root, f"{folder.path}/").folder_of(owner)
-                if around and (owner == task or owner in self.docket.behind) and not decision.held.of(Place(owner, "")):
+                if around and (owner == task or owner in self.docket.behind) and not _is_held(around, decision.held):
                     yield around
+
+
+def _is_held(folder: Location, held: Holders) -> bool:
+    """True if something that stays is needed in ``folder``, or all of a folder around it is."""
+    return any(map(held.of, places(folder.path)))

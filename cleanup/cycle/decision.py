@@ -104,18 +104,25 @@ class Judge:
         decision = Decision(held=holders(view, condemned))
         borrowed = lent(view, condemned)
         seen: set[Location] = set()
+        going: set[Place] = set()
+        refused: list[tuple[Refused, frozenset[Place]]] = []
         for item in [*_recorded(view, condemned, behind), *found]:
             if item.task not in view.rows or item.address in (None, ""):
                 continue
             verdict = self.verdict(item, view, decision.held)
             if isinstance(verdict, KeptFile):
                 decision.kept.append(verdict)
-            elif isinstance(verdict, Refused):
-                decision.refused.append(verdict)
-            elif not seen.issuperset(verdict.locations) and not self.is_handled(verdict.locations):
+                continue
+            if isinstance(verdict, Refused):
+                refused.append((verdict, places(item.address)))
+                continue
+            going.update(verdict.places)
+            if not seen.issuperset(verdict.locations) and not self.is_handled(verdict.locations):
                 seen.update(verdict.locations)
                 is_lent = any(map(borrowed.of, verdict.places))
                 (decision.lent if is_lent else decision.going).append(verdict)
+        # A file that also goes by a name that its storage knows needs no other.
+        decision.refused = [one for one, named in refused if not named or not named <= going]
         return decision
 
     def verdict(self, item: Found, view: View, held: Holders) -> File | KeptFile | Refused:
@@ -153,6 +160,7 @@ def _recorded(view: View, condemned: Container[str], behind: Container[str]) -> 
     """Yield the files that the server's records name: artifacts, images of reports, models.
 
     What lies in the folder of a task that is gone outlived it because others used it, and goes with the last of them.
+    What only another task's record names goes with the task in whose folder it lies.
     """
     for task in view.rows.values():
         for artifact in task.artifacts:
@@ -163,19 +171,32 @@ def _recorded(view: View, condemned: Container[str], behind: Container[str]) -> 
     for model in view.models.values():
         if model.task in view.rows:
             yield Found(model.task, Kind.MODEL, model.uri, writer=_gone_writer(model.uri, view))
+        yield from _named_by_others(Kind.MODEL, model.uri, model.task, view)
+    for address, linker in view.links:
+        yield from _named_by_others(Kind.ARTIFACT, address, linker, view)
     for user, models in outlived_models(view, condemned, behind).items():
         for model in models:
-            writers = {place.task for place in places(model.uri)}
-            for writer in writers & view.rows.keys():
-                yield Found(writer, Kind.MODEL, model.uri)
+            writers = _writers(model.uri)
             if _are_gone(writers, view):
                 yield Found(user, Kind.MODEL, model.uri, writer=min(writers))
 
 
+def _named_by_others(kind: Kind, address: object, other: str, view: View) -> Iterator[Found]:
+    writers = _writers(address)
+    # The folder that a task uploads to is among its links, and no file.
+    for writer in writers & view.rows.keys() if other not in writers else ():
+        if own_place(str(address), writer, view):
+            yield Found(writer, kind, address)
+
+
 def _gone_writer(address: object, view: View) -> str:
     """Return the task of this server that wrote the file at ``address`` and is gone, an empty text if there is none."""
-    writers = {place.task for place in places(address)}
+    writers = _writers(address)
     return min(writers) if _are_gone(writers, view) and is_this_servers(address) else ""
+
+
+def _writers(address: object) -> set[str]:
+    return {place.task for place in places(address)}
 
 
 def _are_gone(writers: set[str], view: View) -> bool:

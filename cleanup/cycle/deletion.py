@@ -21,6 +21,8 @@ class TaskDeletion:
         self._server, self._rules, self._docket, self._dry_run = server, rules, docket, dry_run
         self._unlisted: dict[str, Task] = {}
         """Tasks whose lists of outputs were cleared, as they were before."""
+        self._asked: set[str] = set()
+        """Tasks whose deletion was asked for without a clear answer: those that are gone since then were deleted."""
 
     def delete(self, ids: Sequence[str], view: View, condemned: Container[str]) -> None:
         """Delete the tasks ``ids``. ``view`` and ``condemned``: what the last look at their files showed.
@@ -38,14 +40,9 @@ class TaskDeletion:
         for task in ids:
             self._docket.delete(task)
 
-    def _delete_at_once(
-        self, ids: Sequence[str], view: View, condemned: Container[str], *, unsure: bool = False
-    ) -> None:
-        """Look at ``ids`` again and delete them in one request; where that fails, in halves, each after a look.
-
-        ``unsure``: an earlier request had no clear answer, so those that are gone were deleted by it.
-        """
-        still = self._look(ids, view, condemned, unsure=unsure)
+    def _delete_at_once(self, ids: Sequence[str], view: View, condemned: Container[str]) -> None:
+        """Look at ``ids`` again and delete them in one request; where that fails, in halves, each after a look."""
+        still = self._look(ids, view, condemned)
         listing = [task for task in still if task not in self._unlisted and must_unlist(view.rows[task], view)]
         if listing:
             self._unlist({task: still[task] for task in listing})
@@ -58,33 +55,32 @@ class TaskDeletion:
         try:
             deletion = self._server.delete(ready)
         except ServerError as error:
-            if not self._server.alive():
+            self._asked.update(ready)
+            if self._server.away(error):
                 for task in ready:
                     self._docket.fail(task, f"{error}; the next cycle sees whether the task is gone")
                 raise
             if len(ready) == 1:
-                self.settle(ready[0], error, asked=True)
+                self.settle(ready[0], error)
                 return
             for half in (ready[: len(ready) // 2], ready[len(ready) // 2 :]):
-                self._delete_at_once(half, view, condemned, unsure=True)
+                self._delete_at_once(half, view, condemned)
             return
         for task in ready:
             if task in deletion.deleted:
                 self._docket.delete(task)
             elif task in deletion.gone:
-                self._docket.gone(task)
+                self._is_gone(task)
             else:
                 self._docket.fail(task, deletion.refused[task])
 
-    def _look(
-        self, ids: Sequence[str], view: View, condemned: Container[str], *, unsure: bool = False
-    ) -> dict[str, Task]:
+    def _look(self, ids: Sequence[str], view: View, condemned: Container[str]) -> dict[str, Task]:
         """Return those of ``ids`` that qualify at this moment and that nothing which stays needs; decide the others."""
         claimers = {claimer for task in ids for claimer, _ in view.claims.get(task, ())}
         others = sorted(claimers.intersection(self._docket.open).difference(ids))
         found = self._read([*ids, *others])
         changed = {task for task in others if task not in found or selection.changed_since(found[task], self._rules)}
-        still = self.qualified(ids, found, unsure=unsure)
+        still = self.qualified(ids, found)
         left = Without(condemned, changed)
         while stays := {task: why for task in still if (why := reason_task_stays(task, view, left))}:
             for task, why in stays.items():
@@ -129,12 +125,7 @@ class TaskDeletion:
         return [task for task in ids if task not in failed]
 
     def qualified(
-        self,
-        ids: Sequence[str],
-        found: Mapping[str, Task],
-        there: Container[str] | None = None,
-        *,
-        unsure: bool = False,
+        self, ids: Sequence[str], found: Mapping[str, Task], there: Container[str] | None = None
     ) -> dict[str, Task]:
         """Return those of ``ids`` that still qualify by ``found``, which holds the archived ones; decide the others.
 
@@ -151,10 +142,8 @@ class TaskDeletion:
                 qualified[task] = row
             elif row or task in there:
                 self.leave(task, reason)
-            elif unsure:
-                self._docket.delete(task)
             else:
-                self._docket.gone(task)
+                self._is_gone(task)
         return qualified
 
     def leave(self, task: str, reason: str) -> None:
@@ -163,8 +152,8 @@ class TaskDeletion:
         if error and not self._dry_run:
             self._server.tasks.note(task, f"The cleanup service left this task: {error}")
 
-    def settle(self, task: str, error: ServerError, *, asked: bool = False) -> None:
-        """Decide about a task that the server fails at; ``asked``: it was asked to delete it, and may have."""
+    def settle(self, task: str, error: ServerError) -> None:
+        """Decide about a task that the server fails at."""
         if task not in self._docket.open:
             return
         try:
@@ -175,7 +164,11 @@ class TaskDeletion:
             there = True
         if there:
             self._docket.fail(task, str(error))
-        elif asked:
+        else:
+            self._is_gone(task)
+
+    def _is_gone(self, task: str) -> None:
+        if task in self._asked:
             self._docket.delete(task)
         else:
             self._docket.gone(task)

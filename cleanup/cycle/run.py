@@ -25,7 +25,7 @@ from cleanup.server import Server
 from cleanup.settings import Settings
 from cleanup.storage import Storages
 
-BATCH = 200
+BATCH = 500
 """Tasks that are read and judged together. Deletion takes them in hundreds."""
 
 
@@ -191,10 +191,8 @@ class _Cycle:
         """Work on a batch; if the server fails at it, in halves, until the one that it fails at is alone."""
         try:
             worker.run(ids)
-        except (Stopped, CredentialsError):
-            raise
         except ServerError as error:
-            if isinstance(error, ServerUnreachable) and not self._means.server.alive():
+            if self._means.server.away(error):
                 raise
             left = [name for name in ids if name in worker.docket.open]
             if len(left) == 1:

@@ -52,7 +52,7 @@ class Server:
         self.event_addresses = partial(events.addresses, self.client)
         self.delete = partial(deletion.delete_tasks, self.client)
         self.deleted_at_once = deletion.at_once()
-        self.alive, self.close = self.session.alive, self.session.close
+        self.away, self.close = self.session.away, self.session.close
 
     @property
     def web_server(self) -> str:

@@ -116,11 +116,15 @@ class CleanupSession(StrictSession):
         """Close the connections."""
         self._http.close()
 
-    def alive(self) -> bool:
-        """True if the server answers a small call, asked once. That it wants a new token is an answer, too.
+    def away(self, error: ServerError) -> bool:
+        """True if ``error`` is not about what was asked: the server refuses the credentials, or answers nothing at all.
 
-        Everything that concludes that the server is away asks this before.
+        Whoever goes on after an error, or ends the cycle for it, asks this.
         """
+        return isinstance(error, CredentialsError) or (isinstance(error, ServerUnreachable) and not self.alive())
+
+    def alive(self) -> bool:
+        """True if the server answers a small call, asked once. That it wants a new token is an answer, too."""
         call, body = "projects.get_all", {"page": 0, "page_size": 1, "only_fields": ["id"]}
         request = self._request(call, self.api_version, body)
         try:

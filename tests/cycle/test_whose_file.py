@@ -135,3 +135,14 @@ def test_a_link_to_a_folder_of_a_task_that_is_gone_is_only_a_link(world: World) 
     result = world.clean()
 
     assert (ids(result.deleted), world.sandbox.files()) == ({task}, set())
+
+
+def test_a_file_named_once_where_it_lies_and_once_by_an_unknown_host_goes_with_its_task(world: World) -> None:
+    task = world.add("task")
+    place = world.path(world.sandbox.put_file(f"{world.sandbox.folder(task)}/artifacts/data/data.bin", b"x"))
+    world.sandbox.add_artifact(task, "data", uri=f"https://files.former.example/{place}")
+    world.sandbox.add_artifact(task, "same", uri=f"{world.sandbox.files_url}/{place}")
+    result = world.clean()
+
+    assert (world.sandbox.tasks, world.sandbox.files()) == ({}, set())
+    assert result.ok

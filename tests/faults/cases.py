@@ -104,6 +104,14 @@ def _shared_files() -> Iterator[Promise]:
         yield Promise(f"an entry of {who} keeps the file", steps, {"living"}, {"b"}, {"a's"})
     steps = task("a", more="am", status="published")
     yield Promise("a published model stays, and nothing else", tuple(steps), set(), {"a's"}, {"a's"})
+    nested = (*task("a"), ("unnamed", "a", "models/old.pt"), LIVING, ("nested", "living", "a"), *task("b"))
+    for verb, told in {"registers": ("again", "b", "a.models/old.pt"), "links": ("b", "a.models/old.pt")}.items():
+        name = f"what another alone {verb} goes though a folder inside stays"
+        yield Promise(name, (*nested, (verb, *told)), {"living"}, files={"living in a"})
+    steps = (*task("living", more="a", archived=False), ("registers", "b", "", "living.data", "the task's folder"))
+    steps = (*steps, *task("a"), ("nested", "a", "living"), ("unnamed", "a", "old.bin"))
+    left = ({"living"}, {"b"}, {"living.data", "a in living"})
+    yield Promise("its own folder goes though it wrote into one that stays whole", steps, *left)
     for published in (False, True):
         steps = (LIVING, ("model", "m", "living", published), *task("a", more="am"), ("lists", "a", "m"))
         yield Promise(f"what a living task made stays, {published=}", steps, {"living"}, {"m"}, {"m"})

@@ -244,5 +244,5 @@ def test_a_server_that_answers_one_small_call_is_alive(api: Api, connect: Connec
     server = connect()
     api.on("projects.get_all", answer)
 
-    assert server.alive() is alive
+    assert server.session.alive() is alive
     assert (api.count("projects.get_all"), api.count("auth.login")) == (1, 1)
