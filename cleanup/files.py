@@ -19,6 +19,7 @@ from cleanup.base.records import Model, Task
 LINKED = "linked, not written by this task"
 
 _FOLDER = re.compile(r"\.([0-9a-f]{32})(?=[/?#;&]|$)")
+_SLASHES = re.compile(r"/{2,}")
 _DECODINGS = 16
 
 
@@ -47,13 +48,7 @@ def places(address: object) -> frozenset[Place]:
     Where a query or a fragment may begin, the address counts with it and without it. What holds a task's id but cannot
     be read as a path (``..`` in it, bytes that are no text) names the whole folder.
     """
-    return _places(str(address))
-
-
-# The files of a batch are looked at again and again: found, held, decided, counted.
-@lru_cache(maxsize=20_000)
-def _places(address: str) -> frozenset[Place]:
-    text = _folded(address)
+    text = _folded(str(address))
     found: set[Place] = set()
     for folder in _FOLDER.finditer(text):
         rest = text[folder.end() :]
@@ -82,13 +77,15 @@ def inner_tasks(place: Place) -> set[str]:
     return {found[1] for found in _FOLDER.finditer(place.rest) if found.end() < len(place.rest)}
 
 
+# The same address is looked at again and again while it is decided about.
+@lru_cache(maxsize=10_000)
 def _folded(text: str) -> str:
     for _ in range(_DECODINGS):
         before, text = text, unquote(text)
         if text == before:
             break
     text = unicodedata.normalize("NFC", text).casefold().replace("\\", "/").replace("+", " ")
-    return re.sub(r"/{2,}", "/", text).strip()
+    return _SLASHES.sub("/", text).strip()
 
 
 def _path(rest: str) -> str:

@@ -109,12 +109,15 @@ class Judge:
         for item in [*_recorded(view, condemned, behind), *found]:
             if item.task not in view.rows or item.address in (None, ""):
                 continue
+            if item.by_other and self._is_listed(item.address):
+                continue
             verdict = self.verdict(item, view, decision.held)
             if isinstance(verdict, KeptFile):
                 decision.kept.append(verdict)
                 continue
             if isinstance(verdict, Refused):
-                refused.append((verdict, places(item.address)))
+                if not item.by_other:
+                    refused.append((verdict, places(item.address)))
                 continue
             going.update(verdict.places)
             if not seen.issuperset(verdict.locations) and not self.is_handled(verdict.locations):
@@ -124,6 +127,13 @@ class Judge:
         # A file that also goes by a name that its storage knows needs no other.
         decision.refused = [one for one, named in refused if not named or not named <= going]
         return decision
+
+    def _is_listed(self, address: object) -> bool:
+        """True if what lies at ``address`` is found in its folder, whoever names it."""
+        try:
+            return self.storages.can_list(self.storages.locate(address)[0].root)
+        except BadAddress:
+            return False
 
     def verdict(self, item: Found, view: View, held: Holders) -> File | KeptFile | Refused:
         """Return what becomes of one file, by law 4."""
@@ -177,6 +187,8 @@ def _recorded(view: View, condemned: Container[str], behind: Container[str]) -> 
     for user, models in outlived_models(view, condemned, behind).items():
         for model in models:
             writers = _writers(model.uri)
+            for writer in writers & view.rows.keys():
+                yield Found(writer, Kind.MODEL, model.uri)
             if _are_gone(writers, view):
                 yield Found(user, Kind.MODEL, model.uri, writer=min(writers))
 
@@ -185,8 +197,9 @@ def _named_by_others(kind: Kind, address: object, other: str, view: View) -> Ite
     writers = _writers(address)
     # The folder that a task uploads to is among its links, and no file.
     for writer in writers & view.rows.keys() if other not in writers else ():
-        if own_place(str(address), writer, view):
-            yield Found(writer, kind, address)
+        place = own_place(str(address), writer, view)
+        if place and place.rest:
+            yield Found(writer, kind, address, by_other=True)
 
 
 def _gone_writer(address: object, view: View) -> str:

@@ -30,6 +30,8 @@ class Found:
     size: int | None = None
     writer: str = ""
     """The task that wrote it, if that is another one, which is gone."""
+    by_other: bool = False
+    """Another task's record names it."""
 
 
 _Pages = Iterator[list[Found]]

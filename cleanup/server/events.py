@@ -17,8 +17,9 @@ from cleanup.base.seen import Seen
 DEBUG_SAMPLE = "training_debug_image"
 PLOT = "plot"
 
-_BATCH = {DEBUG_SAMPLE: 10_000, PLOT: 200}
-"""Events a page. Elasticsearch gives at most 10,000; one plot can have megabytes."""
+_BATCH = {DEBUG_SAMPLE: 2_000, PLOT: 200}
+"""Events a page: several pages are read at once, and each is held as bytes and as what they mean. One plot can have
+megabytes."""
 
 _PLOT_BYTES = 64 * 1024 * 1024
 """No plot is unpacked to more than this: a small event can be made to unpack to gigabytes."""

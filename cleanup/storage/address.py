@@ -233,7 +233,7 @@ def _names(raw: str, extra: str) -> tuple[str, ...]:
     names.append(raw)
     names += [name + extra for name in names] if extra else []
     names += [name.replace("%22", '"') for name in names]
-    return tuple(dict.fromkeys(_single_slashes(_checked(name)) for name in names))
+    return tuple(dict.fromkeys(_single_slashes(_checked(name)) for name in dict.fromkeys(names)))
 
 
 def _bucket_part(address: str) -> str:

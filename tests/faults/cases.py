@@ -108,6 +108,9 @@ def _shared_files() -> Iterator[Promise]:
     for verb, told in {"registers": ("again", "b", "a.models/old.pt"), "links": ("b", "a.models/old.pt")}.items():
         name = f"what another alone {verb} goes though a folder inside stays"
         yield Promise(name, (*nested, (verb, *told)), {"living"}, files={"living in a"})
+    named = (*task("a"), ("unnamed", "a", "models/old.pt"), *task("b"))
+    named = (*named, ("registers", "again", "b", "a.models/old.pt", "a former host"))
+    yield Promise("what another alone registers at a host that nobody knows goes with its folder", named)
     steps = (*task("living", more="a", archived=False), ("registers", "b", "", "living.data", "the task's folder"))
     steps = (*steps, *task("a"), ("nested", "a", "living"), ("unnamed", "a", "old.bin"))
     left = ({"living"}, {"b"}, {"living.data", "a in living"})
