@@ -79,8 +79,7 @@ class Search:
             (task, self._in_folder(task, folder))
             for task, places in folders.items()
             for folder in sorted(places, key=lambda place: (place.root, place.path))
-            if task not in self.unreadable and not self.storages.unusable(folder.root)
-            if self.storages.can_list(folder.root)
+            if task not in self.unreadable and self.storages.can_list(folder.root)
         )
 
     def _reported(self, ids: list[str]) -> list[tuple[str, _Pages]]:

@@ -146,3 +146,12 @@ def test_a_file_named_once_where_it_lies_and_once_by_an_unknown_host_goes_with_i
 
     assert (world.sandbox.tasks, world.sandbox.files()) == ({}, set())
     assert result.ok
+
+
+def test_that_a_destination_cannot_be_looked_through_is_told(world: World) -> None:
+    world.add("task", output={"destination": "s3://bucket/prefix"})
+    result = world.clean()
+
+    assert world.sandbox.tasks == {}
+    assert "sdk.aws.s3" in result.unlisted["s3://bucket"]
+    assert result.ok
