@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 
+from cleanup.base.chunks import chunks
 from cleanup.base.errors import CredentialsError, ServerError, ServerUnreachable, Stopped
 from cleanup.files import Kind
 from cleanup.server import Server, events
@@ -14,6 +15,9 @@ from cleanup.storage import BadAddress, Location, Storages, Unlistable
 
 FILES_AT_ONCE = 10_000
 """Files that are looked at and deleted together: what bounds the memory."""
+
+_ASKED_AT_ONCE = 100
+"""Tasks in one question whether they have events: the server looks at each by itself, and answers when all are done."""
 
 _LISTED_AT_ONCE = 1_000
 _KINDS = {events.DEBUG_SAMPLE: Kind.DEBUG_SAMPLE, events.PLOT: Kind.PLOT_IMAGE}
@@ -83,11 +87,12 @@ class Search:
         )
 
     def _reported(self, ids: list[str]) -> list[tuple[str, _Pages]]:
-        """Return what each task that has events of a type with files reported: two calls tell for the whole batch."""
-        having = self.pool.map(lambda kind: self.server.tasks_with_events(ids, kind), _KINDS)
+        """Return what each task that has events of a type with files reported."""
+        asked = [(some, kind) for kind in _KINDS for some in chunks(ids, _ASKED_AT_ONCE)]
+        having = self.pool.map(lambda one: self.server.tasks_with_events(*one), asked)
         return [
             (task, self._events(task, kind))
-            for kind, tasks in zip(_KINDS, having, strict=True)
+            for (_, kind), tasks in zip(asked, having, strict=True)
             for task in sorted(tasks)
         ]
 
