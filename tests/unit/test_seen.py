@@ -12,8 +12,7 @@ def test_it_remembers_as_a_set_does() -> None:
     seen, known, chance = Seen(), set[tuple[str, int]](), random.Random(1)
     for _ in range(20_000):
         thing = (chance.choice(("a", "b")), chance.randrange(8_000))
-        assert (thing in seen) == (thing in known)
-        assert seen.add(thing) == (thing not in known)
+        assert (thing in seen, seen.add(thing)) == (thing in known, thing not in known)
         known.add(thing)
         assert len(seen) == len(known)
 
