@@ -96,7 +96,8 @@ def real() -> CycleResult:
         ],
         files=FileCounts(deleted=4, gone=2, failed=2, unnamed=1, size=2_500_700, unsized=1),
         storages={
-            "https://files.clearml.example.com": FileCounts(deleted=4, gone=2, unnamed=1, size=2_500_700, unsized=1),
+            "file://": FileCounts(deleted=1, size=700),
+            "https://files.clearml.example.com": FileCounts(deleted=3, gone=2, unnamed=1, size=2_500_000, unsized=1),
             "https://old.example.com": FileCounts(failed=1),
             "s3://my-bucket": FileCounts(failed=1),
         },
@@ -126,7 +127,7 @@ def interrupted() -> CycleResult:
     return CycleResult(started=NOW, seconds=300.04, deleted=[Gone(task(50), 0, 0)], kept=kept, interrupted=reason)
 
 
-def large(*, dry_run: bool = False) -> CycleResult:
+def large(*, dry_run: bool = True) -> CycleResult:
     """More of everything than console and page may show."""
     ids = [f"{number:032x}" for number in range(1000, 1060)]
     buckets = [f"s3://bucket-{number:02}" for number in range(30)]
@@ -156,5 +157,4 @@ CASES = {
     "interrupted": interrupted(),
     "nothing": CycleResult(started=NOW, seconds=0.04, force_would_add=1),
     "large": large(),
-    "large_dry": large(dry_run=True),
 }
