@@ -50,32 +50,11 @@ class Run:
     out: str
     err: str
     task: dict[str, Any] = field(default_factory=dict)
-    events: list[dict[str, Any]] = field(default_factory=list)
-    artifacts: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def log(self) -> list[str]:
-        """The lines on the task's console page."""
-        return [line for event in self.events if event["type"] == "log" for line in event["msg"].splitlines()]
-
-    @property
-    def scalars(self) -> dict[tuple[str, str], tuple[int, float]]:
-        """The one point of each line."""
-        points = [event for event in self.events if event["type"] == "training_stats_scalar"]
-        found = {(point["metric"], point["variant"]): (point["iter"], point["value"]) for point in points}
-        assert len(found) == len(points)
-        return found
-
-    @property
-    def tables(self) -> dict[str, list[tuple[str, ...]]]:
-        """The rows of each table on the page, by its name without its place."""
-        found = {}
-        for event in self.events:
-            if event["type"] == "plot":
-                (data,) = json.loads(event["plot_str"])["data"]
-                assert (event["metric"], event["iter"], data["type"]) == ("last cycle", 0, "table")
-                found[event["variant"].partition(" ")[2]] = list(zip(*data["cells"]["values"], strict=True))
-        return found
+    log: list[str] = field(default_factory=list)
+    """The lines on the task's console page."""
+    scalars: dict[tuple[str, str], tuple[int, float]] = field(default_factory=dict)
+    """The one point of each line."""
+    plan: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def properties(self) -> dict[str, str]:
@@ -85,16 +64,20 @@ class Run:
 def run(sandbox: Sandbox, *arguments: str, on_terminal: bool = False, script: Path = SCRIPT, **environment: str) -> Run:
     """Run the script to its end; ``on_terminal``: with stderr on one."""
     before = set(sandbox.tasks)
-    done = _ended(
-        [sys.executable, str(script), *arguments], {**os.environ, **sandbox.environment(), **environment}, on_terminal
-    )
-    for task in [task for task in sandbox.tasks.values() if task["id"] not in before]:
-        assert not done.task, "one run, one task"
-        done.task, done.events = task, sandbox.events(task["id"])
-        for artifact in task["execution"].get("artifacts", ()):
-            (path,) = [path for path in sandbox.files() if path.endswith(f".{task['id']}/artifacts/plan/plan.jsonl.gz")]
-            with gzip.open(sandbox.files_root / path, "rt") as lines:
-                done.artifacts[artifact["key"]] = [json.loads(line) for line in lines]
+    environment = {**os.environ, **sandbox.environment(), **environment}
+    done = _ended([sys.executable, str(script), *arguments], environment, on_terminal)
+    (done.task,) = (task for task in sandbox.tasks.values() if task["id"] not in before)
+    for event in sandbox.events(done.task["id"]):
+        if event["type"] == "log":
+            done.log += event["msg"].splitlines()
+        elif event["type"] == "training_stats_scalar":
+            line = event["metric"], event["variant"]
+            assert line not in done.scalars
+            done.scalars[line] = event["iter"], event["value"]
+    if done.task["execution"].get("artifacts"):
+        (path,) = sandbox.files_root.glob(f"**/*.{done.task['id']}/artifacts/plan/plan.jsonl.gz")
+        with gzip.open(path, "rt") as lines:
+            done.plan = [json.loads(line) for line in lines]
     return done
 
 

@@ -37,6 +37,16 @@ OF_THE_COMPOSE_FILE = {"CLEARML_HOST_IP"}
 NO_SETTINGS = {"status_changed", "delete_external_artifacts", "delete_many", "last_change", "run_once"}
 """Names that look like settings and are the API's, or of the code."""
 
+TOOLS = {
+    r"cleanup\.orphans|orphans\.jsonl|manifest|other server": ["cleanup.orphans"],
+    r"tests\.faults": ["tests.faults"],
+    r"tests\.bench": ["tests.bench.cycle", "tests.bench.neighbour", "tests.bench.s3", "tests.bench.scale"],
+    r"clearml-agent": ["clearml_agent daemon"],
+    r"\bpip\b": ["pip install"],
+    r"\bdocker\b": [],
+}
+"""Whose flags they are by what stands beside them, else those of the script."""
+
 
 def table(*header: str) -> list[list[str]]:
     """The rows of the one table with this header, cells without their backticks."""
@@ -63,60 +73,43 @@ def flags() -> dict[str, str]:
     return found
 
 
-def test_the_table_of_settings_is_that_of_the_code() -> None:
-    shown = {name: "(empty)" if value == "" else str(value) for name, value in defaults().items()}
-    expected = [[name, shown[name], descriptions()[name]] for name in defaults()]
-    assert table("name", "default", "meaning") == expected
-
-
-def subclasses(kind: type[errors.CleanupError]) -> Iterator[type[errors.CleanupError]]:
-    yield kind
-    for child in kind.__subclasses__():
-        yield from subclasses(child)
-
-
-def test_the_table_of_exit_codes_is_that_of_the_code() -> None:
-    rows = dict(table("exit code", "meaning"))
-    assert set(rows) == {"0", *(str(kind.exit_code) for kind in subclasses(errors.CleanupError))}
-    (said,) = re.findall(r"Exit codes: (.+)\.", " ".join(help_text().split()))
-    meant = dict(re.findall(r"(\d) (\w+ \w+)", said))
-    assert {code: " ".join(row.split()[:2]).strip(",;") for code, row in rows.items()} == meant
-
-
 def help_text() -> str:
     said = io.StringIO()
     with contextlib.redirect_stdout(said), pytest.raises(SystemExit):
         command_line.parse(["--help"])
-    return said.getvalue()
+    return " ".join(said.getvalue().split())
 
 
-def asked_for_help(module: str) -> str:
-    command = [sys.executable, "-m", *module.split(), "--help"]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True).stdout
+def test_the_table_of_settings_is_that_of_the_code() -> None:
+    shown = {name: "(empty)" if value == "" else str(value) for name, value in defaults().items()}
+    assert table("name", "default", "meaning") == [[name, shown[name], descriptions()[name]] for name in defaults()]
 
 
-TOOLS = {
-    r"cleanup\.orphans|orphans\.jsonl|manifest|other server": ["cleanup.orphans"],
-    r"tests\.faults": ["tests.faults"],
-    r"tests\.bench": ["tests.bench.cycle", "tests.bench.neighbour", "tests.bench.s3", "tests.bench.scale"],
-    r"clearml-agent": ["clearml_agent daemon"],
-    r"\bpip\b": ["pip install"],
-    r"\bdocker\b": [],
-}
-"""Whose flags they are by what stands beside them, else those of the script."""
+def test_the_table_of_exit_codes_is_that_of_the_code() -> None:
+    kinds = [errors.CleanupError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    rows = dict(table("exit code", "meaning"))
+    assert set(rows) == {"0", *(str(kind.exit_code) for kind in kinds)}
+    (said,) = re.findall(r"Exit codes: (.+)\.", help_text())
+    meant = dict(re.findall(r"(\d) (\w+ \w+)", said))
+    assert {code: " ".join(row.split()[:2]).strip(",;") for code, row in rows.items()} == meant
 
 
 def test_every_flag_of_the_script_exists() -> None:
     for flag, place in flags().items():
         if not any(re.search(tool, place) for tool in TOOLS):
-            assert f"{flag} " in " ".join(help_text().split()) + " ", place
+            assert f"{flag} " in f"{help_text()} ", place
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("tool", [tool for tool in TOOLS if TOOLS[tool]])
 def test_every_flag_of_another_program_exists(tool: str) -> None:
+    said = ""
+    for module in TOOLS[tool]:
+        command = [sys.executable, "-m", *module.split(), "--help"]
+        said += subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True).stdout
     named = [flag for flag, place in flags().items() if re.search(tool, place)]
-    said = " ".join(asked_for_help(module) for module in TOOLS[tool])
     assert [flag for flag in named if not re.search(rf"(?<![\w-]){flag}(?![\w-])", said)] == []
 
 
@@ -128,22 +121,18 @@ def test_every_link_leads_somewhere() -> None:
         assert link in anchors or "://" in link or (ROOT / link).exists(), link
 
 
-def test_every_key_of_the_configuration_exists() -> None:
-    named = set(re.findall(r"\b(?:sdk|api|agent|fileserver)\.[a-z][a-z0-9_.]*[a-z0-9_]", "\n".join(SPANS)))
-    of_the_agent = {key for key in named if key.startswith("agent.")}
-    assert named - of_the_agent - known_keys() == NOT_THE_SDKS
+def test_every_key_variable_setting_and_file_that_is_named_exists() -> None:
+    keys = set(re.findall(r"\b(?:sdk|api|agent|fileserver)\.[a-z][a-z0-9_.]*[a-z0-9_]", "\n".join(SPANS)))
+    of_the_agent = {key for key in keys if key.startswith("agent.")}
+    assert keys - of_the_agent - known_keys() == NOT_THE_SDKS
     for key in of_the_agent:
         assert re.search(rf"^\s*(#\s*)?{key.removeprefix('agent.')}\s*[:=]", AGENT_CONF.read_text(), re.M), key
 
-
-def test_every_variable_of_the_environment_is_one_that_is_read() -> None:
     sources = [path.read_text(errors="replace") for folder in (SDK, AGENT) for path in folder.rglob("*.py")]
+    variables = re.findall(r"\b(?:CLEARML|AWS|AZURE|GOOGLE)_[A-Z_]*[A-Z]\b", "\n".join([*SPANS, *commands()]))
     read = set(re.findall(r"[\"']([A-Z_]{4,})[\"']", "\n".join(sources)))
-    named = re.findall(r"\b(?:CLEARML|AWS|AZURE|GOOGLE)_[A-Z_]*[A-Z]\b", "\n".join([*SPANS, *commands()]))
-    assert set(named) - read == OF_THE_COMPOSE_FILE
+    assert set(variables) - read == OF_THE_COMPOSE_FILE
 
-
-def test_the_settings_and_files_that_are_named_exist() -> None:
     named = {span for span in SPANS if re.fullmatch(r"[a-z]+(_[a-z]+)+", span)}
     settings = {name for name in named if not re.match("last_(?!change)|failing_", name)}
     assert settings - set(defaults()) - NO_SETTINGS == set()
@@ -163,22 +152,12 @@ class Place:
     plans: list[str] = field(default_factory=list)
     """Ids of the tasks of dry runs."""
 
-    def dry_run(self) -> str:
-        before = set(self.sandbox.tasks)
-        self.run(".venv/bin/python cleanup_service.py --no-run-as-service --force-delete --dry-run")
-        (task,) = set(self.sandbox.tasks) - before
-        return task
-
     def run(self, command: str) -> str:
         here = re.sub(r"^(\.venv/bin/)?python3?(?= )", shlex.quote(sys.executable), command)
+        environment = {**os.environ, **self.sandbox.environment()}
+        shell = ["bash", "-euc", here]
         done = subprocess.run(
-            ["bash", "-euc", here],
-            cwd=self.folder,
-            env={**os.environ, **self.sandbox.environment()},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
+            shell, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=300, check=False
         )
         assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stdout + done.stderr
         return done.stdout
@@ -190,6 +169,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         sandbox.add_queue("services")
         sandbox.add_task("draft", "vision", archived=True, age_days=60)
         yield Place(sandbox, published(tmp_path_factory.mktemp("readme")).folder)
+
+
+def run_it(command: str, place: Place) -> None:
+    place.run(command)
 
 
 def run_the_sandbox(command: str, place: Place) -> None:
@@ -206,9 +189,12 @@ def run_the_sandbox(command: str, place: Place) -> None:
 
 def propose_and_approve(command: str, place: Place) -> None:
     """With the plan of a dry run that was made in this place, one for all commands that name one."""
-    ids = place.plans or [place.dry_run()]
-    place.plans[:] = ids
-    place.run(re.sub("ID_OF_THE_DRY_RUN(_BEFORE)?", ids[0], command))
+    if not place.plans:
+        before = set(place.sandbox.tasks)
+        place.run(".venv/bin/python cleanup_service.py --no-run-as-service --force-delete --dry-run")
+        place.plans.extend(set(place.sandbox.tasks) - before)
+    (plan,) = place.plans
+    place.run(re.sub("ID_OF_THE_DRY_RUN(_BEFORE)?", plan, command))
 
 
 def attack_a_little(command: str, place: Place) -> None:
@@ -243,11 +229,11 @@ def find_orphans(command: str, place: Place) -> None:
     place.run(command)
 
 
-RUNNERS: dict[str, Callable[[str, Place], object]] = {
+RUNNERS: dict[str, Callable[[str, Place], None]] = {
     r".*ID_OF_THE_DRY_RUN": propose_and_approve,
     r"\.venv/bin/python -m cleanup\.orphans\b": find_orphans,
-    r'\.venv/bin/python -c "from clearml import Task': lambda command, place: place.run(command),
-    r"(?!.*ID_OF)\.venv/bin/python cleanup_service\.py\b|export [A-Z_]+=": lambda command, place: place.run(command),
+    r'\.venv/bin/python -c "from clearml import Task|export [A-Z_]+=': run_it,
+    r"(?!.*ID_OF)\.venv/bin/python cleanup_service\.py\b": run_it,
     r"\.venv/bin/python -m cleanup\.sandbox\b": run_the_sandbox,
     r"\.venv/bin/python -m tests\.faults\b": attack_a_little,
     r"\.venv/bin/python -m pytest$|python3 -m venv \.venv$": is_a_line_of_ci,
