@@ -21,7 +21,7 @@ def changed(before: dict[str, Any], after: dict[str, Any]) -> set[str]:
     return {name for name in {*before, *after} if before.get(name) != after.get(name)}
 
 
-def test_public_tasks_and_those_made_to_fail_stay_and_an_unexpected_error_breaks_off_in_the_middle(
+def test_public_tasks_and_failing_ones_stay_and_an_unexpected_error_breaks_off(
     sandbox: Sandbox, client: Client
 ) -> None:
     public = sandbox.add_task("public", archived=True, public=True)
@@ -92,7 +92,7 @@ def pages(client: Client, task: str, size: int, limit: int = 20) -> list[list[st
     return found
 
 
-def test_a_page_of_events_holds_whole_iterations_and_after_iteration_0_all_begins_again(
+def test_events_come_in_whole_iterations_from_0_again_for_ever_and_long_plots_packed(
     sandbox: Sandbox, client: Client
 ) -> None:
     task, other = sandbox.add_task("t"), sandbox.add_task("other")
@@ -103,20 +103,11 @@ def test_a_page_of_events_holds_whole_iterations_and_after_iteration_0_all_begin
     uris = sandbox.add_debug_samples(other, 1)
     assert pages(client, other, 100, limit=3) == [uris] * 3
 
-
-def test_a_long_plot_is_kept_compressed_beside_its_addresses(sandbox: Sandbox, client: Client) -> None:
-    task = sandbox.add_task("t")
     plot = json.dumps({"layout": {"images": [{"source": "s3://b/plot.png"}]}, "data": ["x" * 100_000]})
     sandbox.add_event(task, {"type": "plot", "metric": "p", "variant": "v", "iter": 0, "plot_str": plot})
     (event,) = client.call("events.get_task_events", task=task, event_type="plot")["events"]
     assert zlib.decompress(base64.b64decode(event["plot_data"])).decode() == plot
     assert (event["source_urls"], "plot_str" in event) == (["s3://b/plot.png"], False)
-
-
-def test_a_page_is_cut_to_500_without_a_word(sandbox: Sandbox, client: Client) -> None:
-    made = {sandbox.add_task(f"t{n}") for n in range(510)}
-    found = [client.ids(page=page, page_size=1000) for page in range(3)]
-    assert ([len(page) for page in found], set().union(*found)) == ([500, 10, 0], made)
 
 
 def test_the_language_of_list_filters_and_patterns(sandbox: Sandbox, client: Client) -> None:
@@ -142,10 +133,15 @@ def test_the_language_of_list_filters_and_patterns(sandbox: Sandbox, client: Cli
     assert client.codes("tasks.get_all", _any_={"fields": ["name"]}) == (400, 16)
 
 
-def test_what_has_no_time_comes_last_and_lies_before_all_upper_ends(sandbox: Sandbox, client: Client) -> None:
+def test_a_page_is_cut_to_500_and_what_has_no_time_comes_last_and_before_every_end(
+    sandbox: Sandbox, client: Client
+) -> None:
     draft, done = sandbox.add_task("draft", public=True), sandbox.add_task("done", status="completed", age_days=10)
     assert client.ids(status_changed=[None, days_ago(5)]) == [draft, done]
     assert client.ids(order_by=["status_changed"]) == client.ids(order_by=["-status_changed"]) == [done, draft]
+    made = {draft, done, *(sandbox.add_task(f"t{n}") for n in range(508))}
+    found = [client.ids(page=page, page_size=1000) for page in range(3)]
+    assert ([len(page) for page in found], set().union(*found)) == ([500, 10, 0], made)
 
 
 @pytest.mark.parametrize("pattern", ["\\.({})/", "(\\.|%[0-9a-f%]*[e5])({})", "^http.*({})", "({})?x", "[^a]({})|y"])

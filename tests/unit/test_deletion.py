@@ -55,7 +55,6 @@ def test_many_are_deleted_in_one_request_and_each_has_what_the_server_says_of_it
 )  # fmt: skip
 def test_without_a_clear_answer_for_each_id_it_is_an_error_and_nothing_is_sent_again(api: Api, unclear: Any) -> None:
     api.on("tasks.delete_many", unclear)
-
     with pytest.raises(ServerError):
         api.connect().delete(["a", "b"])
     assert (api.count("tasks.delete_many"), api.count("tasks.delete")) == (1, 0)

@@ -48,7 +48,6 @@ def test_addresses_come_page_by_page_each_asked_for_with_task_and_size(api: Api,
     first, second = ({"events": [sample(number)], "total": 2, "scroll_id": f"s{number}"} for number in (1, 2))
     api.on(EVENTS, first, second)
     pages = server.event_addresses(TASK, DEBUG_SAMPLE)
-
     assert (next(pages), api.count(EVENTS)) == (urls(1), 1)
     assert list(pages) == [urls(2)]
     body, again = api.bodies(EVENTS)
@@ -79,7 +78,6 @@ def test_an_event_without_an_address_or_a_field_hides_no_other_and_one_address_i
     odd = [sample(10 + number, url=value) for number, value in enumerate((None, "", 5, {"a": 1}))]
     serve(api, sample(1), *odd, sample(2), *(sample(20 + number, url=url(2)) for number in range(50)))
     assert read(server) == urls(1, 2)
-
     for missing in ("iter", "metric", "variant", "key"):
         held = [{name: value for name, value in sample(number).items() if name != missing} for number in range(3)]
         api.on(EVENTS, {"events": held, "total": 3, "scroll_id": "s"})
@@ -149,7 +147,6 @@ def test_an_odd_plot_hides_no_other_and_one_that_unpacks_to_gigabytes_is_an_erro
     odd = [plot(text) for text in (*texts, "[" * 100_000 + '"images"')]
     odd += [plot(None, plot_data=data, source_urls="x") for data in ("no base64", no_zlib, 5)]
     assert plot_addresses(api, server, *odd, plot(images(url(1)))) == urls(1)
-
     monkeypatch.setattr(events, "_PLOT_BYTES", 1000)
     with pytest.raises(ServerError, match="unpacks to more than 1000 bytes"):
         plot_addresses(api, server, plot(None, plot_data=packed(images(url(1)) + " " * 1000)))
@@ -158,7 +155,6 @@ def test_an_odd_plot_hides_no_other_and_one_that_unpacks_to_gigabytes_is_an_erro
 def test_which_tasks_have_events_is_one_call(api: Api, server: Server) -> None:
     rows = [{"task": "a", "metrics": ["m"]}, {"task": "b", "metrics": []}, {"task": "other", "metrics": ["m"]}]
     api.on("events.get_task_metrics", {"metrics": rows})
-
     assert server.tasks_with_events(["a", "b", "c"], DEBUG_SAMPLE) == {"a"}
     (body,) = api.bodies("events.get_task_metrics")
     assert (body["tasks"], body["event_type"]) == (["a", "b", "c"], DEBUG_SAMPLE)

@@ -88,7 +88,6 @@ def test_what_stays_holds_what_it_refers_to_and_what_goes_lends_it_but_never_to_
     for condemned in ({A, C}, {A, B}):
         assert holders(linked, condemned).of(HELD) is not None
     assert holders(view(links=[(FILE, A)]), {C}).of(HELD) is None
-
     by_entry = ({"users": {"m": {B}}}, {"listers": {"m": {B}}})
     for seen in (view(links=[(FILE, B)]), view(model(B)), *(view(model(), **fields) for fields in by_entry)):
         assert lent(seen, {A, B}).of(HELD) is not None
@@ -123,7 +122,6 @@ def test_a_task_stays_while_one_that_stays_lists_its_draft_or_needs_it_as_a_whol
     assert files.reason_task_stays(A, seen, {A, B}) == ""
     for spared in (model(A, published=True), model(C)):
         assert files.reason_task_stays(A, view(spared, listers={"m": {B}}), {A}) == ""
-
     claimed = view(claims={A: [(B, "why B"), (C, "why C")]})
     assert files.reason_task_stays(A, claimed, {A, B}) == "why C"
     assert files.reason_task_stays(A, claimed, {A, B, C}) == ""

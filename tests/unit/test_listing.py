@@ -52,12 +52,10 @@ def test_archived_tasks_are_listed_and_then_all_drafts_without_force_only_drafts
     bounded = {"status_changed": ["<2026-05-16T12:30:00.250000+00:00"], "order_by": ["status_changed"]}
     drafts = {**ARCHIVED, "status": ["created"], "order_by": ["created"]}
     api.rows("tasks.get_all", [row(1), row(2, status="created"), row(3, status="published")])
-
     plan_of(server)
     assert asked(api) == [{**ARCHIVED, **bounded}, drafts]
     assert {body["page_size"] for body in api.bodies("tasks.get_all")} == {500}
     assert all(set(body["only_fields"]) == set(LISTED) for body in api.bodies("tasks.get_all"))
-
     api.requests.clear()
     assert [task.id for task in plan_of(server, force_delete=False)[0]] == [task_id(2)]
     assert asked(api) == [{**drafts, **bounded}, drafts]
@@ -66,7 +64,6 @@ def test_archived_tasks_are_listed_and_then_all_drafts_without_force_only_drafts
 def test_what_force_would_add_is_asked_for_in_every_other_status(api: Api, server: Server) -> None:
     rows = [row(1), row(2, status="created"), row(3, status="published"), row(4, company=""), row(5, system_tags=[])]
     api.rows("tasks.get_all", rows, [row(1), row(6, status="in_progress")])
-
     assert count_force_would_add(server, rules_of(Settings(), NOW, None, None)) == 3
     every_other = "queued in_progress stopped publishing published closed failed completed unknown"
     assert set(asked(api)[0]["status"]) == set(every_other.split())
@@ -123,7 +120,6 @@ def test_projects_are_listed_in_chunks_none_never_means_all_and_times_are_sent_i
     api.rows("tasks.get_all", [])
     ids = [task_id(number) for number in range(1001)]
     there = datetime(2026, 1, 1, 1, tzinfo=timezone(timedelta(hours=5)))
-
     assert list(server.tasks.archived(drafts=None, changed_before=there, projects=[])) == []
     assert api.count("tasks.get_all") == 0
     list(server.tasks.archived(drafts=None, changed_before=there, projects=reversed(ids)))
@@ -150,7 +146,6 @@ def test_a_batch_is_read_by_id_with_the_same_condition_however_short_the_pages_a
 
 def test_nothing_to_read_is_no_request(api: Api, server: Server) -> None:
     tasks, models = server.tasks, server.models
-
     assert tasks.read([], LISTED) == tasks.project_names(["", "-x"]) == {}
     assert models.users([]) == models.listers([]) == models.delete([]) == {}
     assert models.made_by([]) == models.by_id(["", "-x"]) == models.naming([]) == []
@@ -182,7 +177,6 @@ def test_models_are_taken_off_a_tasks_lists(mock: responses.RequestsMock, versio
     tasks = api.connect(attempts=1).tasks
     api.on("tasks.edit", {"updated": 1}, Refusal(400, 101, "Invalid task id"))
     tasks.unlist_models("t")
-
     assert api.bodies("tasks.edit") == [{"task": "t", "force": True, "models": {"output": []}}]
     with pytest.raises(ServerError, match="Invalid task id"):
         tasks.unlist_models("t")
@@ -192,7 +186,6 @@ def test_a_note_goes_among_the_user_properties_if_it_can(api: Api, server: Serve
     api.on("tasks.edit_hyper_params", {"updated": 1}, Refusal(400, 101, "Invalid task id"))
     for _ in range(2):
         server.tasks.note("t", "why")
-
     item = {"section": "properties", "name": "cleanup_service", "value": "why", "type": "str"}
     note = {"task": "t", "hyperparams": [item], "replace_hyperparams": "none"}
     assert api.bodies("tasks.edit_hyper_params") == [note, note]

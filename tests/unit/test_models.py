@@ -53,7 +53,6 @@ def test_models_whose_address_names_a_task_are_asked_for_by_pattern(api: Api, se
     assert [model.id for model in server.models.naming([TASK, "0" * 32, OTHER])] == ["a", "b", "c"]
     pattern = rf"(\.|%[0-9a-f%]*[e5])(0({TASK[1:]}|{'0' * 31})|f({OTHER[1:]}))"
     assert api.bodies("models.get_all")[0]["_any_"] == {"pattern": pattern, "fields": ["uri"]}
-
     for dot in (".", "%2e", "%2E", "%252e", "%25252E", "%%32e", "%2%65", "%2%2545", "%25%32%65"):
         uri = f"http://h/e5/A%20b{dot}{TASK}/models/m.bin"
         assert {place.task for place in places(uri)} == {TASK}

@@ -85,7 +85,6 @@ def test_a_list_of_several_pages_is_read_until_it_does_not_change_but_not_for_ev
     for rows, requests in ((99, 2), (100, 2 * 2), (350, 2 * 5)):
         listing = Listing(rows)
         assert (listing.read()[0], listing.requests) == (listing.rows, requests)
-
     growing = Listing(350)
     growing.meanwhile = lambda: growing.rows.append(len(growing.rows)) if growing.requests % 5 == 0 else None
     assert (len(growing.read()[0]), growing.requests) == (350 + PASSES - 1, 5 * PASSES)
@@ -134,7 +133,6 @@ def test_one_bad_row_costs_few_requests_and_is_an_error_for_who_needs_every_row(
     assert len(listing.read(500)[0]) == 449
     # Pages of 500 rows, 100, 20, 4 and one, whether it is the server, and the empty page.
     assert listing.requests == 1 + 5 + 5 + 5 + 4 + 1 + 1
-
     assert [row.id for row in every(Listing(350).fetch, parse, 100)] == list(range(350))
     with pytest.raises(ServerError, match="row 250 of a list cannot be read") as caught:
         list(every(listing.fetch, parse))

@@ -101,7 +101,6 @@ def test_artifacts_keep_whatever_they_have_as_an_address_and_a_size_that_is_one(
     uris: list[Any] = ["u", None, "", 7, ["u"]]
     rows: list[Any] = [*({"key": "k", "uri": uri} for uri in uris), {}, None, "x"]
     assert [artifact.uri for artifact in read(execution={"artifacts": rows}).artifacts] == [*uris, None]
-
     sizes: list[Any] = [5, 0, None, -1, "5", 1.5, True]
     rows = [{"key": "k", "uri": "u", "content_size": size} for size in sizes]
     assert [artifact.size for artifact in read(execution={"artifacts": rows}).artifacts] == [5, 0] + [None] * 5
@@ -119,7 +118,6 @@ def test_models_without_an_id_are_left_out_and_one_that_is_not_clearly_a_draft_c
     task = read(models={"output": entries, "input": "junk"})
     assert (task.output_models, task.input_models) == (("m",), ())
     assert models_of({"models": {"input": entries}}, "input") == ["m"]
-
     row = {"id": "m", "uri": 5, "task": {"id": "t"}, "company": "c"}
     assert parse_model(row | {"ready": False}) == Model("m", 5, "t", published=False)
     for ready in ({}, *({"ready": value} for value in (None, 0, "false", True))):

@@ -53,7 +53,6 @@ def test_an_answer_that_cannot_be_used_is_asked_for_again_while_that_can_help_an
     server = api.connect()
     api.on("tasks.get_all", *[answer] * (attempts - 1), {"tasks": [{"id": "a"}]})
     assert list_tasks(server) == ["a"]
-
     api.on("tasks.get_all", answer)
     with pytest.raises(ServerError, match=message) as caught:
         list_tasks(server)
@@ -66,7 +65,6 @@ def test_an_answer_that_cannot_be_used_is_asked_for_again_while_that_can_help_an
 def test_calls_are_posts_and_only_the_login_carries_the_secret_key(api: Api) -> None:
     api.rows("tasks.get_all", [])
     list_tasks(api.connect())
-
     basic = "Basic " + base64.b64encode(f"{ACCESS}:{SECRET}".encode()).decode()
     sent = [(call, request.method, request.headers["Authorization"]) for call, _, request in api.requests]
     assert sent == [("auth.login", "POST", basic), ("tasks.get_all", "POST", f"Bearer {api.tokens[0]}")]
@@ -118,11 +116,9 @@ def test_threads_that_wait_for_a_login_share_its_failure(api: Api, monkeypatch: 
 def test_credentials_that_stay_refused_are_an_error_and_no_loop(api: Api) -> None:
     api.on("tasks.get_all", REFUSED)
     server = api.connect()
-
     with pytest.raises(CredentialsError, match="code 401/30"):
         list_tasks(server)
     assert (api.count("tasks.get_all"), api.count("auth.login")) == (2, 2)
-
     api.on("auth.login", Refusal(401, 22, "Unauthorized (invalid credentials)"))
     for revoked_or_wrong in (lambda: list_tasks(server), api.connect):
         with pytest.raises(CredentialsError, match=r"invalid credentials.*Check api\.api_server and api\.credentials"):
@@ -184,7 +180,6 @@ def test_no_secret_and_no_token_is_in_any_error(
 ) -> None:
     monkeypatch.setenv("CLEARML_API_HOST", HOST.replace("://", f"://user:{SECRET}@"))
     api.on(call, answer)
-
     with pytest.raises(ServerError) as caught:
         list_tasks(api.connect())
     said, shown = "", caught.value.__cause__ or caught.value
@@ -213,6 +208,5 @@ def test_the_servers_clock_is_compared_with_every_answer(api: Api) -> None:
 def test_a_server_that_answers_one_small_call_is_alive(api: Api, answer: Any, alive: bool) -> None:
     server = api.connect()
     api.on("projects.get_all", answer)
-
     assert server.alive() is alive
     assert (api.count("projects.get_all"), api.count("auth.login")) == (1, 1)

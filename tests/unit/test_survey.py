@@ -15,7 +15,6 @@ def test_what_tasks_refer_to_is_their_artifacts_and_the_folder_they_upload_to(ap
     artifacts: list[Any] = [{"uri": "s3://b/x"}, {"uri": ""}, {"uri": ["odd"]}, {}, None]
     first = {"id": FIRST, "execution": {"artifacts": artifacts}, "output": {"destination": "s3://b/out"}}
     api.rows("tasks.get_all", [first], [{"id": SECOND, "execution": "junk"}, {"id": "../x"}])
-
     addresses = ("s3://b/x", ["odd"], f"s3://b/out/.{FIRST}")
     assert list(server.survey.references()) == [References(FIRST, addresses), References(SECOND, ())]
     body = api.bodies("tasks.get_all")[0]
