@@ -11,8 +11,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -143,22 +144,19 @@ def test_every_key_variable_setting_and_file_that_is_named_exists() -> None:
 # Commands: each is run, or it is said how else it is known to work.
 
 
-@dataclass(frozen=True)
+@dataclass
 class Place:
     """Where commands of the README are run: a clone with a remote, beside a sandbox with a queue."""
 
     sandbox: Sandbox
     folder: Path
-    plans: list[str] = field(default_factory=list)
-    """Ids of the tasks of dry runs."""
+    plan: str = ""
+    """The task of a dry run, for all commands that name one."""
 
     def run(self, command: str) -> str:
         here = re.sub(r"^(\.venv/bin/)?python3?(?= )", shlex.quote(sys.executable), command)
-        environment = {**os.environ, **self.sandbox.environment()}
-        shell = ["bash", "-euc", here]
-        done = subprocess.run(
-            shell, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=300, check=False
-        )
+        how: dict[str, Any] = {"cwd": self.folder, "env": {**os.environ, **self.sandbox.environment()}, "timeout": 300}
+        done = subprocess.run(["bash", "-euc", here], capture_output=True, text=True, check=False, **how)
         assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stdout + done.stderr
         return done.stdout
 
@@ -172,7 +170,14 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 
 def run_it(command: str, place: Place) -> None:
-    place.run(command)
+    """After what it needs: the plan of a dry run, or a manifest."""
+    if "ID_OF_THE_DRY_RUN" in command and not place.plan:
+        before = set(place.sandbox.tasks)
+        place.run(".venv/bin/python cleanup_service.py --no-run-as-service --force-delete --dry-run")
+        (place.plan,) = set(place.sandbox.tasks) - before
+    if "cleanup.orphans" in command and " --delete " in command:
+        place.run('.venv/bin/python -m cleanup.orphans "$SANDBOX_FILES" --older-than-days 0')
+    place.run(re.sub("ID_OF_THE_DRY_RUN(_BEFORE)?", place.plan, command))
 
 
 def run_the_sandbox(command: str, place: Place) -> None:
@@ -185,16 +190,6 @@ def run_the_sandbox(command: str, place: Place) -> None:
         assert process.stdout.readline().startswith("export CLEARML_API_HOST=")
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
-
-
-def propose_and_approve(command: str, place: Place) -> None:
-    """With the plan of a dry run that was made in this place, one for all commands that name one."""
-    if not place.plans:
-        before = set(place.sandbox.tasks)
-        place.run(".venv/bin/python cleanup_service.py --no-run-as-service --force-delete --dry-run")
-        place.plans.extend(set(place.sandbox.tasks) - before)
-    (plan,) = place.plans
-    place.run(re.sub("ID_OF_THE_DRY_RUN(_BEFORE)?", plan, command))
 
 
 def attack_a_little(command: str, place: Place) -> None:
@@ -212,33 +207,18 @@ def install(command: str, place: Place) -> None:
     assert extras or f'"{command.rpartition(" ")[2]}>=' in project
 
 
-def is_a_line_of_ci(command: str, place: Place) -> None:
-    """CI makes its environment and runs the tests by these commands; the tests cannot run themselves."""
-    assert command in (ROOT / ".ci/run").read_text().splitlines()
-
-
-def is_tested_with_a_real_agent(command: str, place: Place) -> None:
-    """In tests/agent, and its flags above."""
-    assert command.startswith("clearml-agent daemon ")
-
-
-def find_orphans(command: str, place: Place) -> None:
-    """The first command writes the manifest that the second one needs."""
-    if " --delete " in command:
-        place.run('.venv/bin/python -m cleanup.orphans "$SANDBOX_FILES" --older-than-days 0')
-    place.run(command)
+def is_known_to_work(command: str, place: Place) -> None:
+    """CI makes its environment and runs the tests so, which cannot run themselves; an agent runs in tests/agent."""
+    assert command in (ROOT / ".ci/run").read_text().splitlines() or command.startswith("clearml-agent daemon ")
 
 
 RUNNERS: dict[str, Callable[[str, Place], None]] = {
-    r".*ID_OF_THE_DRY_RUN": propose_and_approve,
-    r"\.venv/bin/python -m cleanup\.orphans\b": find_orphans,
-    r'\.venv/bin/python -c "from clearml import Task|export [A-Z_]+=': run_it,
-    r"(?!.*ID_OF)\.venv/bin/python cleanup_service\.py\b": run_it,
+    r"\.venv/bin/python (cleanup_service\.py|-m cleanup\.(report|orphans)|-c \"from clearml import Task)": run_it,
+    r"export [A-Z_]+=": run_it,
     r"\.venv/bin/python -m cleanup\.sandbox\b": run_the_sandbox,
     r"\.venv/bin/python -m tests\.faults\b": attack_a_little,
-    r"\.venv/bin/python -m pytest$|python3 -m venv \.venv$": is_a_line_of_ci,
     r"(\.venv/bin/)?pip install ": install,
-    r"clearml-agent ": is_tested_with_a_real_agent,
+    r"\.venv/bin/python -m pytest$|python3 -m venv \.venv$|clearml-agent ": is_known_to_work,
 }
 
 

@@ -1,4 +1,4 @@
-"""Finding tasks and projects: what is asked, what is made of odd answers, and what is written on a task."""
+"""Lists of tasks and projects: what is asked, what is made of odd answers, what is written on a task."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cleanup.base.errors import ServerError, SettingsError
 from cleanup.cycle.plan import count_force_would_add, make_plan
 from cleanup.cycle.result import CycleResult, Planned
 from cleanup.selection import PUBLIC, REPORTING, rules_of
-from cleanup.server import LISTED, WITH_FILES, Server
+from cleanup.server import LISTED, WITH_FILES, Claim, References, Server
 from cleanup.settings import Settings
 from tests.unit.api import Api, Refusal
 
@@ -118,12 +118,12 @@ def test_a_row_that_the_server_fails_at_hides_no_other_and_its_error_is_told(api
 
 def test_projects_are_listed_in_chunks_none_never_means_all_and_times_are_sent_in_utc(api: Api, server: Server) -> None:
     api.rows("tasks.get_all", [])
-    ids = [task_id(number) for number in range(1001)]
+    ids = [task_id(number) for number in range(1000)]
     there = datetime(2026, 1, 1, 1, tzinfo=timezone(timedelta(hours=5)))
     assert list(server.tasks.archived(drafts=None, changed_before=there, projects=[])) == []
     assert api.count("tasks.get_all") == 0
     list(server.tasks.archived(drafts=None, changed_before=there, projects=reversed(ids)))
-    assert [body["project"] for body in asked(api)] == [ids[:500], ids[500:1000], ids[1000:]]
+    assert [body["project"] for body in asked(api)] == [ids[:500], ids[500:]]
     assert asked(api)[0]["status_changed"] == ["<2025-12-31T20:00:00.000000+00:00"]
 
 
@@ -208,3 +208,46 @@ def test_a_project_is_found_with_all_below_it_and_none_beside_it(api: Api, serve
     with pytest.raises(SettingsError) as caught:
         server.tasks.projects_under([name, "sub", "nope"])
     assert caught.value.problems == tuple(f"projects = '{name}': there is no such project" for name in ("sub", "nope"))
+
+
+FIRST, SECOND, THIRD, RUN, OLD_RUN = (digit * 32 for digit in "12345")
+
+
+def test_what_tasks_refer_to_is_their_artifacts_and_the_folder_they_upload_to(api: Api, server: Server) -> None:
+    artifacts: list[Any] = [{"uri": "s3://b/x"}, {"uri": ""}, {"uri": ["odd"]}, {}, None]
+    first = {"id": FIRST, "execution": {"artifacts": artifacts}, "output": {"destination": "s3://b/out"}}
+    api.rows("tasks.get_all", [first], [{"id": SECOND, "execution": "junk"}, {"id": "../x"}])
+    addresses = ("s3://b/x", ["odd"], f"s3://b/out/.{FIRST}")
+    assert list(server.survey.references()) == [References(FIRST, addresses), References(SECOND, ())]
+    body = api.bodies("tasks.get_all")[0]
+    assert body["only_fields"] == ["id", "execution.artifacts", "output.destination", "report_assets"]
+    assert (body["search_hidden"], "system_tags" in body) == (True, False)
+
+
+def test_a_dataset_version_needs_all_versions_that_it_names_and_a_run_its_steps(api: Api, server: Server) -> None:
+    dataset = {"Dataset": {"value": f'{{"{SECOND}": ["{FIRST}"], "{THIRD}": ["{SECOND}"]}}'}, "odd": None}
+    pipeline = {"pipeline": {"value": f'{{"step": {{"job_id": "{FIRST}"}}}}'}, "Other": {"value": SECOND}}
+    held = {
+        "dataset": [{"id": THIRD, "configuration": dataset}, {"id": FIRST, "configuration": "junk"}, {"id": "-x"}],
+        "pipeline": [{"id": RUN, "configuration": pipeline}],
+        "controller": [{"id": OLD_RUN, "configuration": {"Pipeline": {"value": SECOND}}}],
+    }
+    api.on("tasks.get_all", lambda body: {"tasks": held.pop((body.get("system_tags") or body["type"])[0], [])})
+
+    assert list(server.survey.claims()) == [
+        Claim(THIRD, frozenset({FIRST, SECOND}), f"dataset version {THIRD} is built on it"),
+        Claim(FIRST, frozenset(), f"dataset version {FIRST} is built on it"),
+        Claim(RUN, frozenset({FIRST}), f"it is a step of pipeline run {RUN}"),
+        Claim(OLD_RUN, frozenset({SECOND}), f"it is a step of pipeline run {OLD_RUN}"),
+    ]
+    assert all(body["search_hidden"] for body in api.bodies("tasks.get_all"))
+
+
+def test_later_only_what_changed_since_is_read(api: Api, server: Server) -> None:
+    api.rows("tasks.get_all")
+    there = datetime(2026, 6, 15, 14, 30, 0, 250_000, tzinfo=timezone(timedelta(hours=2)))
+    for reading in (server.survey.references, server.survey.claims):
+        for since, asked in ((None, None), (there, [">=2026-06-15T12:30:00.250000+00:00"])):
+            api.requests.clear()
+            assert list(reading(since)) == []
+            assert {str(body.get("last_change")) for body in api.bodies("tasks.get_all")} == {str(asked)}

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from cleanup.base.chunks import chunks
 from cleanup.base.errors import ServerError, ServerUnreachable
 from cleanup.server.paging import AHEAD, PASSES, complete, every
 
@@ -51,10 +50,6 @@ def pool(request: pytest.FixtureRequest) -> Iterator[Executor | None]:
     """No threads to read ahead in, one that has to do it all, and enough of them."""
     with ThreadPoolExecutor(request.param or 1) as pool:
         yield pool if request.param else None
-
-
-def test_chunks_hold_all_and_never_more_than_asked() -> None:
-    assert [list(chunks(range(count), 3)) for count in (0, 3, 4)] == [[], [[0, 1, 2]], [[0, 1, 2], [3]]]
 
 
 def test_short_pages_and_pages_without_a_usable_row_are_not_the_end() -> None:

@@ -1,9 +1,11 @@
-"""Text from elsewhere: one line, bounded, harmless, without secrets."""
+"""Text from elsewhere is one line, bounded, without secrets; what was seen is remembered in little memory."""
 
 from __future__ import annotations
 
-import pytest
+import random
+import tracemalloc
 
+from cleanup.base.seen import Seen
 from cleanup.base.text import address_of, one_line, plural, without_secrets
 
 KEY = "wJalrXUtnFEMI0123456789"
@@ -25,9 +27,8 @@ def test_text_is_shown_on_one_line_without_control_characters_and_cut_where_it_i
         assert one_line("x" * length, length) == "x" * length
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
+def test_what_looks_like_a_secret_is_masked_and_no_cut_leaves_a_part_of_it() -> None:
+    for text in (
         f"Bearer {KEY}",
         f"Authorization: Basic {KEY}",
         f"https://user:{KEY}@host/path",
@@ -41,12 +42,10 @@ def test_text_is_shown_on_one_line_without_control_characters_and_cut_where_it_i
         f"AccountKey={KEY};EndpointSuffix=x",
         f"password: {KEY}",
         f'"token": "{KEY}"',
-    ],
-)
-def test_what_looks_like_a_secret_is_masked_and_no_cut_leaves_a_part_of_it(text: str) -> None:
-    shown = without_secrets(f"before {text} after")
-    assert (KEY in shown, shown[:7], shown[-6:]) == (False, "before ", " after")
-    assert not [limit for limit in range(10, 60) if KEY[:4] in without_secrets(text, limit)]
+    ):
+        shown = without_secrets(f"before {text} after")
+        assert (KEY in shown, shown[:7], shown[-6:]) == (False, "before ", " after")
+        assert not [limit for limit in range(10, 60) if KEY[:4] in without_secrets(text, limit)]
 
 
 def test_what_is_no_secret_is_shown_and_a_password_of_digits_is_no_port() -> None:
@@ -70,3 +69,22 @@ def test_an_address_is_shown_without_credentials() -> None:
 
 def test_one_is_singular_and_all_else_plural() -> None:
     assert [plural(count, "task") for count in (0, 1, 2)] == ["0 tasks", "1 task", "2 tasks"]
+
+
+def test_it_remembers_as_a_set_does() -> None:
+    seen, known, chance = Seen(), set[tuple[str, int]](), random.Random(1)
+    for _ in range(20_000):
+        thing = (chance.choice(("a", "b")), chance.randrange(8_000))
+        assert (thing in seen, seen.add(thing)) == (thing in known, thing not in known)
+        known.add(thing)
+        assert len(seen) == len(known)
+
+
+def test_a_hundred_thousand_take_less_than_three_megabytes() -> None:
+    tracemalloc.start()
+    seen = Seen()
+    for number in range(100_000):
+        seen.add(("file", number))
+    held, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (len(seen), held < 2_500_000, peak < 5_000_000) == (100_000, True, True)
