@@ -69,17 +69,13 @@ def test_every_key_is_one_that_the_sdk_reads() -> None:
         assert key.rpartition(".")[2].removesuffix("[]") in source.read_text()
 
 
-def test_the_sdk_reads_it_as_it_is(tmp_path: Path) -> None:
+def test_as_it_is_the_sdk_reads_it_and_with_every_example_each_storage_finds_its_own(tmp_path: Path) -> None:
     found = looked_up(EXAMPLE, tmp_path)
     assert found["hosts"] == ["http://localhost:8008", "http://localhost:8080", "http://localhost:8081"]
     assert (found["verify"], found["file_servers"]) == (True, ["http://localhost:8081"])
     assert {found["other_bucket"][name] for name in ("key", "secret", "region")} == {""}
 
-
-def test_with_every_example_uncommented_each_storage_finds_its_own_and_old_addresses_lead_to_new(
-    tmp_path: Path,
-) -> None:
-    """With a value of its own in each empty place, as a user would fill it."""
+    # With a value of its own in each empty place, as a user would fill it.
     values = (f'"value {number}"' for number in itertools.count())
     text = re.sub(r'(?<!subdir: )""', lambda _: next(values), uncommented(EXAMPLE))
     expected = parsed(text)["sdk"]

@@ -35,8 +35,6 @@ def look_back_and_manage(task: Task) -> dict[str, object]:
     clone.set_parameter("General/a", 7)
     clone.set_input_model(task.models["output"][0].id)
     Task.enqueue(clone, queue_name="services")
-    task.set_archived(True)
-    archived = Task.get_tasks(project_name=PROJECT, task_filter={"system_tags": ["archived"]})
     return {
         "id": task.id,
         "status": task.get_status(),
@@ -45,7 +43,6 @@ def look_back_and_manage(task: Task) -> dict[str, object]:
         "model": len(Path(task.models["output"][0].get_local_copy()).read_bytes()),
         "clone": [clone.get_status(), clone.get_parameters()["General/a"]],
         "dataset": Dataset.create(dataset_name="data", dataset_project=PROJECT).id,
-        "archived": [item.id for item in archived],
     }
 
 
@@ -64,7 +61,7 @@ def test_what_a_task_reported_and_uploaded_comes_back_and_can_be_managed(tmp_pat
         result = json.loads(lines[0].removeprefix("RESULT "))
         trained, dataset = result.pop("id"), result.pop("dataset")
         expected = {"status": "completed", "numbers": [0, 1, 2, 3, 4], "scalars": [1.0] * 3, "model": 100}
-        assert result == {**expected, "clone": ["queued", "7"], "archived": [trained]}
+        assert result == {**expected, "clone": ["queued", "7"]}
         (queue,) = sandbox.queues.values()
         assert [sandbox.task(entry["task"])["parent"] for entry in queue["entries"]] == [trained]
         sampled = {event["url"] for event in sandbox.events(trained) if event["type"] == "training_debug_image"}

@@ -41,10 +41,9 @@ def test_the_backoff_starts_small_again_after_the_server_was_back(rig: Rig) -> N
     assert rig.waits == [15, 30, 60, pytest.approx(DAY / 2, abs=5), 15, 30]
 
 
-@pytest.mark.parametrize("requests", [3, 9])
-def test_a_server_lost_in_mid_cycle_is_tried_again_soon_and_the_next_cycle_finishes(rig: Rig, requests: int) -> None:
+def test_a_server_lost_in_mid_cycle_is_tried_again_soon_and_the_next_cycle_finishes(rig: Rig) -> None:
     tasks = rig.archive()
-    rig.sandbox.inject(Fault("*", "drop", times=None, after=requests))
+    rig.sandbox.inject(Fault("*", "drop", times=None, after=5))
     left: list[set[str]] = []
     rig.at(1, lambda: (left.append(tasks & set(rig.sandbox.tasks)), rig.sandbox.clear_faults()))
     rig.run(end_at=2, cleanup_period_in_days=1)

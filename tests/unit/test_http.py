@@ -7,7 +7,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,7 +32,7 @@ class Server:
         self.after, self.at_request = 0.0, threading.Event()
         self.tokens: list[str] = []
         self.connections: set[str] = set()
-        self._open, self.peak, self._lock = 0, 0, threading.Lock()
+        self._lock = threading.Lock()
         self.web = WebServer(self._app)
         self.url = self.web.url
         self.web.start()
@@ -42,15 +41,11 @@ class Server:
         with self._lock:
             self.tokens.append(environ.get("HTTP_AUTHORIZATION", ""))
             self.connections.add(environ["REMOTE_PORT"])
-            self._open += 1
-            self.peak = max(self.peak, self._open)
             act = self.acts.pop(0) if len(self.acts) > 1 else self.acts[0]
         self.at_request.set()
         if self.after or act is SILENCE:
             # Nothing more is asked meanwhile: what comes is the other end's farewell.
             select.select([environ["werkzeug.socket"]], [], [], SOON if act is SILENCE else self.after)
-        with self._lock:
-            self._open -= 1
         if act is None or act is SILENCE:
             raise Dropped
         environ[ANSWER] = act
@@ -202,18 +197,9 @@ def test_a_refused_token_is_renewed_once_and_no_netrc_replaces_it(
     assert server.tokens == ["Bearer x", "Bearer xx"]
 
 
-def test_no_more_requests_are_open_at_once_than_allowed(server: Server) -> None:
-    server.acts, server.after = [Answer(200, b"{}")], 0.05
-    http = Http(replace(FAST, parallel=3), lambda refused: "token")
-    request = Request("GET", server.url)
-    with ThreadPoolExecutor(12) as pool:
-        statuses = list(pool.map(lambda _: http.send(request, lambda reply: (reply.status, False)), range(24)))
-    http.close()
-    assert (set(statuses), server.peak) == ({200}, 3)
-
-
 def test_a_server_in_trouble_is_asked_less_at_once_and_later_more_again() -> None:
-    slots = Slots(replace(FAST, parallel=8))
+    """How many are open over a whole cycle: tests/cycle/test_polite.py."""
+    slots = Slots(replace(FAST, parallel=8, stop=threading.Event()))
     bounds = []
     for _ in range(5):
         begun = time.monotonic()
@@ -230,3 +216,9 @@ def test_a_server_in_trouble_is_asked_less_at_once_and_later_more_again() -> Non
         slots.give(time.monotonic(), well=True)
         turns += 1
     assert 7 <= turns <= 40
+
+    for _ in range(8):
+        slots.take()
+    slots._network.stop.set()
+    with pytest.raises(Stopped):
+        slots.take()

@@ -178,6 +178,8 @@ def test_what_must_stay_stays_in_every_status_and_without_force_only_drafts_go(
         told_first = force or kind == "draft" or expected in ("not archived", TOO_YOUNG)
         assert fate(task(kind, **fields), by) == (expected if told_first else NOT_A_DRAFT)
         assert by.with_force() == replace(by, force_delete=True)
+    # No project at all reaches no task, all projects every one.
+    assert (fate(task("ended"), rules(frozenset())), fate(task("ended", project=""), rules())) == (ELSEWHERE, "")
 
 
 @pytest.mark.parametrize(
@@ -240,8 +242,3 @@ def test_days_have_24_hours_begin_with_the_epoch_and_know_no_zone() -> None:
     assert rules(delete_threshold_days=3_650_000).cutoff == rules(delete_threshold_days=1e308).cutoff == EPOCH
     there = NOW.astimezone(timezone(timedelta(hours=-11)))
     assert rules_of(Settings(), there, None, None) == rules_of(Settings(), NOW, None, None)
-
-
-def test_no_project_at_all_reaches_no_task_and_all_projects_every_one() -> None:
-    assert fate(task("ended"), rules(frozenset())) == ELSEWHERE
-    assert fate(task("ended", project=""), rules()) == ""
