@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
 from itertools import chain
+from typing import NamedTuple
 
 from cleanup.base.errors import CleanupError, Ending, ServerError, ServerUnreachable, Stopped
 from cleanup.base.text import one_line, plural, without_secrets
@@ -28,11 +29,15 @@ SHORTEST_PERIOD = 1.0
 """Seconds that pass at least between the starts of two cycles."""
 
 
-class Service:
-    """Runs cycles for one task. ``stop`` ends it: at once while it waits, between two requests while it works.
+class Pace(NamedTuple):
+    """``now`` tells the seconds that periods count in; ``wait`` waits so many, or until a stop is asked for."""
 
-    ``seconds`` tells the time that periods count in, and ``wait`` waits so many seconds, or until ``stop``.
-    """
+    now: Callable[[], float]
+    wait: Callable[[float], object]
+
+
+class Service:
+    """Runs cycles for one task. ``stop`` ends it: at once while it waits, between two requests while it works."""
 
     def __init__(
         self,
@@ -42,13 +47,11 @@ class Service:
         report: Report,
         *,
         own_task: OwnTask | None,
-        seconds: Callable[[], float] = time.monotonic,
-        wait: Callable[[float], object] | None = None,
+        pace: Pace | None = None,
     ) -> None:
         self._server, self._storages, self._settings, self._report = server, storages, settings, report
-        self._own_task, self._seconds = own_task, seconds
-        self.stop = server.network.stop
-        self._wait = wait or self.stop.wait
+        self._own_task, self.stop = own_task, server.network.stop
+        self._now, self._wait = pace or Pace(time.monotonic, self.stop.wait)
         self._failing_since = ""
 
     def run(self) -> Ending:
@@ -56,7 +59,7 @@ class Service:
         # A plan is worked off once: whoever approved it did not approve what a later cycle finds.
         for_ever, backoff = self._settings.run_as_service and not self._settings.plan, 0.0
         while not self.stop.is_set():
-            begun = self._seconds()
+            begun = self._now()
             if not backoff:
                 self._report.starting()
             outcome = self._cycle()
@@ -67,7 +70,7 @@ class Service:
             if not for_ever:
                 return Ending(said=not isinstance(outcome, Stopped)) if self.stop.is_set() else ending_of(outcome)
             self._tell_since_when(ending_of(outcome))
-            rest = self._settings.cleanup_period_in_days * DAY - (self._seconds() - begun)
+            rest = self._settings.cleanup_period_in_days * DAY - (self._now() - begun)
             pause = min(backoff or max(rest, SHORTEST_PERIOD), threading.TIMEOUT_MAX)
             if not self.stop.is_set():
                 if isinstance(outcome, CycleResult):

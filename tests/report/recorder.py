@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cleanup.cycle.result import CycleResult
 from cleanup.report import Page
 
 
 class Recorder:
-    """A task, its logger, and the calls on it that go past the SDK, in one."""
+    """A task, its logger, and the calls on it that go past the SDK, in one; at first with one cycle, if it is given."""
 
-    def __init__(self) -> None:
+    def __init__(self, result: CycleResult | None = None) -> None:
         self.scalars: dict[tuple[str, str], list[tuple[int, float]]] = {}
         self.tables: dict[str, list[list[str]]] = {}
         self.widths: dict[str, list[int]] = {}
         self.properties: dict[str, object] = {}
         self.progress: list[int] = []
         self.artifacts: dict[str, Any] = {}
-        self.set_progress = self.progress.append
+        self.set_progress, self.set_properties = self.progress.append, self.properties.update
+        if result:
+            self.page().cycle(1, result)
 
     def page(self) -> Page:
         return Page(self, self)  # type: ignore[arg-type]
@@ -35,10 +38,6 @@ class Recorder:
         assert (title, iteration) == ("last cycle", 0)
         self.tables[series] = [list(row) for row in table_plot]
         self.widths[series] = extra["extra_data"]["columnwidth"]
-
-    def set_properties(self, values: Mapping[str, object]) -> bool:
-        self.properties.update(values)
-        return True
 
     def upload_artifact(self, name: str, artifact_object: Any, wait_on_upload: bool) -> bool:
         self.artifacts[name] = artifact_object

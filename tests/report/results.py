@@ -33,9 +33,7 @@ def address(owner: Planned, rest: str) -> str:
 
 def dry_run() -> CycleResult:
     """A plan with names that could break lines, columns and pages, and one storage out of reach."""
-    planned = [
-        task(number, name, list(PROJECTS)[number % 3], days=400.5 - number) for number, name in enumerate(NAMES[:5])
-    ]
+    planned = [task(n, name, list(PROJECTS)[n % 3], days=400.5 - n) for n, name in enumerate(NAMES[:5])]
     planned += [task(number, NAMES[number], project="", status="created", days=9.0) for number in range(5, 8)]
     planned.append(Planned(f"{8:032x}", "", VISION, "failed", NOW - timedelta(days=31)))
     missing = "no credentials: set sdk.aws.s3.key and secret, or AWS_ACCESS_KEY_ID"
@@ -96,7 +94,8 @@ def real() -> CycleResult:
         ],
         files=FileCounts(deleted=4, gone=2, failed=2, unnamed=1, size=2_500_700, unsized=1),
         storages={
-            "https://files.clearml.example.com": FileCounts(deleted=4, gone=2, unnamed=1, size=2_500_700, unsized=1),
+            "file://": FileCounts(deleted=1, size=700),
+            "https://files.clearml.example.com": FileCounts(deleted=3, gone=2, unnamed=1, size=2_500_000, unsized=1),
             "https://old.example.com": FileCounts(failed=1),
             "s3://my-bucket": FileCounts(failed=1),
         },
@@ -119,14 +118,7 @@ def real() -> CycleResult:
     return result
 
 
-def interrupted() -> CycleResult:
-    """A cycle that lost the server on the way."""
-    reason = "the ClearML server at https://api.clearml.example.com does not answer"
-    kept = [Kept(task(number), f"not reached: {reason}") for number in (51, 52)]
-    return CycleResult(started=NOW, seconds=300.04, deleted=[Gone(task(50), 0, 0)], kept=kept, interrupted=reason)
-
-
-def large(*, dry_run: bool = False) -> CycleResult:
+def large(*, dry_run: bool = True) -> CycleResult:
     """More of everything than console and page may show."""
     ids = [f"{number:032x}" for number in range(1000, 1060)]
     buckets = [f"s3://bucket-{number:02}" for number in range(30)]
@@ -150,11 +142,12 @@ def large(*, dry_run: bool = False) -> CycleResult:
     return result
 
 
+AWAY = "the ClearML server at https://api.clearml.example.com does not answer"
+UNREACHED = [Kept(task(number), f"not reached: {AWAY}") for number in (51, 52)]
 CASES = {
     "dry_run": dry_run(),
     "real": real(),
-    "interrupted": interrupted(),
+    "interrupted": CycleResult(NOW, seconds=300.04, deleted=[Gone(task(50), 0, 0)], kept=UNREACHED, interrupted=AWAY),
     "nothing": CycleResult(started=NOW, seconds=0.04, force_would_add=1),
     "large": large(),
-    "large_dry": large(dry_run=True),
 }

@@ -13,26 +13,20 @@ import pytest
 
 from cleanup.sandbox import Sandbox
 
-pytestmark = pytest.mark.slow
-
 ROOT = Path(__file__).parents[2]
 
 
-def built(at: Path) -> Path:
-    """A wheel of a copy: building leaves folders behind."""
-    for part in ("cleanup_service.py", "pyproject.toml", "README.md"):
-        (at / part).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / part, at)
-    for part in ("cleanup", "tests"):
-        shutil.copytree(ROOT / part, at / part, ignore=shutil.ignore_patterns("__pycache__"))
-    build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--wheel-dir", str(at / "wheel"), str(at)]
-    subprocess.run(build, check=True)
-    (wheel,) = (at / "wheel").iterdir()
-    return wheel
-
-
+@pytest.mark.slow
 def test_the_wheel_carries_the_script_every_module_the_extras_nothing_else_and_cleans(tmp_path: Path) -> None:
-    wheel = built(tmp_path / "source")
+    source = tmp_path / "source"  # A copy: building leaves folders behind.
+    for part in ("cleanup", "tests"):
+        shutil.copytree(ROOT / part, source / part, ignore=shutil.ignore_patterns("__pycache__"))
+    for part in ("cleanup_service.py", "pyproject.toml", "README.md"):
+        shutil.copy(ROOT / part, source)
+    build = ["-m", "pip", "wheel", "-q", "--no-deps", "--wheel-dir", str(tmp_path / "wheel"), str(source)]
+    subprocess.run([sys.executable, *build], check=True)
+    (wheel,) = (tmp_path / "wheel").iterdir()
+
     archive = zipfile.ZipFile(wheel)
     carried = {name for name in archive.namelist() if ".dist-info/" not in name}
     modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "cleanup").rglob("*.py")}

@@ -7,6 +7,7 @@ import threading
 from dataclasses import replace
 from datetime import timedelta
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -21,21 +22,14 @@ from tests.report.recorder import Recorder
 from tests.report.results import CASES, NAMES, NOW, real, task
 
 
-class Cell(HTMLParser):
-    """What a browser makes of a cell."""
-
-    def __init__(self, cell: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, list[tuple[str, str | None]]]] = []
-        self.text = ""
-        self.feed(cell)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, attrs))
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
+def shown(cell: str) -> tuple[list[Any], str]:
+    """What a browser makes of a cell: tags with their attributes, and the text."""
+    tags, text, parser = list[Any](), list[str](), HTMLParser()
+    parser.handle_starttag = lambda *tag: tags.append(tag)  # type: ignore[method-assign]
+    parser.handle_data = text.append  # type: ignore[method-assign]
+    parser.feed(cell)
+    parser.close()
+    return tags, "".join(text)
 
 
 @given(st.text(min_size=1, max_size=60) | st.sampled_from(NAMES))
@@ -49,48 +43,38 @@ def test_a_name_is_text_on_the_page_whatever_it_is(name: str) -> None:
         kept_files=[KeptFile(f"{1:032x}", name, name)],
         projects={"a" * 32: name},
     )
-    recorder = Recorder()
-    recorder.page().cycle(1, result)
-    found = [tag for _, *rows in recorder.tables.values() for row in rows for cell in row for tag in Cell(cell).tags]
+    tables = Recorder(result).tables.values()
+    found = [tag for _, *rows in tables for row in rows for cell in row for tag in shown(cell)[0]]
     assert found == [("a", [("href", f"projects/*/experiments/{number:032x}")]) for number in (1, 3, 2, 1)]
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_table_fits_its_card_and_no_word_is_wider_than_its_column(name: str) -> None:
+def test_a_table_fits_its_card_and_every_property_is_one_that_the_next_run_clears(name: str) -> None:
     """In the widest of the usual fonts a digit has 7.63 pixels, and few signs have less than 4."""
-    recorder = Recorder()
-    recorder.page().cycle(1, CASES[name])
+    result = CASES[name]
+    recorder = Recorder(result)
     for table, (header, *rows) in recorder.tables.items():
         widths = recorder.widths[table]
         assert (len(header) <= 5, sum(widths) <= 521, len(rows) <= 501) == (True, True, True)
         for column, width in zip(zip(header, *rows[:-1], strict=True), widths, strict=True):
-            for word in [word for cell in column for word in Cell(cell).text.split()]:
+            for word in [word for cell in column for word in shown(cell)[1].split()]:
                 least = 7.63 if re.fullmatch("[0-9a-f]+", word) else 4.0
                 assert columns(word) * least <= width - 16, (table, word)
 
+    assert set(recorder.properties) <= set(property_names())
+    assert recorder.properties["last_ok"] is result.ok is not bool(recorder.properties["last_error"])
+    assert recorder.artifacts == ({"plan": result.plan} if result.plan else {})
 
-@pytest.mark.parametrize(
-    ("path", "shown"),
-    [
+
+def test_a_long_path_is_broken_where_its_column_ends_and_reads_as_it_was_written() -> None:
+    for path, broken in (
         ("models/" + "M" * 20, "models/MMMM MMMMMMMM MMMMMMMM"),
         ("m/" + "%25E8%25A8%2593" * 2 + "/last.pt", "m/訓訓/last.pt"),
         ("訓" * 12, "訓訓訓訓訓訓訓訓 訓訓訓訓"),
-    ],
-)
-def test_a_long_path_is_broken_where_its_column_ends_and_reads_as_it_was_written(path: str, shown: str) -> None:
-    result = CycleResult(started=NOW, kept_files=[KeptFile(f"{1:032x}", f"s3://b/t.{1:032x}/{path}", f"{2:032x}")])
-    recorder = Recorder()
-    recorder.page().cycle(1, result)
-    assert recorder.tables["4 kept files, by reason"][1][1:] == [shown, f"{2:032x}"]
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_every_property_is_one_that_the_next_run_clears_and_says_a_problem_if_there_is_one(name: str) -> None:
-    recorder = Recorder()
-    recorder.page().cycle(3, CASES[name])
-    assert set(recorder.properties) <= set(property_names())
-    assert recorder.properties["last_ok"] is CASES[name].ok is not bool(recorder.properties["last_error"])
-    assert recorder.artifacts == ({"plan": CASES[name].plan} if CASES[name].plan else {})
+    ):
+        kept = KeptFile(f"{1:032x}", f"s3://b/t.{1:032x}/{path}", f"{2:032x}")
+        recorder = Recorder(CycleResult(started=NOW, kept_files=[kept]))
+        assert recorder.tables["4 kept files, by reason"][1][1:] == [broken, f"{2:032x}"]
 
 
 def test_the_next_cycle_replaces_the_tables_and_adds_one_point_to_each_line() -> None:
@@ -120,44 +104,33 @@ def test_progress_begins_at_0_is_sent_in_steps_and_ends_where_the_cycle_does() -
 def test_cycles_that_fail_are_shown_with_since_when_until_one_succeeds() -> None:
     recorder = Recorder()
     report = Report(recorder.page())
-    report.finished(real())
-    since = recorder.properties["failing_since"]
-    assert since == "2026-03-01 04:30:00 UTC"
-    report.finished(replace(real(), started=NOW + timedelta(days=1)))
-    assert recorder.properties["failing_since"] == since
+    since = "2026-03-01 04:30:00 UTC"
+    for result in (real(), replace(real(), started=NOW + timedelta(days=1))):
+        report.finished(result)
+        assert recorder.properties["failing_since"] == since
     report.failed(ServerError("a 500"))
-    shown = [recorder.properties[name] for name in ("last_ok", "last_error", "failing_since")]
-    assert shown == [False, "a 500", since]
+    last = [recorder.properties[name] for name in ("last_ok", "last_error", "failing_since")]
+    assert last == [False, "a 500", since]
     report.finished(CASES["nothing"])
     assert (recorder.properties["last_ok"], recorder.properties["failing_since"]) == (True, "")
 
-
-@pytest.mark.parametrize("error", [ServerUnreachable("away"), CredentialsError("refused")])
-def test_a_server_that_is_away_is_not_asked_to_show_that(error: Exception) -> None:
-    recorder = Recorder()
-    Report(recorder.page()).failed(error)
-    assert recorder.properties == {}
+    recorder.properties.clear()
+    for away in (ServerUnreachable("away"), CredentialsError("refused")):
+        report.failed(away)
+    assert recorder.properties == {}, "a server that is away is not asked to show that"
 
 
-def test_a_page_that_fails_is_said_and_does_no_harm(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_page_that_fails_or_hangs_is_left_alone_and_that_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     recorder = Recorder()
     recorder.report_table = None  # type: ignore[method-assign, assignment]
     Report(recorder.page()).finished(real())
     assert "The task's page could not be updated: TypeError(" in capsys.readouterr().out
 
-
-def test_a_page_that_hangs_is_left_alone_and_that_is_said(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
     monkeypatch.setattr(page_module, "PATIENCE", 0.01)
-    recorder, free = Recorder(), threading.Event()
-    asked: list[int] = []
-
-    def hang(percent: int) -> None:
-        asked.append(percent)
-        free.wait(30)
-
-    recorder.set_progress = hang
+    recorder, free, asked = Recorder(), threading.Event(), list[int]()
+    recorder.set_progress = lambda percent: (asked.append(percent), free.wait(30))[0]
     report = Report(recorder.page())
     report.planned(real(), 8)
     report.batch_done(real(), 8, 8)

@@ -11,8 +11,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,6 +37,16 @@ OF_THE_COMPOSE_FILE = {"CLEARML_HOST_IP"}
 
 NO_SETTINGS = {"status_changed", "delete_external_artifacts", "delete_many", "last_change", "run_once"}
 """Names that look like settings and are the API's, or of the code."""
+
+TOOLS = {
+    r"cleanup\.orphans|orphans\.jsonl|manifest|other server": ["cleanup.orphans"],
+    r"tests\.faults": ["tests.faults"],
+    r"tests\.bench": ["tests.bench.cycle", "tests.bench.neighbour", "tests.bench.s3", "tests.bench.scale"],
+    r"clearml-agent": ["clearml_agent daemon"],
+    r"\bpip\b": ["pip install"],
+    r"\bdocker\b": [],
+}
+"""Whose flags they are by what stands beside them, else those of the script."""
 
 
 def table(*header: str) -> list[list[str]]:
@@ -63,60 +74,43 @@ def flags() -> dict[str, str]:
     return found
 
 
-def test_the_table_of_settings_is_that_of_the_code() -> None:
-    shown = {name: "(empty)" if value == "" else str(value) for name, value in defaults().items()}
-    expected = [[name, shown[name], descriptions()[name]] for name in defaults()]
-    assert table("name", "default", "meaning") == expected
-
-
-def subclasses(kind: type[errors.CleanupError]) -> Iterator[type[errors.CleanupError]]:
-    yield kind
-    for child in kind.__subclasses__():
-        yield from subclasses(child)
-
-
-def test_the_table_of_exit_codes_is_that_of_the_code() -> None:
-    rows = dict(table("exit code", "meaning"))
-    assert set(rows) == {"0", *(str(kind.exit_code) for kind in subclasses(errors.CleanupError))}
-    (said,) = re.findall(r"Exit codes: (.+)\.", " ".join(help_text().split()))
-    meant = dict(re.findall(r"(\d) (\w+ \w+)", said))
-    assert {code: " ".join(row.split()[:2]).strip(",;") for code, row in rows.items()} == meant
-
-
 def help_text() -> str:
     said = io.StringIO()
     with contextlib.redirect_stdout(said), pytest.raises(SystemExit):
         command_line.parse(["--help"])
-    return said.getvalue()
+    return " ".join(said.getvalue().split())
 
 
-def asked_for_help(module: str) -> str:
-    command = [sys.executable, "-m", *module.split(), "--help"]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True).stdout
+def test_the_table_of_settings_is_that_of_the_code() -> None:
+    shown = {name: "(empty)" if value == "" else str(value) for name, value in defaults().items()}
+    assert table("name", "default", "meaning") == [[name, shown[name], descriptions()[name]] for name in defaults()]
 
 
-TOOLS = {
-    r"cleanup\.orphans|orphans\.jsonl|manifest|other server": ["cleanup.orphans"],
-    r"tests\.faults": ["tests.faults"],
-    r"tests\.bench": ["tests.bench.cycle", "tests.bench.neighbour", "tests.bench.s3", "tests.bench.scale"],
-    r"clearml-agent": ["clearml_agent daemon"],
-    r"\bpip\b": ["pip install"],
-    r"\bdocker\b": [],
-}
-"""Whose flags they are by what stands beside them, else those of the script."""
+def test_the_table_of_exit_codes_is_that_of_the_code() -> None:
+    kinds = [errors.CleanupError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    rows = dict(table("exit code", "meaning"))
+    assert set(rows) == {"0", *(str(kind.exit_code) for kind in kinds)}
+    (said,) = re.findall(r"Exit codes: (.+)\.", help_text())
+    meant = dict(re.findall(r"(\d) (\w+ \w+)", said))
+    assert {code: " ".join(row.split()[:2]).strip(",;") for code, row in rows.items()} == meant
 
 
 def test_every_flag_of_the_script_exists() -> None:
     for flag, place in flags().items():
         if not any(re.search(tool, place) for tool in TOOLS):
-            assert f"{flag} " in " ".join(help_text().split()) + " ", place
+            assert f"{flag} " in f"{help_text()} ", place
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("tool", [tool for tool in TOOLS if TOOLS[tool]])
 def test_every_flag_of_another_program_exists(tool: str) -> None:
+    said = ""
+    for module in TOOLS[tool]:
+        command = [sys.executable, "-m", *module.split(), "--help"]
+        said += subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True).stdout
     named = [flag for flag, place in flags().items() if re.search(tool, place)]
-    said = " ".join(asked_for_help(module) for module in TOOLS[tool])
     assert [flag for flag in named if not re.search(rf"(?<![\w-]){flag}(?![\w-])", said)] == []
 
 
@@ -128,22 +122,18 @@ def test_every_link_leads_somewhere() -> None:
         assert link in anchors or "://" in link or (ROOT / link).exists(), link
 
 
-def test_every_key_of_the_configuration_exists() -> None:
-    named = set(re.findall(r"\b(?:sdk|api|agent|fileserver)\.[a-z][a-z0-9_.]*[a-z0-9_]", "\n".join(SPANS)))
-    of_the_agent = {key for key in named if key.startswith("agent.")}
-    assert named - of_the_agent - known_keys() == NOT_THE_SDKS
+def test_every_key_variable_setting_and_file_that_is_named_exists() -> None:
+    keys = set(re.findall(r"\b(?:sdk|api|agent|fileserver)\.[a-z][a-z0-9_.]*[a-z0-9_]", "\n".join(SPANS)))
+    of_the_agent = {key for key in keys if key.startswith("agent.")}
+    assert keys - of_the_agent - known_keys() == NOT_THE_SDKS
     for key in of_the_agent:
         assert re.search(rf"^\s*(#\s*)?{key.removeprefix('agent.')}\s*[:=]", AGENT_CONF.read_text(), re.M), key
 
-
-def test_every_variable_of_the_environment_is_one_that_is_read() -> None:
     sources = [path.read_text(errors="replace") for folder in (SDK, AGENT) for path in folder.rglob("*.py")]
+    variables = re.findall(r"\b(?:CLEARML|AWS|AZURE|GOOGLE)_[A-Z_]*[A-Z]\b", "\n".join([*SPANS, *commands()]))
     read = set(re.findall(r"[\"']([A-Z_]{4,})[\"']", "\n".join(sources)))
-    named = re.findall(r"\b(?:CLEARML|AWS|AZURE|GOOGLE)_[A-Z_]*[A-Z]\b", "\n".join([*SPANS, *commands()]))
-    assert set(named) - read == OF_THE_COMPOSE_FILE
+    assert set(variables) - read == OF_THE_COMPOSE_FILE
 
-
-def test_the_settings_and_files_that_are_named_exist() -> None:
     named = {span for span in SPANS if re.fullmatch(r"[a-z]+(_[a-z]+)+", span)}
     settings = {name for name in named if not re.match("last_(?!change)|failing_", name)}
     assert settings - set(defaults()) - NO_SETTINGS == set()
@@ -154,32 +144,19 @@ def test_the_settings_and_files_that_are_named_exist() -> None:
 # Commands: each is run, or it is said how else it is known to work.
 
 
-@dataclass(frozen=True)
+@dataclass
 class Place:
     """Where commands of the README are run: a clone with a remote, beside a sandbox with a queue."""
 
     sandbox: Sandbox
     folder: Path
-    plans: list[str] = field(default_factory=list)
-    """Ids of the tasks of dry runs."""
-
-    def dry_run(self) -> str:
-        before = set(self.sandbox.tasks)
-        self.run(".venv/bin/python cleanup_service.py --no-run-as-service --force-delete --dry-run")
-        (task,) = set(self.sandbox.tasks) - before
-        return task
+    plan: str = ""
+    """The task of a dry run, for all commands that name one."""
 
     def run(self, command: str) -> str:
         here = re.sub(r"^(\.venv/bin/)?python3?(?= )", shlex.quote(sys.executable), command)
-        done = subprocess.run(
-            ["bash", "-euc", here],
-            cwd=self.folder,
-            env={**os.environ, **self.sandbox.environment()},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        how: dict[str, Any] = {"cwd": self.folder, "env": {**os.environ, **self.sandbox.environment()}, "timeout": 300}
+        done = subprocess.run(["bash", "-euc", here], capture_output=True, text=True, check=False, **how)
         assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stdout + done.stderr
         return done.stdout
 
@@ -192,6 +169,17 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         yield Place(sandbox, published(tmp_path_factory.mktemp("readme")).folder)
 
 
+def run_it(command: str, place: Place) -> None:
+    """After what it needs: the plan of a dry run, or a manifest."""
+    if "ID_OF_THE_DRY_RUN" in command and not place.plan:
+        before = set(place.sandbox.tasks)
+        place.run(".venv/bin/python cleanup_service.py --no-run-as-service --force-delete --dry-run")
+        (place.plan,) = set(place.sandbox.tasks) - before
+    if "cleanup.orphans" in command and " --delete " in command:
+        place.run('.venv/bin/python -m cleanup.orphans "$SANDBOX_FILES" --older-than-days 0')
+    place.run(re.sub("ID_OF_THE_DRY_RUN(_BEFORE)?", place.plan, command))
+
+
 def run_the_sandbox(command: str, place: Place) -> None:
     if " serve" not in command:
         assert "nothing else was touched" in place.run(command)
@@ -202,13 +190,6 @@ def run_the_sandbox(command: str, place: Place) -> None:
         assert process.stdout.readline().startswith("export CLEARML_API_HOST=")
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
-
-
-def propose_and_approve(command: str, place: Place) -> None:
-    """With the plan of a dry run that was made in this place, one for all commands that name one."""
-    ids = place.plans or [place.dry_run()]
-    place.plans[:] = ids
-    place.run(re.sub("ID_OF_THE_DRY_RUN(_BEFORE)?", ids[0], command))
 
 
 def attack_a_little(command: str, place: Place) -> None:
@@ -226,33 +207,18 @@ def install(command: str, place: Place) -> None:
     assert extras or f'"{command.rpartition(" ")[2]}>=' in project
 
 
-def is_a_line_of_ci(command: str, place: Place) -> None:
-    """CI makes its environment and runs the tests by these commands; the tests cannot run themselves."""
-    assert command in (ROOT / ".ci/run").read_text().splitlines()
+def is_known_to_work(command: str, place: Place) -> None:
+    """CI makes its environment and runs the tests so, which cannot run themselves; an agent runs in tests/agent."""
+    assert command in (ROOT / ".ci/run").read_text().splitlines() or command.startswith("clearml-agent daemon ")
 
 
-def is_tested_with_a_real_agent(command: str, place: Place) -> None:
-    """In tests/agent, and its flags above."""
-    assert command.startswith("clearml-agent daemon ")
-
-
-def find_orphans(command: str, place: Place) -> None:
-    """The first command writes the manifest that the second one needs."""
-    if " --delete " in command:
-        place.run('.venv/bin/python -m cleanup.orphans "$SANDBOX_FILES" --older-than-days 0')
-    place.run(command)
-
-
-RUNNERS: dict[str, Callable[[str, Place], object]] = {
-    r".*ID_OF_THE_DRY_RUN": propose_and_approve,
-    r"\.venv/bin/python -m cleanup\.orphans\b": find_orphans,
-    r'\.venv/bin/python -c "from clearml import Task': lambda command, place: place.run(command),
-    r"(?!.*ID_OF)\.venv/bin/python cleanup_service\.py\b|export [A-Z_]+=": lambda command, place: place.run(command),
+RUNNERS: dict[str, Callable[[str, Place], None]] = {
+    r"\.venv/bin/python (cleanup_service\.py|-m cleanup\.(report|orphans)|-c \"from clearml import Task)": run_it,
+    r"export [A-Z_]+=": run_it,
     r"\.venv/bin/python -m cleanup\.sandbox\b": run_the_sandbox,
     r"\.venv/bin/python -m tests\.faults\b": attack_a_little,
-    r"\.venv/bin/python -m pytest$|python3 -m venv \.venv$": is_a_line_of_ci,
     r"(\.venv/bin/)?pip install ": install,
-    r"clearml-agent ": is_tested_with_a_real_agent,
+    r"\.venv/bin/python -m pytest$|python3 -m venv \.venv$|clearml-agent ": is_known_to_work,
 }
 
 

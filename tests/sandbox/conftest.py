@@ -13,14 +13,10 @@ from cleanup.sandbox import Sandbox
 
 class Client:
     def __init__(self, sandbox: Sandbox) -> None:
-        self.sandbox = sandbox
-        self.session = requests.Session()
+        self.sandbox, self.session = sandbox, requests.Session()
         self.session.trust_env = False
-        self.log_in()
-
-    def log_in(self) -> None:
-        login = f"{self.sandbox.api_url}/auth.login"
-        answer = self.session.post(login, auth=(self.sandbox.access_key, self.sandbox.secret_key), timeout=10)
+        login = f"{sandbox.api_url}/auth.login"
+        answer = self.session.post(login, auth=(sandbox.access_key, sandbox.secret_key), timeout=10)
         self.session.headers["Authorization"] = f"Bearer {answer.json()['data']['token']}"
 
     def ask(self, endpoint: str, **body: Any) -> requests.Response:
@@ -37,8 +33,8 @@ class Client:
         meta = self.ask(endpoint, **body).json()["meta"]
         return meta["result_code"], meta["result_subcode"]
 
-    def ids(self, service: str = "tasks", **body: Any) -> list[str]:
-        return [item["id"] for item in self.call(f"{service}.get_all", **body)[service]]
+    def ids(self, **body: Any) -> list[str]:
+        return [task["id"] for task in self.call("tasks.get_all", **body)["tasks"]]
 
     def file(self, method: str, path: str, **more: Any) -> requests.Response:
         return self.session.request(method, f"{self.sandbox.files_url}/{path}", timeout=10, **more)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,55 +12,36 @@ from cleanup.report.report import Report
 from cleanup.sandbox import Sandbox
 from cleanup.server import Network, Server
 from cleanup.server.own_task import OwnTask
-from cleanup.service import Service, open_storages
+from cleanup.service import Pace, Service, open_storages
 from cleanup.settings import Settings
 
 
-class Timeline:
-    """Time for a service: waiting moves it on at once. `at` runs an action when the n-th wait begins (from 1)."""
-
-    def __init__(self, stop: threading.Event) -> None:
-        self.waits: list[float] = []
-        self.now = 0.0
-        self._stop, self._actions = stop, dict[int, Callable[[], Any]]()
-
-    def seconds(self) -> float:
-        return self.now
-
-    def at(self, wait: int, action: Callable[[], Any]) -> None:
-        self._actions[wait] = action
-
-    def end_at(self, wait: int) -> None:
-        self.at(wait, self._stop.set)
-
-    def wait(self, seconds: float) -> None:
-        self.waits.append(seconds)
-        self.now += seconds
-        self._actions.get(len(self.waits), lambda: None)()
-
-
 class Rig:
-    """A service with one task's worth of everything, none of it shared."""
+    """A service, its sandbox, and its time: waiting moves that on at once."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
         self.server = Server(Network(attempts=2, backoff=0.001, backoff_max=0.01))
-        self.time = Timeline(self.server.network.stop)
+        self.waits: list[float] = []
+        self._actions: dict[int, Callable[[], Any]] = {}
 
-    def run(self, own: str = "", **settings: object) -> Ending:
+    def at(self, wait: int, action: Callable[[], Any]) -> None:
+        """Let ``action`` happen when that wait begins, from 1 on."""
+        self._actions[wait] = action
+
+    def _wait(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self._actions.get(len(self.waits), lambda: None)()
+
+    def run(self, own: str = "", end_at: int = 0, **settings: object) -> Ending:
+        """Run the service, until the wait ``end_at`` if it repeats."""
+        self.at(end_at, self.server.network.stop.set)
         chosen = Settings.parse(settings)
         storages = open_storages(self.server, chosen)
-        service = Service(
-            self.server,
-            storages,
-            chosen,
-            Report(),
-            own_task=OwnTask(self.server.client, own) if own else None,
-            seconds=self.time.seconds,
-            wait=self.time.wait,
-        )
+        own_task = OwnTask(self.server.client, own) if own else None
+        pace = Pace(lambda: sum(self.waits), self._wait)
         try:
-            return service.run()
+            return Service(self.server, storages, chosen, Report(), own_task=own_task, pace=pace).run()
         finally:
             storages.close()
             self.server.close()
@@ -75,21 +55,8 @@ class Rig:
 
 
 @pytest.fixture
-def make_rig(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Rig]]:
-    started: list[Sandbox] = []
-
-    def make(**options: Any) -> Rig:
-        sandbox = Sandbox(**options).start()
-        started.append(sandbox)
+def rig(monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
+    with Sandbox() as sandbox:
         for name, value in sandbox.environment().items():
             monkeypatch.setenv(name, value)
-        return Rig(sandbox)
-
-    yield make
-    for sandbox in started:
-        sandbox.stop()
-
-
-@pytest.fixture
-def rig(make_rig: Callable[..., Rig]) -> Rig:
-    return make_rig()
+        yield Rig(sandbox)

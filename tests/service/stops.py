@@ -17,7 +17,7 @@ from tests.service.ways import Cell
 
 SOON = 15.0
 ENDED = {
-    1: ("stopped: Stopped as asked",),
+    1: ("stopped: Stopped as asked, between two requests",),
     # Task.init may just have made a task and not told which.
     2: ("stopped: Stopped at once", "stopped: Stopped as asked", "created: "),
 }
@@ -33,35 +33,35 @@ def tried(number: int, signals: int = 1, *, agent: bool = False) -> Cell | None:
         own = sandbox.add_task("mine", type="service", hyperparams={"General": {"run_as_service": general}})
         seen: list[str] = []
         process: list[Process] = []
-        sent = [0.0]
+        sent = 0.0
 
         def interrupt(endpoint: str, _: object) -> None:
+            nonlocal sent
             seen.append(endpoint)
             if len(seen) == number:
                 # Two of one kind could arrive as one.
                 for kind in (signal.SIGTERM, signal.SIGINT)[:signals]:
                     process[0].signal(kind)
-                sent[0] = time.monotonic()
+                sent = time.monotonic()
 
-        environment = as_agent(own) if agent else {}
-        arguments = ("--no-run-as-service", "--parallel-requests", "1")
         sandbox.on_request = interrupt
-        log = Path(folder) / "log"
-        with service(sandbox, PROJECT / "cleanup_service.py", *arguments, log=log, **environment) as running:
+        script, log = PROJECT / "cleanup_service.py", Path(folder) / "log"
+        arguments, environment = ("--no-run-as-service", "--parallel-requests", "1"), as_agent(own) if agent else {}
+        with service(sandbox, script, *arguments, log=log, **environment) as running:
             process.append(running)
             code = running.exit_code()
         if len(seen) < number:
             return None
+        seconds = time.monotonic() - sent
         tasks = [task for task in sandbox.tasks.values() if task["name"] in ("Cleanup Service", "mine")]
         left = [f"{task['status']}: {task['status_message']}" for task in tasks if agent or task["id"] != own]
-        seconds = time.monotonic() - sent[0]
         late = [endpoint for endpoint in seen[number:] if endpoint in DELETING]
-        wrong = [
-            f"exit code {code}" * (code != (254 if agent else 0)),
-            f"took {seconds:.0f} s" * (seconds > SOON),
-            f"left {left}" * any(not line.startswith(ENDED[signals]) for line in left),
+        wrong = {
+            f"exit code {code}": code != (254 if agent else 0),
+            f"took {seconds:.0f} s": seconds > SOON,
+            f"left {left}": any(not line.startswith(ENDED[signals]) for line in left),
             # One request may have been on its way when the signal came with one of the SDK's own.
-            f"deleted after it: {late}" * (len(late) > 1),
-            "a traceback" * ("Traceback" in running.output),
-        ]
-        return Cell(code, seconds, f"{seen[number - 1]}: {'; '.join(left)}", list(filter(None, wrong)))
+            f"deleted after it: {late}": len(late) > 1,
+            "a traceback": "Traceback" in running.output,
+        }
+        return Cell(code, seconds, f"{seen[number - 1]}: {'; '.join(left)}", [what for what in wrong if wrong[what]])

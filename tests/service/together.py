@@ -42,12 +42,10 @@ def tried(services: int, seed: int, sandbox: Sandbox) -> Cell:
     all_ready = threading.Barrier(services)
 
     def one(seconds: float) -> CycleResult:
-        server = Server(Network())
+        server, watcher = Server(Network()), Starter(all_ready, seconds)
         storages = open_storages(server, settings)
         try:
-            return run_once(
-                server, storages, settings, now=datetime.now(timezone.utc), watcher=Starter(all_ready, seconds)
-            )
+            return run_once(server, storages, settings, now=datetime.now(timezone.utc), watcher=watcher)
         finally:
             storages.close()
             server.close()
@@ -55,16 +53,15 @@ def tried(services: int, seed: int, sandbox: Sandbox) -> Cell:
     begun = time.monotonic()
     with ThreadPoolExecutor(services) as pool:
         results = list(pool.map(one, [chance.choice((0.0, chance.uniform(0.0, 0.3))) for _ in range(services)]))
-    counts = [len(result.deleted) for result in results]
-    gone = len(tasks - set(sandbox.tasks))
-    left = [path for path in sandbox.files_root.rglob("*") if path.is_file()]
+    counts, gone = [len(result.deleted) for result in results], len(tasks - set(sandbox.tasks))
     ends = [ending_of(result) for result in results]
-    wrong = [
-        f"{sum(counts)} counted" * (sum(counts) != gone),
-        f"{len(tasks) - gone} tasks and {len(left)} files left" * (gone < len(tasks) or bool(left)),
-        f"{ends}" * any(end.code for end in ends),
-        "a sum is wrong" * any(result.matched != len(tasks) for result in results),
-        *{reason for result in results for reason in result.kept_by_reason() if "already gone" not in reason},
-    ]
+    wrong = {
+        f"{sum(counts)} counted": sum(counts) != gone,
+        f"{len(tasks) - gone} tasks and {len(sandbox.files())} files left": gone < len(tasks) or bool(sandbox.files()),
+        f"{ends}": any(end.code for end in ends),
+        "a sum is wrong": any(result.matched != len(tasks) for result in results),
+        **{why: "already gone" not in why for result in results for why in result.kept_by_reason()},
+    }
     line = f"{' + '.join(map(str, counts))} counted as deleted, {gone} gone"
-    return Cell(max(end.code for end in ends), time.monotonic() - begun, line, list(filter(None, wrong)))
+    found = [what for what in wrong if wrong[what]]
+    return Cell(max(end.code for end in ends), time.monotonic() - begun, line, found)

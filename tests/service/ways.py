@@ -11,7 +11,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,6 @@ PATIENT, SHORT = 60.0, 10.0
 
 LONGEST = 60.0
 
-HANGS = "did not come to an end within"
 SDK = ("tasks.create", "tasks.get_by_id", "projects.get_all")
 """What only the SDK calls before there is anything to do."""
 
@@ -122,17 +120,17 @@ def servers() -> Iterator[Way]:
 
 def configurations() -> Iterator[Way]:
     """Every mistake in the configuration, with a server that is well: named with the key, and the file or variable."""
-    file = "clearml.conf"
-    for name, text, *says in (
-        ("a syntax error", 'api { api_server: "http://x', file, "line:1"),
-        ("an unresolved variable", "api { web_server: ${NO_SUCH} }", file, "NO_SUCH"),
-        ("a number for a key", "api { credentials { access_key: 5 } }", file, "api.credentials.access_key"),
-        ("a number for a section", "sdk { storage: 5 }", file, "sdk.storage"),
-        ("a number for a list", "sdk.storage.http.legacy_fileservers: 5", file, "sdk.storage.http.legacy_fileservers"),
-        ("a list of numbers", "sdk.storage.http.legacy_fileservers: [5]", file, "sdk.storage.http.legacy_fileservers"),
-        ("not UTF-8", "\udcff", file, "cannot be read"),
+    servers = "sdk.storage.http.legacy_fileservers"
+    for name, text, says in (
+        ("a syntax error", 'api { api_server: "http://x', "line:1"),
+        ("an unresolved variable", "api { web_server: ${NO_SUCH} }", "NO_SUCH"),
+        ("a number for a key", "api { credentials { access_key: 5 } }", "api.credentials.access_key"),
+        ("a number for a section", "sdk { storage: 5 }", "sdk.storage"),
+        ("a number for a list", f"{servers}: 5", servers),
+        ("a list of numbers", f"{servers}: [5]", servers),
+        ("not UTF-8", "\udcff", "cannot be read"),
     ):
-        yield Way(name, 2, "|".join(says), configuration=text)
+        yield Way(name, 2, f"clearml.conf|{says}", configuration=text)
     yield Way("no web server on odd ports", 2, "api.web_server", environment={"CLEARML_WEB_HOST": None})
     for host in ("nonsense", "http://", "http://host:99999", "ftp://host"):
         yield Way(f"the address {host!r}", 2, "CLEARML_API_HOST", environment={"CLEARML_API_HOST": host})
@@ -143,18 +141,16 @@ def configurations() -> Iterator[Way]:
     yield Way("a task of the process that starts it", 0, "", environment=dict(inherited))
 
 
-def command_lines() -> Iterator[Way]:
-    """What is wrong with a command line leaves no task."""
-    once = "--no-run-as-service"
-    yield Way("an unknown flag", 2, "--no-such-flag", arguments=(once, "--no-such-flag"))
-    yield Way("a wrong value", 2, "delete_threshold_days", arguments=(once, "--delete-threshold-days", "9O"))
-    yield Way("no such project", 2, "no/such", arguments=(once, "--projects", "no/such"))
-
-
 def table() -> Iterator[Way]:
     yield from servers()
     yield from configurations()
-    yield from command_lines()
+    # What is wrong with a command line leaves no task.
+    for name, says, *wrong in (
+        ("an unknown flag", "unrecognized arguments: --no-such-flag", "--no-such-flag"),
+        ("a wrong value", "delete_threshold_days", "--delete-threshold-days", "9O"),
+        ("no such project", "no/such", "--projects", "no/such"),
+    ):
+        yield Way(name, 2, says, arguments=("--no-run-as-service", *wrong))
 
 
 def sample() -> Iterator[Way]:
@@ -169,55 +165,44 @@ def sample() -> Iterator[Way]:
 
 def tried(way: Way) -> Cell:
     """Run the script that way, with JSON asked for where a person starts it."""
-    with ExitStack() as stack:
-        sandbox = stack.enter_context(Sandbox())
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    with Sandbox() as sandbox, tempfile.TemporaryDirectory() as folder:
         environment = environment_of(sandbox)
         if way.agent:
             environment |= as_agent(sandbox.add_task("Cleanup Service", type="service"))
         if way.configuration is not None:
-            file = folder / "clearml.conf"
+            file = Path(folder) / "clearml.conf"
             file.write_text(way.configuration, errors="surrogateescape")
             environment["CLEARML_CONFIG_FILE"] = str(file)
-        for name, value in way.environment.items():
-            environment.pop(name, None)
-            environment |= {name: value} if value is not None else {}
+        changed = {**environment, **way.environment}
+        environment = {name: value for name, value in changed.items() if value is not None}
         before = len(sandbox.tasks)
         if way.manner != "well":
             sandbox.inject(fault(way.manner, way.endpoint))
         arguments = () if way.agent else (*way.arguments, "--output", "json")
+        command = [sys.executable, "-m", "tests.service.driver", str(way.set_up), *arguments]
+        how: dict[str, Any] = {"cwd": PROJECT, "env": environment, "timeout": 2 * LONGEST}
         begun = time.monotonic()
         try:
-            done = subprocess.run(
-                [sys.executable, "-m", "tests.service.driver", str(way.set_up), *arguments],
-                check=False,
-                cwd=PROJECT,
-                env=environment,
-                capture_output=True,
-                text=True,
-                timeout=2 * LONGEST,
-            )
+            done = subprocess.run(command, check=False, capture_output=True, text=True, **how)
         except subprocess.TimeoutExpired:
             return Cell(-1, time.monotonic() - begun, "", ["it hangs"])
-        seconds = time.monotonic() - begun
-        return judged(way, done, seconds, len(sandbox.tasks) - before)
+        return judged(way, done, time.monotonic() - begun, len(sandbox.tasks) - before)
 
 
 def judged(way: Way, done: subprocess.CompletedProcess[str], seconds: float, made: int) -> Cell:
-    if way.agent:
-        [line] = [line for line in done.stderr.splitlines() if line.startswith("No cleanup: ")] or [""]
-    else:
-        try:
-            line = str(json.loads(done.stdout).get("error", ""))
-        except ValueError:
-            return Cell(done.returncode, seconds, done.stderr[-300:], [f"no JSON: {done.stdout[:100]!r}"])
-    checks: tuple[tuple[bool, str], ...] = (
-        (done.returncode == way.code, f"exit code {done.returncode} for {way.code}"),
-        (all(part in line for part in way.says.split("|")), f"does not say {way.says!r}"),
-        (bool(line) == bool(way.code), "says nothing"),
-        ("\n" not in line, "says more than a line"),
-        ("Traceback" not in done.stdout + done.stderr, "a traceback"),
-        (seconds < LONGEST, f"took {seconds:.0f} seconds"),
-        (way.code != 2 or not made, "leaves a task"),
-    )
-    return Cell(done.returncode, seconds, line, [text for holds, text in checks if not holds])
+    said = [line for line in done.stderr.splitlines() if line.startswith("No cleanup: ")]
+    try:
+        line = "".join(said[:1]) if way.agent else str(json.loads(done.stdout).get("error", ""))
+    except ValueError:
+        return Cell(done.returncode, seconds, done.stderr[-300:], [f"no JSON: {done.stdout[:100]!r}"])
+    checks = {
+        f"exit code {done.returncode} for {way.code}": done.returncode == way.code,
+        f"does not say {way.says!r}": all(part in line for part in way.says.split("|")),
+        "says nothing": bool(line) == bool(way.code),
+        "says more than a line": "\n" not in line,
+        "says it to scripts alone": way.code != 2 or line in "".join(said),
+        "a traceback": "Traceback" not in done.stdout + done.stderr,
+        f"took {seconds:.0f} seconds": seconds < LONGEST,
+        "leaves a task": way.code != 2 or not made,
+    }
+    return Cell(done.returncode, seconds, line, [what for what, holds in checks.items() if not holds])

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import requests
 import responses
 
 from cleanup.sandbox.auth import Authority
+from cleanup.server import Network, Server
 
 HOST = "https://api.clearml.test"
 ACCESS, SECRET = "ACCESSKEY0123456789X", "s3cr3t-0123456789-abcdefghij"
@@ -35,7 +36,7 @@ class Raw:
 
     status: int = 200
     body: str = ""
-    headers: Mapping[str, str] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 Answer = Body | Refusal | Raw | Exception | Callable[[Body], Any]
@@ -51,6 +52,10 @@ class Api:
         self.tokens: list[str] = []
         mock.add_callback("POST", re.compile(re.escape(HOST) + "/.*"), callback=self._serve)
         self.on("auth.login", lambda _: {"token": self.new_token()})
+
+    def connect(self, **network: Any) -> Server:
+        """Log in, with no pauses between attempts."""
+        return Server(Network(**{"attempts": 3, "backoff": 0.0, **network}))
 
     def new_token(self) -> str:
         """Make a token as a login does; each is another one."""
@@ -87,7 +92,7 @@ class Api:
         if isinstance(answer, Exception):
             raise answer
         if isinstance(answer, Raw):
-            return answer.status, dict(answer.headers or {}), answer.body
+            return answer.status, dict(answer.headers), answer.body
         status = answer.code if isinstance(answer, Refusal) else 200
         return status, {}, json.dumps(in_envelope(answer))
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from cleanup.base.chunks import chunks
 from cleanup.base.errors import ServerError, ServerUnreachable
 from cleanup.server.paging import AHEAD, PASSES, complete, every
 
@@ -21,10 +20,9 @@ class Listing:
     ``bad`` rows break every page that holds one; ``meanwhile`` happens after each page.
     """
 
-    def __init__(self, rows: int, *bad: int) -> None:
-        self.rows, self.bad = list(range(rows)), set(bad)
-        self.meanwhile: Callable[[], None] = lambda: None
-        self.requests = 0
+    def __init__(self, rows: int, bad: Iterable[int] = ()) -> None:
+        self.rows, self.bad, self.requests = list(range(rows)), set(bad), 0
+        self.meanwhile: Callable[[], object] = lambda: None
 
     def fetch(self, page: int, size: int) -> list[Any]:
         self.requests += 1
@@ -32,11 +30,15 @@ class Listing:
         if self.bad.intersection(found):
             raise ServerError("General server error", 500)
         self.meanwhile()
-        return [SimpleNamespace(data={"id": number}) for number in found]
+        return answered(found)
 
     def read(self, size: int = 100, pool: Executor | None = None) -> tuple[list[int], list[str]]:
         unreadable: list[str] = []
         return [row.id for row in complete(self.fetch, parse, unreadable, size, pool)], unreadable
+
+
+def answered(numbers: Iterable[int]) -> list[Any]:
+    return [SimpleNamespace(data={"id": number}) for number in numbers]
 
 
 def parse(row: Mapping[str, Any]) -> Any:
@@ -46,24 +48,17 @@ def parse(row: Mapping[str, Any]) -> Any:
 @pytest.fixture(params=[0, 1, 8], ids="{} threads".format)
 def pool(request: pytest.FixtureRequest) -> Iterator[Executor | None]:
     """No threads to read ahead in, one that has to do it all, and enough of them."""
-    if not request.param:
-        yield None
-        return
-    with ThreadPoolExecutor(request.param) as pool:
-        yield pool
-
-
-def test_chunks_hold_all_and_never_more_than_asked() -> None:
-    assert [list(chunks(range(count), 3)) for count in (0, 3, 4)] == [[], [[0, 1, 2]], [[0, 1, 2], [3]]]
+    with ThreadPoolExecutor(request.param or 1) as pool:
+        yield pool if request.param else None
 
 
 def test_short_pages_and_pages_without_a_usable_row_are_not_the_end() -> None:
-    held = [[-1], [1, 2], []]
+    pages = [[-1], [1, 2], []]
     asked: list[int] = []
 
     def fetch(page: int, _: int) -> list[Any]:
         asked.append(page)
-        return [SimpleNamespace(data={"id": number}) for number in held[page]]
+        return answered(pages[page])
 
     assert [row.id for row in complete(fetch, parse, [])] == [1, 2]
     assert asked == [0, 1, 2] * 2
@@ -81,15 +76,13 @@ def test_rows_that_a_deletion_shifts_are_read_all_the_same(pool: Executor | None
     assert (sorted(found), unreadable) == (list(range(350)), [])
 
 
-def test_a_long_list_that_does_not_change_is_read_twice_and_one_that_grows_for_ever_is_left() -> None:
-    short, full, still, growing = Listing(99), Listing(100), Listing(350), Listing(350)
-    assert (short.read()[0], short.requests) == (short.rows, 2)
-    assert (full.read()[0], full.requests) == (full.rows, 2 * 2)
-    assert (still.read()[0], still.requests) == (still.rows, 2 * 5)
-
+def test_a_list_of_several_pages_is_read_until_it_does_not_change_but_not_for_ever() -> None:
+    for rows, requests in ((99, 2), (100, 2 * 2), (350, 2 * 5)):
+        listing = Listing(rows)
+        assert (listing.read()[0], listing.requests) == (listing.rows, requests)
+    growing = Listing(350)
     growing.meanwhile = lambda: growing.rows.append(len(growing.rows)) if growing.requests % 5 == 0 else None
-    assert len(growing.read()[0]) == 350 + PASSES - 1
-    assert growing.requests == 5 * PASSES
+    assert (len(growing.read()[0]), growing.requests) == (350 + PASSES - 1, 5 * PASSES)
 
 
 def test_pages_are_read_ahead_in_order_and_never_too_many(pool: Executor | None) -> None:
@@ -103,7 +96,7 @@ def test_pages_are_read_ahead_in_order_and_never_too_many(pool: Executor | None)
 
 def test_pages_of_a_long_list_are_read_side_by_side_and_one_page_costs_no_more() -> None:
     together = threading.Barrier(AHEAD, timeout=10)
-    listing = Listing(100 * AHEAD * 3)
+    listing, short = Listing(100 * AHEAD * 3), Listing(99)
 
     def fetch(page: int, size: int) -> list[Any]:
         # Of the pages 6 to 9 none is there before all have been asked for.
@@ -111,7 +104,6 @@ def test_pages_of_a_long_list_are_read_side_by_side_and_one_page_costs_no_more()
             together.wait()
         return listing.fetch(page, size)
 
-    short = Listing(99)
     with ThreadPoolExecutor(8) as pool:
         assert [row.id for row in complete(fetch, parse, [], 100, pool)] == listing.rows
         assert (short.read(pool=pool)[0], short.requests) == (short.rows, 2)
@@ -123,51 +115,39 @@ def test_a_reader_in_the_only_thread_of_its_pool_comes_to_the_end() -> None:
         assert pool.submit(listing.read, 100, pool).result(10) == (listing.rows, [])
 
 
-def test_who_needs_every_row_gets_an_error_for_one_that_cannot_be_read() -> None:
-    assert [row.id for row in every(Listing(350).fetch, parse, 100)] == list(range(350))
-    with pytest.raises(ServerError, match="row 7 of a list cannot be read") as caught:
-        list(every(Listing(350, 7).fetch, parse, 100))
-    assert caught.value.code == 500
+def test_rows_that_the_server_fails_at_are_left_out_and_named_and_all_others_come(pool: Executor | None) -> None:
+    for bad in ({0}, {99, 349}, {7, 50, 51}, set(range(120)), set(range(350))):
+        found, unreadable = Listing(350, bad).read(pool=pool)
+        assert found == [number for number in range(350) if number not in bad]
+        named = [f"row {number} of a list cannot be read: General server error" for number in bad]
+        assert sorted(unreadable) == sorted(named)
 
 
-@pytest.mark.parametrize("bad", [{0}, {99, 349}, {7, 50, 51}, set(range(120)), set(range(350))])
-def test_rows_that_the_server_fails_at_are_left_out_and_named_and_all_others_come(
-    bad: set[int], pool: Executor | None
-) -> None:
-    found, unreadable = Listing(350, *bad).read(pool=pool)
-    assert found == [number for number in range(350) if number not in bad]
-    assert sorted(unreadable) == sorted(
-        f"row {number} of a list cannot be read: General server error" for number in bad
-    )
-
-
-def test_one_bad_row_costs_few_requests() -> None:
-    listing = Listing(450, 250)
+def test_one_bad_row_costs_few_requests_and_is_an_error_for_who_needs_every_row() -> None:
+    listing = Listing(450, [250])
     assert len(listing.read(500)[0]) == 449
     # Pages of 500 rows, 100, 20, 4 and one, whether it is the server, and the empty page.
     assert listing.requests == 1 + 5 + 5 + 5 + 4 + 1 + 1
+    assert [row.id for row in every(Listing(350).fetch, parse, 100)] == list(range(350))
+    with pytest.raises(ServerError, match="row 250 of a list cannot be read") as caught:
+        list(every(listing.fetch, parse))
+    assert caught.value.code == 500
 
 
-@pytest.mark.parametrize(
-    ("error", "requests"),
-    [
+@pytest.mark.parametrize("before", [0, 2])
+def test_a_server_that_fails_at_everything_is_an_error_and_no_shorter_list(before: int) -> None:
+    for error, requests in (
         (ServerError("General server error", 500), 5),
         (ServerError("Validation error", 499), 1),
         (ServerUnreachable("too busy", 503), 1),
-    ],
-)
-@pytest.mark.parametrize("before", [0, 2])
-def test_a_server_that_fails_at_everything_is_an_error_and_no_shorter_list(
-    error: ServerError, requests: int, before: int
-) -> None:
-    listing = Listing(350)
+    ):
+        listing = Listing(350)
 
-    def fail() -> None:
-        if listing.requests > before:
-            raise error
+        def fail(listing: Listing = listing, error: ServerError = error) -> None:
+            if listing.requests > before:
+                raise error
 
-    listing.meanwhile = fail
-    with pytest.raises(ServerError) as caught:
-        listing.read()
-    assert caught.value is error
-    assert listing.requests == before + requests
+        listing.meanwhile = fail
+        with pytest.raises(ServerError) as caught:
+            listing.read()
+        assert (caught.value, listing.requests) == (error, before + requests)
