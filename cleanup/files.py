@@ -217,8 +217,8 @@ def lent(view: View, condemned: Container[str]) -> Holders:
 def reason_task_stays(task: str, view: View, condemned: Container[str]) -> str:
     """Return why a task of the batch must stay as a whole, or an empty text.
 
-    A draft model that another task lists among its outputs would go with the task that made it: the server spares only
-    those that are in use as inputs.
+    A draft model that another task lists among its outputs, or that is public, would go with the task that made it: the
+    server spares only those that are in use as inputs.
     """
     for claimer, why in view.claims.get(task, ()):
         if claimer not in condemned:
@@ -228,6 +228,8 @@ def reason_task_stays(task: str, view: View, condemned: Container[str]) -> str:
             listing = {lister for lister in view.listers.get(model.id, ()) if lister not in condemned}
             if listing:
                 return f"its model {model.id} is among the outputs of task {min(listing)}"
+            if model.public:
+                return f"its model {model.id} is public"
     return ""
 
 

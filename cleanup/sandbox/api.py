@@ -61,6 +61,8 @@ def make_api(store: Store, authority: Authority, traffic: Traffic) -> Flask:
                     data = served[name](store, body)
                 else:
                     raise ApiError(404, 0, f"Unable to find endpoint for name {name} and version {version}")
+                if name == "server.info" and read_version(version) < (2, 12):
+                    data = {**data, "uid": store.company}
                 # Still under the lock: the data is a view of what the store holds.
                 return as_json(200, envelope(data, name, version=version))
         except ApiError as error:

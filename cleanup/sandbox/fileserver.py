@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from flask import Flask, Response, request
-from werkzeug.exceptions import Unauthorized
+from werkzeug.exceptions import InternalServerError, Unauthorized
 from werkzeug.security import safe_join
 
 from cleanup.sandbox.answer import Answer, as_json
@@ -30,6 +30,15 @@ def inside(root: Path, path: str) -> Path | None:
     except (OSError, ValueError):
         return None
     return target if target is not None and target.is_relative_to(root) else None
+
+
+def exists(target: Path) -> bool:
+    """Whether something is there. A name that no file system takes raises OSError, as on the real server."""
+    try:
+        target.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 def not_found(path: str) -> Answer:
@@ -58,7 +67,7 @@ def upload(root: Path) -> Answer:
 
 def delete(root: Path, path: str) -> Answer:
     target = inside(root, path)
-    if target is None or not target.is_file():
+    if target is None or not exists(target) or not target.is_file():
         return not_found(path)
     target.unlink(missing_ok=True)
     return Answer(200, path.encode(), TEXT)
@@ -76,7 +85,7 @@ def delete_many(root: Path, body: dict[str, Any]) -> Answer:
         target = inside(root, path)
         if not path.strip("/"):
             errors.setdefault("Empty path not allowed", []).append(name)
-        elif target is None or not target.exists():
+        elif target is None or not exists(target):
             errors.setdefault("Not found", []).append(name)
         else:
             try:
@@ -98,11 +107,14 @@ def make_fileserver(root: Path, authority: Authority, traffic: Traffic, delete_m
             authority.check_session(request.headers.get("Authorization"))
         except ApiError as error:
             return Answer(error.code, Unauthorized().get_body().encode(), (("Content-Type", "text/html"),))
-        if request.method == "POST" and path == "delete_many":
-            return delete_many(root, body) if delete_many_enabled else Answer(404, b"Not Found", TEXT)
-        if request.method == "POST":
-            return upload(root)
-        return delete(root, path) if request.method == "DELETE" else download(root, path)
+        if request.method == "POST" and path == "delete_many" and not delete_many_enabled:
+            return Answer(404, b"Not Found", TEXT)
+        try:
+            if request.method == "POST":
+                return delete_many(root, body) if path == "delete_many" else upload(root)
+            return delete(root, path) if request.method == "DELETE" else download(root, path)
+        except OSError:
+            return Answer(500, InternalServerError().get_body().encode(), (("Content-Type", "text/html"),))
 
     @app.route("/", methods=METHODS, defaults={"path": ""})
     @app.route("/<path:path>", methods=METHODS)

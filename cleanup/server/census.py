@@ -35,7 +35,8 @@ def hides_tasks(server: Server) -> str:
 
 def identity(server: Server) -> str:
     """Return what tells this server from others under whatever address: its own id, else its address."""
-    uid = _asked(server, "server", "info").get("uid")
+    # From API 2.12 on the server leaves its id out of this answer.
+    uid = _asked(server, "server", "info", "2.8").get("uid")
     return uid if isinstance(uid, str) and uid else server.session.where
 
 
@@ -51,13 +52,13 @@ def _counted(server: Server) -> int:
     if not CleanupSession.check_min_api_server_version("2.22"):
         return 0
     everything = {"tasks": {}, "search_hidden": True, "allow_public": True}
-    count = _asked(server, "organization", "get_entities_count", **everything).get("tasks")
+    count = _asked(server, "organization", "get_entities_count", "2.23", **everything).get("tasks")
     if not isinstance(count, int):
         raise ServerError("the server's answer to organization.get_entities_count has no number of tasks")
     return count
 
 
-def _asked(server: Server, service: str, action: str, **data: object) -> dict[str, Any]:
+def _asked(server: Server, service: str, action: str, version: str, **data: object) -> dict[str, Any]:
     """Return the answer to a request that the SDK has no class for."""
-    asked = SimpleNamespace(_service=service, _action=action, _version="2.23", to_dict=lambda: data)
+    asked = SimpleNamespace(_service=service, _action=action, _version=version, to_dict=lambda: data)
     return server.session.send(asked).response_data or {}

@@ -15,6 +15,9 @@ from cleanup.server.session import CleanupSession
 NO_TASK = [400, 101]
 """Code and subcode: there is no task with this id."""
 
+NO_MODEL = [400, 201]
+"""Code and subcode: there is no model with this id."""
+
 _OPTIONS = {
     # Without force the server refuses drafts with published models or children, whose files are gone by now.
     "force": True,

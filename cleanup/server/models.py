@@ -9,13 +9,10 @@ from typing import Any, NamedTuple
 from cleanup.base.chunks import chunks
 from cleanup.base.errors import ServerError
 from cleanup.base.records import Model
-from cleanup.server.deletion import at_once, delete
+from cleanup.server.deletion import NO_MODEL, at_once, delete
 from cleanup.server.paging import FEW, PAGE, Lists, complete, every, listing
 from cleanup.server.rows import ARCHIVED, is_id, models_of, parse_model
 from cleanup.server.session import CleanupSession
-
-NO_MODEL = [400, 201]
-"""Code and subcode: there is no model with this id."""
 
 _FIELDS = ("id", "uri", "task", "ready", "company", "comment")
 _ALL_FIELDS = (

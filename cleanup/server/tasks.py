@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from cleanup.base.chunks import chunks
 from cleanup.base.errors import ServerError, SettingsError
 from cleanup.base.records import Artifact, Task
 from cleanup.base.text import one_line
+from cleanup.server.deletion import NO_MODEL
 from cleanup.server.paging import PAGE, Lists, complete, every, listing, parsed, rows
 from cleanup.server.rows import ARCHIVED, DRAFT, NO_DRAFT, is_id, parse_named, parse_task, time_text
 
@@ -95,7 +97,26 @@ class Tasks(Lists):
     def unlist_models(self, task: str) -> None:
         """Take all models off the outputs of a task that is about to be deleted, so that the server lets them be."""
         # Its inputs stay: should it not be deleted after all, it needs them still.
-        self._client.tasks.edit(task=task, force=True, models={"output": []}, _allow_extra_fields_=True)
+        edit = partial(self._client.tasks.edit, task=task, force=True, _allow_extra_fields_=True)
+        try:
+            edit(models={"output": []})
+        except ServerError as error:
+            if [error.code, error.subcode] != NO_MODEL:
+                raise
+            # One that was deleted meanwhile stays on the list as "__DELETED__", and the server refuses to keep that.
+            edit(models={"output": [], "input": self._inputs_there(task)})
+
+    def _inputs_there(self, task: str) -> list[Mapping[str, Any]]:
+        """Return the input models of ``task`` that there are, as its record has them."""
+        found = rows(listing(self._client.tasks, ["id", "models.input"], id=[task], search_hidden=True)(0, 1))
+        inputs = [item for row in found for item in row.get("models", {}).get("input") or ()]
+        wanted = sorted({item["model"] for item in inputs if is_id(item.get("model"))})
+        there = {
+            row["id"]
+            for some in chunks(wanted, PAGE)
+            for row in rows(listing(self._client.models, ["id", "ready"], id=some)(0, PAGE))
+        }
+        return [item for item in inputs if item.get("model") in there]
 
     def note(self, task: str, text: str) -> None:
         """Write ``text`` among the user properties of a task that stays; that it cannot be written is no error."""

@@ -20,6 +20,9 @@ _LARGEST_BODY = 512 * 1024
 _FILE_DEPTH = {"artifacts": 3, "models": 2, "metrics": 4}
 _OFF = frozenset({404, 405})
 _TOO_MUCH = frozenset({400, 413, 500})
+_LONGEST_PART, _LONGEST_PATH = 255, 4095
+"""Bytes of a name and of a path that a file system takes."""
+
 _WENT = frozenset({"No such file or directory", "Not a file or folder"})
 """What ``delete_many`` says of what went, by another's hand, between its look and its deletion."""
 
@@ -36,6 +39,9 @@ class FileServer(Storage):
     A file that the server does not have is GONE. A request that fails as a whole because of one of its paths (400,
     413, 500) is halved until that path stands alone. Trouble with the whole server (no connection, no
     authorization, a redirect) fails what is left without asking for each path.
+
+    A name that no file system can hold, as the second reading of a long address may be, is GONE and not asked for: the
+    server fails at it, after it deleted what stands before it in the request.
     """
 
     def __init__(self, base: str, token: Callable[[str], str], network: Network, verify: bool | str = True) -> None:
@@ -48,12 +54,19 @@ class FileServer(Storage):
 
     def deletions(self, paths: Sequence[str]) -> list[Request]:
         """Delete files; see the class for paths that could be folders."""
+        paths, nowhere = _that_can_be(paths)
         folders = _folders_of(paths)
         bulk = [path for path in paths if _surely_file(path) and path not in folders]
         alone = set(paths).difference(bulk)
-        return [Request(part, self.delete) for part in self.parts(bulk)] + [
-            Request([path], self._delete_one) for path in paths if path in alone
+        return [
+            *nowhere,
+            *(Request(part, self.delete) for part in self.parts(bulk)),
+            *(Request([path], self._delete_one) for path in paths if path in alone),
         ]
+
+    def removals(self, folders: Sequence[str]) -> list[Request]:
+        folders, nowhere = _that_can_be(folders)
+        return [*nowhere, *super().removals(folders)]
 
     def pages(self, folder: str) -> Iterator[Sequence[Listed]]:  # noqa: ARG002
         """Raise Unlistable: no call of the server does that."""
@@ -135,6 +148,16 @@ class FileServer(Storage):
         if reply.status in {0, 401} or 300 <= reply.status < 400:
             raise Failure(_whole(reply), Then.GIVE_UP)
         return {path: failed(_whole(reply))}
+
+
+def _that_can_be(paths: Sequence[str]) -> tuple[list[str], list[Request]]:
+    """Return the paths that a file system can hold, and a request without a question for the others."""
+    left, nowhere = list[str](), list[str]()
+    for path in paths:
+        encoded = path.encode(errors="surrogatepass")
+        too_long = len(encoded) > _LONGEST_PATH or any(len(part) > _LONGEST_PART for part in encoded.split(b"/"))
+        (nowhere if too_long else left).append(path)
+    return left, [Request(nowhere, lambda given: dict.fromkeys(given, GONE))] if nowhere else []
 
 
 def _surely_file(path: str) -> bool:

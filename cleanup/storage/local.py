@@ -65,7 +65,7 @@ def _delete(path: str) -> Answer:
     except FileNotFoundError:
         return _missing(path)
     except OSError as error:
-        return _refused(error)
+        return GONE if error.errno == errno.ENAMETOOLONG else _refused(error)
     except ValueError as error:
         return failed(error)
     return DELETED

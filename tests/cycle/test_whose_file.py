@@ -155,3 +155,43 @@ def test_that_a_destination_cannot_be_looked_through_is_told(world: World) -> No
     assert world.sandbox.tasks == {}
     assert "sdk.aws.s3" in result.unlisted["s3://bucket"]
     assert result.ok
+
+
+def test_files_go_whose_other_reading_is_too_long_for_any_file_system(world: World) -> None:
+    for number in range(3):
+        task = world.add(f"Обучение модели классификации {number}", project="team")
+        world.sandbox.add_artifact(task, "Обучающая выборка для классификации изображений")
+        world.sandbox.add_model(task, "веса")
+    result = world.clean()
+
+    assert (world.sandbox.tasks, world.sandbox.files()) == ({}, set())
+    assert (result.ok, result.files.deleted, result.files.gone) == (True, 6, 0)
+
+
+def test_a_task_that_made_a_public_model_stays_with_it(world: World) -> None:
+    maker = world.add_full("maker")
+    model = world.sandbox.add_model(maker, "public")
+    world.sandbox.edit_model(model, company="")
+    before = world.sandbox.files()
+    world.clean()
+
+    assert (set(world.sandbox.tasks), world.sandbox.files()) == ({maker}, before)
+
+
+@pytest.mark.parametrize("gone", ["before", "in the same cycle"])
+def test_a_task_that_lists_anothers_model_goes_though_an_input_of_it_is_gone(
+    world: World, gone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    living, user = world.add("living", archived=False), world.add("user", age_days=90.0)
+    theirs = world.sandbox.add_model(living, "theirs")
+    made = world.sandbox.add_model(world.add("maker"), "made")
+    world.sandbox.use_model(user, made)
+    world.sandbox.list_model(user, theirs)
+    if gone == "before":
+        world.sandbox.edit_task(user, **{"models.input": [{"name": "made", "model": f"__DELETED__{made}"}]})
+    monkeypatch.setattr("cleanup.server.deletion.at_once", lambda: 1)
+    world.clean()
+
+    assert set(world.sandbox.tasks) == {living}
+    assert set(world.sandbox.models) == {theirs}
+    assert len(world.sandbox.files()) == 1

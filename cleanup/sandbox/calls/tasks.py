@@ -101,6 +101,11 @@ def edit(store: Store, body: Body) -> Body:
         fields["output.destination"] = body["output_dest"]
     if not fields:
         return {"updated": 0}
+    if "models.input" in fields or "models.output" in fields:
+        inputs = fields.get("models.input", task["models"]["input"])
+        missing = sorted({item["model"] for item in inputs if item["model"] not in store.models})
+        if missing:
+            raise ApiError(400, 201, "Invalid model id", models=missing)
     alive = {} if TASK.updated.issuperset(fields) else {"last_update": store.now()}
     return {"updated": 1, "fields": store.edit(TASK, task, {**fields, **alive})}
 
