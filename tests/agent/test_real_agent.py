@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,18 +43,6 @@ class Archive:
         return sum(task in path for task in tasks for path in self._sandbox.files())
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where agents keep what pip has built."""
-    return tmp_path_factory.mktemp("home")
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
-
-
 def assert_ready(task: dict[str, Any], checkout: Checkout) -> None:
     """It has what an agent needs, and says what each setting means."""
     assert task["script"]["repository"] == checkout.remote
@@ -64,86 +51,71 @@ def assert_ready(task: dict[str, Any], checkout: Checkout) -> None:
     assert said == descriptions()
 
 
-def has_cleaned(sandbox: Sandbox, task: str) -> bool:
-    return "last_cycle" in sandbox.tasks[task]["hyperparams"].get("properties", {})
-
-
-def test_what_the_script_enqueues_runs_in_an_agents_own_environment_until_it_is_aborted(
-    sandbox: Sandbox, checkout: Checkout, home: Path, tmp_path: Path
+def test_an_agent_runs_what_the_script_enqueued_until_it_is_aborted_and_clones_of_the_template_as_edited(
+    checkout: Checkout, tmp_path: Path
 ) -> None:
-    queue = sandbox.add_queue("services")
-    archive = Archive(sandbox)
-    with service(sandbox, checkout.script, log=tmp_path / "local.log") as local:
-        assert local.exit_code() == 0
-    [task] = services(sandbox)
-    page = f"{sandbox.web_url}/projects/{task['project']}/tasks/{task['id']}/output/log"
-    assert f"Enqueuing \"Cleanup Service\" ({task['id']}) to queue 'services': {page}" in local.output
-    assert task["status"] == "queued"
-    assert [entry["task"] for entry in sandbox.queues[queue]["entries"]] == [task["id"]]
-    assert archive.gone == set()
+    with Sandbox() as sandbox:
+        queue, ui = sandbox.add_queue("services"), WebUI(sandbox)
+        archive = Archive(sandbox)
+        with service(sandbox, checkout.script, log=tmp_path / "local.log") as local:
+            assert local.exit_code() == 0
+        [first] = services(sandbox)
+        page = f"{sandbox.web_url}/projects/{first['project']}/tasks/{first['id']}/output/log"
+        assert f"Enqueuing \"Cleanup Service\" ({first['id']}) to queue 'services': {page}" in local.output
+        assert first["status"] == "queued"
+        assert_ready(first, checkout)
+        script = first["script"]
+        assert (script["version_num"], script["entry_point"]) == (checkout.commit, "cleanup_service.py")
+        assert (script["working_dir"], script["diff"]) == (".", "")
+        for package in ("clearml==", "requests==", "tqdm==", "boto3==", "azure-storage-blob=="):
+            assert f"\n{package}" in script["requirements"]["pip"]
 
-    assert_ready(task, checkout)
-    script = task["script"]
-    assert (script["version_num"], script["entry_point"]) == (checkout.commit, "cleanup_service.py")
-    assert (script["working_dir"], script["diff"]) == (".", "")
-    for package in ("clearml==", "requests==", "tqdm==", "boto3==", "azure-storage-blob=="):
-        assert f"\n{package}" in script["requirements"]["pip"]
-
-    with agent(sandbox, home, "execute", "--id", task["id"], log=tmp_path / "agent.log") as worker:
-        worker.until(lambda: archive.gone == archive.drafts)
-        worker.until(lambda: has_cleaned(sandbox, task["id"]))
-        assert sandbox.tasks[task["id"]]["status"] == "in_progress"
-        WebUI(sandbox).abort(task["id"])
-        worker.exit_code(within=60)
-    assert "Stopped as asked, between two requests" in worker.output
-    assert sandbox.tasks[task["id"]]["status"] == "stopped"
-    assert archive.gone == archive.drafts
-    kept = archive.done | archive.others
-    assert (archive.files(archive.drafts), archive.files(kept)) == (0, 4 * len(kept))
-
-
-def test_clones_of_the_template_run_as_edited_on_an_agent_that_watches_the_queue(
-    sandbox: Sandbox, checkout: Checkout, home: Path, tmp_path: Path
-) -> None:
-    queue = sandbox.add_queue("services")
-    archive = Archive(sandbox)
-    ui = WebUI(sandbox)
-    with service(sandbox, checkout.script, "--template", log=tmp_path / "local.log") as local:
-        assert local.exit_code() == 0
-    [template] = services(sandbox)
-    assert template["id"] in local.output
-    assert (template["status"], template["name"]) == ("created", "Cleanup Service")
-    assert sandbox.store.projects.get(template["project"])["name"] == "DevOps"
-    assert sandbox.queues[queue]["entries"] == []
-    assert_ready(template, checkout)
-
-    wrong = ui.clone(template["id"], delete_threshold_days="9O", force_delete="True", run_as_service="False")
-    once = ui.clone(template["id"], delete_threshold_days="7", force_delete="true", run_as_service="no")
-    always = ui.clone(template["id"], cleanup_period_in_days="0")
-    for clone in (wrong, once, always):
-        ui.enqueue(clone, queue)
-
-    with agent(sandbox, home, "daemon", "--queue", "services", "--foreground", log=tmp_path / "agent.log") as worker:
-        worker.until(lambda: sandbox.tasks[wrong]["status"] == "failed")
+        with service(sandbox, checkout.script, "--template", log=tmp_path / "local.log") as local:
+            assert local.exit_code() == 0
+        [_, template] = services(sandbox)
+        assert template["id"] in local.output
+        assert (template["status"], template["name"]) == ("created", "Cleanup Service")
+        assert sandbox.store.projects.get(template["project"])["name"] == "DevOps"
+        assert_ready(template, checkout)
+        assert [entry["task"] for entry in sandbox.queues[queue]["entries"]] == [first["id"]]
         assert archive.gone == set()
-        message = "Wrong settings, nothing was deleted: delete_threshold_days = '9O'"
 
-        worker.until(lambda: sandbox.tasks[once]["status"] == "completed")
-        assert sandbox.tasks[wrong]["status"] == "failed"
-        assert sandbox.tasks[wrong]["status_message"].startswith(message)
-        assert archive.gone == archive.drafts | archive.done
-        assert (archive.files(archive.gone), archive.files(archive.others)) == (0, 4 * len(archive.others))
+        def status(task: str) -> str:
+            return str(sandbox.tasks[task]["status"])
 
-        worker.until(lambda: has_cleaned(sandbox, always))
-        ui.abort(always)
-        worker.until(lambda: sandbox.tasks[always]["status"] == "stopped", within=90)
-        again = Archive(sandbox, each=1)
-        following = ui.clone(always)
-        ui.enqueue(following, queue)
-        worker.until(lambda: again.gone == again.drafts)
-        assert sandbox.tasks[following]["hyperparams"]["General"]["cleanup_period_in_days"]["value"] == "0"
+        def has_cleaned(task: str) -> bool:
+            return "last_cycle" in sandbox.tasks[task]["hyperparams"].get("properties", {})
 
-        worker.signal(signal.SIGTERM)
-        worker.exit_code(within=60)
-    assert sandbox.tasks[following]["status"] in ("stopped", "in_progress")
-    assert sandbox.tasks[template["id"]]["status"] == "created"
+        command = ("daemon", "--queue", "services", "--foreground")
+        with agent(sandbox, tmp_path, *command, log=tmp_path / "agent.log") as worker:
+            worker.until(lambda: archive.gone == archive.drafts)
+            worker.until(lambda: has_cleaned(first["id"]))
+            assert status(first["id"]) == "in_progress"
+            kept = archive.done | archive.others
+            assert (archive.files(archive.drafts), archive.files(kept)) == (0, 4 * len(kept))
+            ui.abort(first["id"])
+            worker.until(lambda: status(first["id"]) == "stopped", within=90)
+
+            wrong = ui.clone(template["id"], delete_threshold_days="9O", force_delete="True", run_as_service="False")
+            ui.enqueue(wrong, queue)
+            worker.until(lambda: status(wrong) == "failed")
+            message = "Wrong settings, nothing was deleted: delete_threshold_days = '9O'"
+            assert sandbox.tasks[wrong]["status_message"].startswith(message)
+            assert archive.gone == archive.drafts
+
+            once = ui.clone(template["id"], delete_threshold_days="7", force_delete="true", run_as_service="no")
+            ui.enqueue(once, queue)
+            worker.until(lambda: status(once) == "completed")
+            assert archive.gone == archive.drafts | archive.done
+            assert (archive.files(archive.gone), archive.files(archive.others)) == (0, 4 * len(archive.others))
+
+            again = Archive(sandbox, each=1)
+            following = ui.clone(first["id"], cleanup_period_in_days="0")
+            ui.enqueue(following, queue)
+            worker.until(lambda: again.gone == again.drafts)
+            assert sandbox.tasks[following]["hyperparams"]["General"]["cleanup_period_in_days"]["value"] == "0"
+            assert (status(wrong), status(template["id"])) == ("failed", "created")
+
+            worker.signal(signal.SIGTERM)
+            worker.exit_code(within=60)
+        assert status(following) in ("stopped", "in_progress")

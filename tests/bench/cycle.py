@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import statistics
-from typing import Any
 
 from tests.bench.world import SIZES, THRESHOLD_DAYS, World, measure, parser
 
@@ -23,27 +22,23 @@ RATIOS = {
 }
 
 
-def compare(world: World, latency_ms: float, settings: dict[str, Any], rounds: int) -> dict[str, Any]:
-    """Return the figures of both sides in the last round, and the medians of their ratios, plain to service."""
+def main() -> None:
+    options = {"tasks": 300, **SIZES, "samples": 3, "latency_ms": 20.0, "parallel": 8, "rounds": 1}
+    given = parser("cycle", __doc__, options).parse_args()
+    world, settings = World.of(given), {"parallel_requests": given.parallel}
     ratios: dict[str, list[float]] = {name: [] for name in RATIOS}
-    for _ in range(rounds):
-        service = measure(world, latency_ms, "service", {"settings": settings})
-        plain = measure(world, latency_ms, "plain", {"older_than_days": THRESHOLD_DAYS})
+    for _ in range(given.rounds):
+        service = measure(world, given.latency_ms, "service", {"settings": settings})
+        plain = measure(world, given.latency_ms, "plain", {"older_than_days": THRESHOLD_DAYS})
         for name, figure in RATIOS.items():
             ratios[name].append(round(plain[figure] / max(service[figure], 1e-9), 2))
-    return {
-        "work": {**vars(world), "latency_ms": latency_ms, "settings": settings},
+    answer = {
+        "work": {**vars(world), "latency_ms": given.latency_ms, "settings": settings},
         "service": service,
         "plain": plain,
         "rounds": ratios,
         "ratios": {name: statistics.median(values) for name, values in ratios.items()},
     }
-
-
-def main() -> None:
-    options = {"tasks": 300, **SIZES, "samples": 3, "latency_ms": 20.0, "parallel": 8, "rounds": 1}
-    given = parser("cycle", __doc__, options).parse_args()
-    answer = compare(World.of(given), given.latency_ms, {"parallel_requests": given.parallel}, given.rounds)
     print(json.dumps(answer, indent=2))
 
 

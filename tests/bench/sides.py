@@ -114,9 +114,4 @@ def orphans(options: Options) -> Work:
     return work
 
 
-SIDES: dict[str, Callable[[Options], Work]] = {
-    "service": service,
-    "plain": plain,
-    "neighbour": neighbour,
-    "orphans": orphans,
-}
+SIDES = {side.__name__: side for side in (service, plain, neighbour, orphans)}

@@ -12,10 +12,6 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LEFT = ("tasks_left", "models_left", "files_left", "others_lost")
-SIDE = {
-    "seconds", "cpu_seconds", "peak_memory_mb", "memory_before_work_mb",
-    "api_requests_per_task", "file_requests_per_task", "requests", *LEFT,
-}  # fmt: skip
 
 
 def run(command: str) -> dict[str, Any]:
@@ -29,8 +25,9 @@ def run(command: str) -> dict[str, Any]:
 
 
 def all_gone(figures: dict[str, Any], tasks: int) -> None:
-    assert figures.keys() >= SIDE
-    assert {name: figures[name] for name in LEFT} == dict.fromkeys(LEFT, 0)
+    assert [figures[name] for name in LEFT] == [0] * 4
+    assert 0 < figures["memory_before_work_mb"] <= figures["peak_memory_mb"]
+    assert {"seconds", "cpu_seconds", "sandbox_cpu_seconds"} <= figures.keys()
     assert figures["matched"] == figures["deleted"] == tasks
 
 
@@ -50,7 +47,7 @@ def test_cycle() -> None:
     assert answer["ratios"] == {name: sorted(rounds)[1] for name, rounds in answer["rounds"].items()}
     assert answer["ratios"]["times_fewer_api_requests"] > 3
     assert answer["ratios"]["times_fewer_file_requests"] > 50
-    assert 0 < service["memory_before_work_mb"] <= service["peak_memory_mb"] < 250
+    assert service["peak_memory_mb"] < 250
 
 
 def test_s3() -> None:

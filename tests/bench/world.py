@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
 import re
-import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
 from typing import Any
 
 from cleanup.sandbox import Sandbox
-from cleanup.sandbox.http import WebServer
 from tests.bench.turn import take_turn
 
 OLD_DAYS = 60.0
@@ -125,19 +120,3 @@ def measure(world: World, latency_ms: float, side: str, options: dict[str, Any])
             "requests": dict(sandbox.requests.most_common()),
             **staying.outcome(sandbox),
         }
-
-
-@contextmanager
-def bucket(app: Any) -> Iterator[tuple[str, dict[str, str]]]:
-    """Let ``app`` answer as an S3 server with one bucket; give the bucket's address, and what points the SDK there."""
-    server = WebServer(app)
-    server.start()
-    host = server.url.removeprefix("http://")
-    access = {"host": host, "bucket": "bench", "key": "bench", "secret": "bench", "secure": False}
-    with tempfile.TemporaryDirectory() as folder:
-        config = Path(folder) / "clearml.conf"
-        config.write_text(json.dumps({"sdk": {"aws": {"s3": {"credentials": [access]}}}}))
-        try:
-            yield f"s3://{host}/bench", {"CLEARML_CONFIG_FILE": str(config)}
-        finally:
-            server.stop()

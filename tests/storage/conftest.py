@@ -12,16 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
+from azure.storage import blob
 from gcp_storage_emulator.server import Storage, create_server
 from moto.server import ThreadedMotoServer
 
 from tests.storage import stores
 
 KINDS = ["file server", "disks", "s3", pytest.param("minio", marks=pytest.mark.slow), "gs", "azure"]
-
-TRUSTED = os.environ.get("REQUESTS_CA_BUNDLE") or requests.certs.where()
-"""The certificates that this machine trusts."""
 
 
 @pytest.fixture(params=KINDS)
@@ -78,31 +75,33 @@ def gcs_server() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Azurite's blob service with TLS as host:port of its well-known account, reached by name as the SDK does."""
+    """Azurite's blob service as host:port of its well-known account, reached by name as the SDK does.
+
+    It is spoken to without TLS: no certificate of its own would be believed.
+    """
     places = [os.environ.get("AZURITE_BIN"), Path(__file__).parents[2] / "node_modules" / ".bin", *os.get_exec_path()]
     program = shutil.which("azurite-blob", path=os.pathsep.join(str(place) for place in places if place))
     if not program:
         pytest.skip(
             "azurite-blob is neither on PATH, in node_modules/.bin nor in the folder AZURITE_BIN: npm i azurite"
         )
-    folder = tmp_path_factory.mktemp("azurite")
-    host, port = "devstoreaccount1.blob.localhost", free_port()
-    certificate, key = certificate_for(host, tmp_path_factory.getbasetemp() / "certificate")
+    folder, host, port = tmp_path_factory.mktemp("azurite"), "devstoreaccount1.blob.localhost", free_port()
     command = [program, "--blobHost", "127.0.0.1", "--blobPort", str(port), "--location", str(folder), "--silent"]
-    flags = ["--skipApiVersionCheck", "--loose", "--cert", str(certificate), "--key", str(key), "--disableTelemetry"]
+    flags = ["--skipApiVersionCheck", "--loose", "--disableTelemetry"]
     running = subprocess.Popen([*command, *flags], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    # Beside those that this machine trusts: other tests of the process reach package registries.
-    bundle = folder / "bundle.pem"
-    bundle.write_text(Path(TRUSTED).read_text() + certificate.read_text())
-    resolve = socket.getaddrinfo
+    resolve, client = socket.getaddrinfo, blob.ContainerClient
 
     def resolved(name: Any, *args: Any, **more: Any) -> Any:
         return resolve("127.0.0.1" if name == host else name, *args, **more)
 
+    def without_tls(account_url: str, **more: Any) -> Any:
+        assert account_url.startswith("https://")
+        return client(account_url.replace("https", "http", 1), **more)
+
     try:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
             patch.setattr(socket, "getaddrinfo", resolved)
+            patch.setattr(blob, "ContainerClient", without_tls)
             wait_for(port, running)
             yield f"{host}:{port}"
     finally:
@@ -114,17 +113,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def certificate_for(host: str, folder: Path) -> tuple[Path, Path]:
-    """Return the one certificate of this process, and its key: of two with the same name only one would be believed."""
-    certificate, key = folder / "cert.pem", folder / "key.pem"
-    if not folder.exists():
-        folder.mkdir()
-        command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={host}"]
-        command += ["-addext", f"subjectAltName=DNS:{host}", "-keyout", str(key), "-out", str(certificate)]
-        subprocess.run(command, check=True, capture_output=True)
-    return certificate, key
 
 
 def wait_for(port: int, running: subprocess.Popen[bytes]) -> None:

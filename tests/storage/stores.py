@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import requests
 from azure.core.exceptions import HttpResponseError
 from azure.storage.blob import ContainerClient
 from gcp_storage_emulator import server
@@ -90,7 +89,7 @@ class Store:
     root: str
     put: Callable[[Iterable[str]], None]
     held: Callable[[], set[str]]
-    refuse: Callable[..., str]
+    refuse: Callable[[str], str]
     has: Any
     fail: Callable[[int], None] = lambda pages: None
     top: str = ""
@@ -121,18 +120,8 @@ class Store:
         return [self.at(path) for path in paths]
 
 
-def session_of(sandbox: Sandbox) -> Callable[[str], str]:
-    """Return a token callable that logs in at the sandbox, as the API session does."""
-    held: list[str] = []
-
-    def token(refused: str) -> str:
-        if refused or not held:
-            keys = (sandbox.access_key, sandbox.secret_key)
-            answer = requests.post(f"{sandbox.api_url}/v2.23/auth.login", auth=keys, json={}, timeout=10)
-            held[:] = [answer.json()["data"]["token"]]
-        return held[0]
-
-    return token
+def token_of(sandbox: Sandbox) -> Callable[[str], str]:
+    return lambda refused: sandbox._authority.token()
 
 
 @contextlib.contextmanager
@@ -148,7 +137,7 @@ def file_server(**settings: Any) -> Iterator[Store]:
             sandbox.inject(Fault("files.delete_many", status=500, times=None, match=lambda body: sent in body["files"]))
             return "500"
 
-        with contextlib.closing(storages(sandbox.files_url, token=session_of(sandbox))) as opened:
+        with contextlib.closing(storages(sandbox.files_url, token=token_of(sandbox))) as opened:
             yield Store("file server", opened, sandbox.files_url, put, sandbox.files, refuse, sandbox)
 
 
@@ -221,14 +210,14 @@ def google(emulator: Any, monkeypatch: Any) -> Iterator[Store]:
     def held() -> set[str]:
         return {blob.name for blob in bucket.list_blobs()}
 
-    def refuse(path: str, status: int = 403, times: int = 99) -> str:
-        left, real = iter(range(times)), objects._BATCH_METHOD_HANDLERS["DELETE"]
+    def refuse(path: str) -> str:
+        real = objects._BATCH_METHOD_HANDLERS["DELETE"]
 
         def answer(request: Any, item: Any, storage: Any, bucket: str, name: str, meta: Any, response: Any) -> Any:
-            if name != path or next(left, None) is None:
+            if name != path:
                 return real(request, item, storage, bucket, name, meta, response)
             error = {"error": {"message": "does not have storage.objects.delete"}}
-            objects._batch_write_json(response, f"HTTP/1.1 {status} No", error)
+            objects._batch_write_json(response, "HTTP/1.1 403 Forbidden", error)
             return True
 
         monkeypatch.setitem(objects._BATCH_METHOD_HANDLERS, "DELETE", answer)
@@ -243,7 +232,7 @@ def google(emulator: Any, monkeypatch: Any) -> Iterator[Store]:
 @contextlib.contextmanager
 def azure(host: str, monkeypatch: Any) -> Iterator[Store]:
     account = {"account_name": ACCOUNT, "account_key": KEY}
-    container = ContainerClient(f"https://{host}", "box", credential=account)
+    container = ContainerClient(f"http://{host}", "box", credential=account)
     container.create_container()
 
     def put(paths: Iterable[str]) -> None:
