@@ -89,14 +89,14 @@ def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     command = [program, "--blobHost", "127.0.0.1", "--blobPort", str(port), "--location", str(folder), "--silent"]
     flags = ["--skipApiVersionCheck", "--loose", "--disableTelemetry"]
     running = subprocess.Popen([*command, *flags], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    resolve, client = socket.getaddrinfo, blob.ContainerClient
+    resolve = socket.getaddrinfo
 
     def resolved(name: Any, *args: Any, **more: Any) -> Any:
         return resolve("127.0.0.1" if name == host else name, *args, **more)
 
     def without_tls(account_url: str, **more: Any) -> Any:
         assert account_url.startswith("https://")
-        return client(account_url.replace("https", "http", 1), **more)
+        return stores.ContainerClient(account_url.replace("https", "http", 1), **more)
 
     try:
         with pytest.MonkeyPatch.context() as patch:

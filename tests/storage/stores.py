@@ -59,7 +59,7 @@ def neighbours() -> list[str]:
 
 
 def storages(*file_servers: str, sdk: Any = None, token: Any = lambda refused: "token", **settings: Any) -> Storages:
-    return Storages(file_servers, token, sdk=SdkConfig(sdk or {}), **{"timeout": 20.0, **settings})
+    return Storages(file_servers, token, sdk=SdkConfig(sdk or {}), **settings)
 
 
 def located(root: str, paths: Iterable[str]) -> list[Location]:

@@ -54,8 +54,9 @@ def stop():
 
 @pytest.fixture
 def opened(stop, monkeypatch):
-    """Return Storages whose roots are opened by a mapping or callable, and which wait for nothing."""
-    monkeypatch.setattr(bulk, "WAITS", (0.0, 0.0, 0.0))
+    """Return Storages whose roots are opened by a mapping or callable, and which hardly wait."""
+    monkeypatch.setattr(bulk, "WAITS", (0.01, 0.01, 0.01))
+    monkeypatch.setattr(bulk, "LOOK", 0.01)
     with ExitStack() as stack:
 
         def make(how, **settings):
@@ -140,9 +141,10 @@ def test_what_does_not_pass_is_given_up_after_few_requests(opened):
     busy, requests = asked(lambda paths: dict.fromkeys(paths[:-1], Failure("busy")), 2)
     assert busy == {"0": "busy", "1": "the storage's answer does not mention it"}
     assert requests == 4
-    spoiler, requests = asked(lambda paths: Failure("odd", Then.HALVE) if "700" in paths else deleted(paths), 1000)
-    assert spoiler == {"700": "odd"}
-    assert requests < 30
+    odd = {str(number) for number in range(0, 1000, 111)}
+    spoilers, requests = asked(lambda paths: Failure("odd", Then.HALVE) if odd & {*paths} else deleted(paths), 1000)
+    assert spoilers == dict.fromkeys(odd, "odd")
+    assert requests < 200
     hopeless, requests = asked(lambda paths: Failure("odd", Then.HALVE), 1000)
     assert len(hopeless) == 1000
     assert requests < 100
