@@ -6,8 +6,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cleanup.sandbox import Sandbox
@@ -19,23 +18,27 @@ BETWEEN_LOOKS = 0.05
 
 
 class Process:
-    """A process whose output is at hand while it runs."""
+    """A process whose output is at hand while it runs. It is killed at the end of a `with` block."""
 
     def __init__(self, command: Sequence[str], log: Path, environment: dict[str, str], cwd: Path) -> None:
         self.log = log
         with log.open("w") as output:
             self._process = subprocess.Popen(command, cwd=cwd, env=environment, stdout=output, stderr=output)
+        self.pid, self.signal = self._process.pid, self._process.send_signal
 
-    @property
-    def pid(self) -> int:
-        return self._process.pid
+    def __enter__(self) -> Process:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.wait(30)
 
     @property
     def output(self) -> str:
         return self.log.read_text(errors="replace")
-
-    def signal(self, number: int) -> None:
-        self._process.send_signal(number)
 
     def exit_code(self, within: float = LONG) -> int:
         try:
@@ -56,11 +59,6 @@ class Process:
     def says(self, text: str, within: float = LONG) -> None:
         self.until(lambda: text in self.output, within)
 
-    def end(self) -> None:
-        if self._process.poll() is None:
-            self._process.kill()
-            self._process.wait(30)
-
 
 def environment_of(sandbox: Sandbox, **more: str) -> dict[str, str]:
     """The environment of this machine without its Python paths, pointed at the sandbox."""
@@ -73,25 +71,12 @@ def as_agent(task: str) -> dict[str, str]:
     return {"CLEARML_TASK_ID": task, "CLEARML_LOG_TASK_TO_BACKEND": "0"}
 
 
-@contextmanager
-def service(sandbox: Sandbox, script: Path, *arguments: str, log: Path, **more: str) -> Iterator[Process]:
+def service(sandbox: Sandbox, script: Path, *arguments: str, log: Path, **more: str) -> Process:
     """`python cleanup_service.py ...`, as a person starts it."""
-    process = Process(
-        [sys.executable, str(script), *arguments], log, environment_of(sandbox, **more), cwd=script.parent
-    )
-    try:
-        yield process
-    finally:
-        process.end()
+    return Process([sys.executable, str(script), *arguments], log, environment_of(sandbox, **more), script.parent)
 
 
-@contextmanager
-def agent(sandbox: Sandbox, home: Path, *arguments: str, log: Path) -> Iterator[Process]:
+def agent(sandbox: Sandbox, home: Path, *arguments: str, log: Path) -> Process:
     """`clearml-agent ...` with its own home, where it makes its virtual environments."""
-    home.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "clearml_agent", *arguments]
-    process = Process(command, log, environment_of(sandbox, HOME=str(home)), cwd=home)
-    try:
-        yield process
-    finally:
-        process.end()
+    return Process(command, log, environment_of(sandbox, HOME=str(home)), home)

@@ -9,28 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[2]
-PARTS = ("cleanup_service.py", "cleanup", "pyproject.toml")
 
 
-def git(folder: Path, *arguments: str) -> str:
-    """What git says in `folder`, whatever the configuration of this machine."""
-    environment = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
-    identity = ("-c", "user.name=Test", "-c", "user.email=test@example.org", "-c", "init.defaultBranch=main")
-    done = subprocess.run(
-        ["git", *identity, *arguments], cwd=folder, capture_output=True, text=True, env=environment, check=True
-    )
+def sh(folder: Path, command: str) -> str:
+    """What a command of the shell says in `folder`; git knows nothing of the configuration of this machine."""
+    people = {f"GIT_{who}_{what}": "Test@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    environment = {**os.environ, **people, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+    done = subprocess.run(command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=True)
     return done.stdout.strip()
 
 
 def copy_project(to: Path) -> Path:
-    to.mkdir(parents=True)
-    unwanted = shutil.ignore_patterns("__pycache__", "*.pyc")
-    for part in PARTS:
-        source = PROJECT / part
-        if source.is_dir():
-            shutil.copytree(source, to / part, ignore=unwanted)
-        else:
-            shutil.copy(source, to / part)
+    shutil.copytree(PROJECT / "cleanup", to / "cleanup", ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+    for name in ("cleanup_service.py", "pyproject.toml"):
+        shutil.copy(PROJECT / name, to)
     (to / ".gitignore").write_text("__pycache__/\n")
     return to
 
@@ -48,16 +40,12 @@ class Checkout:
 
     @property
     def commit(self) -> str:
-        return git(self.folder, "rev-parse", "HEAD")
+        return sh(self.folder, "git rev-parse HEAD")
 
 
 def published(at: Path) -> Checkout:
     """The project, pushed to a remote and cloned from it."""
-    first = copy_project(at / "first")
-    git(first, "init")
-    git(first, "add", "--all")
-    git(first, "commit", "--message", "The project")
-    git(at, "clone", "--bare", str(first), "remote.git")
-    remote = f"file://{at / 'remote.git'}"
-    git(at, "clone", remote, "clone")
+    sh(copy_project(at / "first"), "git init -b main && git add --all && git commit -m 'The project'")
+    remote = f"file://{at}/remote.git"
+    sh(at, f"git clone --bare first remote.git && git clone {remote} clone")
     return Checkout(at / "clone", remote)

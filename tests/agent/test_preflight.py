@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import subprocess
+import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cleanup.sandbox import Sandbox
-from tests.agent.process import environment_of, service
-from tests.agent.repository import Checkout, copy_project, git, published
+from tests.agent.process import Process, environment_of, service
+from tests.agent.repository import Checkout, copy_project, sh
 from tests.agent.world import WebUI, services
 
 
@@ -23,54 +23,33 @@ def sandbox() -> Iterator[Sandbox]:
         yield running
 
 
-def run(sandbox: Sandbox, script: Path, *arguments: str) -> tuple[int, str, list[dict[str, Any]]]:
-    with service(sandbox, script, *arguments, log=script.parent.parent / "log") as process:
+@pytest.fixture
+def mine(checkout: Checkout, tmp_path: Path) -> Checkout:
+    """A copy of the checkout for a test that changes it."""
+    return Checkout(Path(shutil.copytree(checkout.folder, tmp_path / "mine")), checkout.remote)
+
+
+def run(sandbox: Sandbox, script: Path, *arguments: str, **more: str) -> tuple[int, str, list[dict[str, Any]]]:
+    with service(sandbox, script, *arguments, log=script.parent.parent / "log", **more) as process:
         code = process.exit_code()
     return code, process.output, services(sandbox)
 
 
-def no_repository(at: Path) -> Path:
-    return copy_project(at / "copied") / "cleanup_service.py"
-
-
-def no_remote(at: Path) -> Path:
-    checkout = published(at)
-    git(checkout.folder, "remote", "remove", "origin")
-    return checkout.script
-
-
-def not_pushed(at: Path) -> Path:
-    checkout = published(at)
-    git(checkout.folder, "commit", "--allow-empty", "--message", "Only here")
-    return checkout.script
-
-
-def not_added(at: Path) -> Path:
-    checkout = published(at)
-    (checkout.folder / "cleanup" / "server" / "extra.py").write_text("")
-    return checkout.script
-
-
-def not_committed(at: Path) -> Path:
-    folder = copy_project(at / "copied")
-    git(folder, "init")
-    return folder / "cleanup_service.py"
-
-
 @pytest.mark.parametrize(
-    ("make", "message"),
+    ("done", "message"),
     [
-        (no_repository, "is not in a git repository"),
-        (not_committed, "are not committed to git"),
-        (no_remote, "the git repository has no remote that an agent could clone"),
-        (not_pushed, "is on no remote branch: git push it first"),
-        (not_added, "git does not know cleanup/server/extra.py: git add it"),
+        ("rm -r .git", "is not in a git repository"),
+        ("rm -r .git && git init", "are not committed to git"),
+        ("git remote remove origin", "the git repository has no remote that an agent could clone"),
+        ("git commit --allow-empty -m 'Only here'", "is on no remote branch: git push it first"),
+        ("touch cleanup/server/extra.py", "git does not know cleanup/server/extra.py: git add it"),
     ],
 )
 def test_code_that_would_not_reach_the_agent_is_refused_with_the_ways_out(
-    sandbox: Sandbox, tmp_path: Path, make: Callable[[Path], Path], message: str
+    sandbox: Sandbox, mine: Checkout, done: str, message: str
 ) -> None:
-    code, output, tasks = run(sandbox, make(tmp_path))
+    sh(mine.folder, done)
+    code, output, tasks = run(sandbox, mine.script)
     assert (code, tasks) == (2, [])
     assert message in output
     assert "--no-run-as-service" in output
@@ -85,66 +64,46 @@ def test_a_queue_that_does_not_exist_is_named_with_those_that_do(sandbox: Sandbo
     assert sorted(queue["name"] for queue in sandbox.queues.values()) == ["default", "services"]
 
 
-@pytest.mark.parametrize("watched", [False, True])
-def test_a_queue_takes_the_task_with_a_warning_if_no_agent_watches_it(
-    sandbox: Sandbox, checkout: Checkout, watched: bool
-) -> None:
-    if watched:
-        WebUI(sandbox).register_agent("an agent", next(iter(sandbox.queues)))
-    code, output, [task] = run(sandbox, checkout.script)
-    assert (code, task["status"]) == (0, "queued")
-    assert ("No agent watches the queue 'services' at the moment" in output) is not watched
-
-
 def test_a_clone_of_a_tag_is_enqueued_with_its_commit_and_the_changes_that_are_not_committed(
-    sandbox: Sandbox, tmp_path: Path
+    sandbox: Sandbox, mine: Checkout, tmp_path: Path
 ) -> None:
-    checkout = published(tmp_path)
-    git(checkout.folder, "tag", "v1")
-    git(checkout.folder, "push", "origin", "v1")
-    git(tmp_path, "clone", "--depth", "1", "--branch", "v1", checkout.remote, "tagged")
-    changed = tmp_path / "tagged" / "cleanup" / "base" / "errors.py"
-    changed.write_text(changed.read_text() + "# changed here\n")
+    """An agent watches the queue: no warning."""
+    WebUI(sandbox).register_agent("an agent", next(iter(sandbox.queues)))
+    sh(mine.folder, "git tag v1 && git push origin v1")
+    sh(tmp_path, f"git clone --depth 1 --branch v1 {mine.remote} tagged")
+    sh(tmp_path / "tagged", "echo '# changed here' >> cleanup/base/errors.py")
     code, output, [task] = run(sandbox, tmp_path / "tagged" / "cleanup_service.py")
     assert code == 0, output
-    assert (task["status"], task["script"]["version_num"]) == ("queued", checkout.commit)
+    assert (task["status"], task["script"]["version_num"]) == ("queued", mine.commit)
     assert "+# changed here" in task["script"]["diff"]
+    assert "No agent watches" not in output
+
+
+def test_no_secret_of_the_environment_or_the_configuration_is_recorded(sandbox: Sandbox, mine: Checkout) -> None:
+    """No agent watches the queue: it takes the task, with a warning."""
+    sh(mine.folder, "git remote set-url --push origin https://joe:hunter2hunter2@example.org/x.git")
+    (mine.folder / "clearml.conf").write_text('api { credentials { "secret_key" = "hunter3hunter3" } }\n')
+    secrets = {"AWS_SECRET_ACCESS_KEY": "hunter4hunter4", "DB_PASSWORD": "hunter5hunter5"}
+    code, output, [task] = run(sandbox, mine.script, **secrets)
+    assert (code, task["status"]) == (0, "queued")
+    assert "No agent watches the queue 'services' at the moment" in output
+    held = repr(task) + repr(sandbox.events(task["id"])) + output
+    assert "hunter" not in held
+    assert sandbox.secret_key not in held
 
 
 def test_an_installed_package_says_that_agents_cannot_get_it_and_runs_here_all_the_same(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
     # What pip leaves of the wheel, without pip.
-    target = copy_project(tmp_path / "site-packages")
-    environment = environment_of(sandbox, PYTHONPATH=str(target))
-
-    def start(*arguments: str) -> subprocess.CompletedProcess[str]:
-        module = [sys.executable, "-m", "cleanup_service", *arguments]
-        return subprocess.run(module, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-
-    refused = start()
-    assert refused.returncode == 2
-    assert "runs from an installed package" in refused.stderr
+    (tmp_path / "site-packages").mkdir()
+    environment = environment_of(sandbox, PYTHONPATH=str(copy_project(tmp_path / "site-packages")))
+    command = [sys.executable, "-m", "cleanup_service"]
+    old = sandbox.add_task("old", archived=True, age_days=60)
+    with Process(command, tmp_path / "log", environment, tmp_path) as refused:
+        assert refused.exit_code() == 2
+    assert "runs from an installed package" in refused.output
     assert services(sandbox) == []
-    draft = sandbox.add_task("old", archived=True, age_days=60)
-    here = start("--no-run-as-service")
-    assert here.returncode == 0, here.stdout + here.stderr
-    assert draft not in sandbox.tasks
-
-
-def test_no_secret_of_the_environment_or_the_configuration_is_recorded(sandbox: Sandbox, tmp_path: Path) -> None:
-    checkout = published(tmp_path)
-    git(checkout.folder, "remote", "set-url", "--push", "origin", "https://joe:hunter2hunter2@example.org/x.git")
-    (checkout.folder / "clearml.conf").write_text('api { credentials { "secret_key" = "hunter3hunter3" } }\n')
-    with service(
-        sandbox,
-        checkout.script,
-        log=tmp_path / "log",
-        AWS_SECRET_ACCESS_KEY="hunter4hunter4",
-        DB_PASSWORD="hunter5hunter5",
-    ) as process:
-        assert process.exit_code(60) == 0
-    [task] = services(sandbox)
-    held = repr(task) + repr(sandbox.events(task["id"])) + process.output
-    assert "hunter" not in held
-    assert sandbox.secret_key not in held
+    with Process([*command, "--no-run-as-service"], tmp_path / "log", environment, tmp_path) as here:
+        assert here.exit_code() == 0, here.output
+    assert old not in sandbox.tasks

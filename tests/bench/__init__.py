@@ -1,1 +1,1 @@
-"""Benchmarks that anyone can run: `python -m tests.bench.cycle`, `.scale`, `.neighbour`, `.orphans` print JSON."""
+"""Benchmarks that anyone can run: `python -m tests.bench.cycle`, `.scale`, `.neighbour`, `.s3`, `.orphans`."""

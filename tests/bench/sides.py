@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import statistics
 import time
 from collections.abc import Callable
@@ -29,25 +31,23 @@ def service(options: Options) -> Work:
     server.session.token_for_files("")
 
     def work() -> dict[str, Any]:
-        run = run_once
-        if options.get("profile"):
-            from pyinstrument import Profiler
+        result = run_once(server, storages, settings, now=datetime.now(timezone.utc))
+        counts = {name: len(getattr(result, name)) for name in ("deleted", "kept", "failed")}
+        return {"matched": result.matched, **counts, "ok": result.ok}
 
-            profiler = Profiler(interval=0.001)
-            profiler.start()
-        result = run(server, storages, settings, now=datetime.now(timezone.utc))
-        if options.get("profile"):
-            profiler.stop()
-            Path(options["profile"]).write_text(profiler.output_text(unicode=True, show_all=True))
-        return {
-            "matched": result.matched,
-            "deleted": len(result.deleted),
-            "kept": len(result.kept),
-            "failed": len(result.failed),
-            "ok": result.ok,
-        }
+    return profiled(work, Path(options["profile"])) if options.get("profile") else work
 
-    return work
+
+def profiled(work: Work, to: Path) -> Work:
+    from pyinstrument import Profiler
+
+    def instead() -> dict[str, Any]:
+        with Profiler(interval=0.001) as profiler:
+            said = work()
+        to.write_text(profiler.output_text(unicode=True, show_all=True))
+        return said
+
+    return instead
 
 
 def plain(options: Options) -> Work:
@@ -93,16 +93,25 @@ def neighbour(options: Options) -> Work:
         while not until.exists():
             begun = time.perf_counter()
             client.tasks.get_all(only_fields=["name", "status"], order_by=["-last_update"], page=0, page_size=15)
-            calls.append(time.perf_counter() - begun)
+            calls.append(1000 * (time.perf_counter() - begun))
             time.sleep(0.01)
         hundredths = statistics.quantiles(calls, n=100)
-        return {
-            "calls": len(calls),
-            "median_ms": round(1000 * statistics.median(calls), 2),
-            "ms_of_99_in_100": round(1000 * hundredths[98], 2),
-        }
+        figures = {"median_ms": statistics.median(calls), "ms_of_99_in_100": hundredths[98]}
+        return {"calls": len(calls), **{name: round(figure, 2) for name, figure in figures.items()}}
 
     return work
 
 
-SIDES: dict[str, Callable[[Options], Work]] = {"service": service, "plain": plain, "neighbour": neighbour}
+def orphans(options: Options) -> Work:
+    """A step of ``python -m cleanup.orphans``."""
+    from cleanup.orphans.__main__ import main
+
+    def work() -> dict[str, Any]:
+        with contextlib.redirect_stdout(io.StringIO()) as said:
+            code = main(options["arguments"])
+        return {"exit_code": code, "said": said.getvalue().splitlines()[-4:]}
+
+    return work
+
+
+SIDES = {side.__name__: side for side in (service, plain, neighbour, orphans)}

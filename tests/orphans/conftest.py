@@ -24,7 +24,4 @@ def store(request: pytest.FixtureRequest, world: World, monkeypatch: pytest.Monk
 
 @pytest.fixture
 def orphans(world: World, store: stores.Store, tmp_path: Path) -> OrphanWorld:
-    """The world, filled with every kind of folder."""
-    made = OrphanWorld(world.sandbox, store, tmp_path / "orphans.jsonl.gz")
-    made.fill()
-    return made
+    return OrphanWorld(world.sandbox, store, tmp_path / "orphans.jsonl.gz")

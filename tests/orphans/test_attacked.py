@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
+import itertools
+import os
+import signal
 import sys
 from collections.abc import Callable
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
 
 from cleanup.base.errors import CleanupError
 from cleanup.cycle.result import CycleResult
+from cleanup.orphans.__main__ import main
 from cleanup.sandbox import Fault
-from cleanup.sandbox.demo import environment
 from tests.orphans.world import OrphanWorld
 
 FAULTS = [
@@ -23,18 +28,13 @@ FAULTS = [
 ]
 
 
-def requests_of(orphans: OrphanWorld) -> int:
-    """Return how many requests a scan takes; a deletion takes as many, and then some that only files matter to."""
-    orphans.sandbox.reset_requests()
-    orphans.find()
-    return orphans.sandbox.api_requests
-
-
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault["kind"])
 def test_a_fault_at_any_request_deletes_no_more_than_the_orphans(orphans: OrphanWorld, fault) -> None:
     before = orphans.store.held()
+    orphans.sandbox.reset_requests()
     complete = orphans.find()
-    for after in range(requests_of(orphans) + 1):
+    # A deletion takes as many requests, and then some that only files matter to.
+    for after in range(orphans.sandbox.api_requests + 1):
         orphans.store.put(before - orphans.store.held())
         orphans.manifest.unlink()
         result = attacked(orphans, orphans.find, after, fault)
@@ -62,13 +62,46 @@ def attacked(orphans: OrphanWorld, step: Callable[[], CycleResult], after: int, 
 @pytest.mark.slow
 def test_killed_at_any_step_it_deletes_no_more_than_the_orphans_and_the_next_run_finishes(orphans: OrphanWorld) -> None:
     """At every request, unlink and rename."""
-    orphans.find()
-    command = [sys.executable, "-m", "tests.orphans.killed", str(orphans.sandbox.files_root), str(orphans.manifest)]
-    done = subprocess.run(command, env=environment(orphans.sandbox), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert len(told["killed"]) > len(orphans.going)
-    assert all(set(gone) <= orphans.going for gone in told["killed"])
-    assert all(set(gone) == orphans.going for gone in told["finished"])
-    assert [] in told["killed"]
-    assert sorted(orphans.going) in told["killed"]
+    before, killed = orphans.store.held(), []
+    for step in itertools.count(1):
+        exit_code = in_a_process(orphans, step)
+        killed.append(before - orphans.store.held())
+        in_a_process(orphans, 0)
+        assert before - orphans.store.held() == orphans.going
+        orphans.store.put(orphans.going)
+        if exit_code == 0:
+            break
+        assert exit_code == -signal.SIGKILL
+    assert len(killed) > len(orphans.going)
+    assert all(gone <= orphans.going for gone in killed)
+    assert set() in killed and orphans.going in killed
+
+
+def in_a_process(orphans: OrphanWorld, step: int) -> int | None:
+    """Take both steps in a process that is killed at a step of its work; return its exit code."""
+    # Forked from a process that has imported everything: a new one for each would take seconds.
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["cleanup.orphans.run"])
+    where = str(orphans.sandbox.files_root), str(orphans.manifest)
+    process = context.Process(target=work, args=(orphans.sandbox.environment(), *where, step))
+    process.start()
+    process.join()
+    return process.exitcode
+
+
+def work(environment: dict[str, str], folder: str, manifest: str, dies_at: int) -> None:
+    os.environ.update(environment)
+    count = itertools.count(1)
+
+    def counted(real: Callable[..., Any]) -> Callable[..., Any]:
+        def instead(*args: Any, **more: Any) -> Any:
+            if next(count) == dies_at:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return real(*args, **more)
+
+        return instead
+
+    os.unlink, Path.replace = counted(os.unlink), counted(Path.replace)
+    requests.Session.send = counted(requests.Session.send)
+    sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - to the process's end
+    sys.exit(main([folder, "--older-than-days", "0", "--output", manifest]) or main(["--delete", manifest]))

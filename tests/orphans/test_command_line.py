@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -16,39 +15,36 @@ from cleanup.sandbox import Sandbox
 from cleanup.sandbox.demo import environment
 
 SDK = "from clearml import Task; [task.delete() for task in Task.get_tasks(task_name='long run')]"
-FIND = 'python -m cleanup.orphans "$SANDBOX_FILES" --older-than-days 0'
-DELETE = "python -m cleanup.orphans --delete orphans.jsonl.gz"
-
-
-def run(command: str, sandbox: Sandbox, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a command of the README beside ``sandbox``."""
-    here = re.sub(r"^(\.venv/bin/)?python3?(?= )", shlex.quote(sys.executable), command)
-    shell = ["bash", "-c", here]
-    return subprocess.run(shell, cwd=folder, env=environment(sandbox), capture_output=True, text=True, check=False)
 
 
 @pytest.mark.slow
 def test_what_the_sdks_deletion_leaves_of_250_samples_is_found_and_goes(tmp_path: Path) -> None:
     with Sandbox() as sandbox:
+
+        def run(*arguments: str) -> str:
+            command, around = [sys.executable, *arguments], environment(sandbox)
+            return subprocess.run(
+                command, cwd=tmp_path, env=around, stdout=subprocess.PIPE, text=True, check=True
+            ).stdout
+
         for number in range(5):
             sandbox.add_artifact(sandbox.add_task(f"run {number}", "vision"), "data")
         long = sandbox.add_task("long run", "vision", "completed")
         sandbox.add_debug_samples(long, 250)
         others = {path for path in sandbox.files() if long not in path}
-        assert run(f'python -c "{SDK}"', sandbox, tmp_path).returncode == 0
+        run("-c", SDK)
         left = sandbox.files() - others
         assert long not in sandbox.tasks
         assert len(left) == 150
-        found = run(FIND, sandbox, tmp_path)
-        assert found.returncode == 0, found.stdout + found.stderr
-        assert re.search(r"/vision +1 +150 +450 bytes ", found.stdout)
-        assert "150 would be deleted" in found.stdout
+        found = run("-m", "cleanup.orphans", str(sandbox.files_root), "--older-than-days", "0")
+        assert re.search(r"/vision +1 +150 +450 bytes ", found)
+        assert "150 would be deleted" in found
         assert sandbox.files() == left | others
-        deleted = run(f"{DELETE} --json", sandbox, tmp_path)
-        numbers = json.loads(deleted.stdout)["numbers"]
+        delete = ("-m", "cleanup.orphans", "--delete", "orphans.jsonl.gz")
+        numbers = json.loads(run(*delete, "--json"))["numbers"]
         assert (numbers["files_deleted"], numbers["bytes_freed"]) == (150, 450)
         assert sandbox.files() == others
-        assert run(DELETE, sandbox, tmp_path).stdout.count("150 already gone") == 1
+        assert run(*delete).count("150 already gone") == 1
 
 
 @pytest.mark.parametrize(

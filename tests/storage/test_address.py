@@ -12,14 +12,34 @@ from hypothesis import strategies as st
 
 from cleanup.storage import BadAddress, Location, known_file_servers, sdk_path, task_depth
 from cleanup.storage.address import file_server_base, is_task_folder
-from tests.storage.support import FILES, ODD_NAMES, OTHER, PREFIXED, SDK, TASK, T, storages
+from tests.storage.stores import ODD_NAMES, OTHER, TASK, storages
+
+T = f"p/n.{TASK}"
+FILES = "https://files.example.com"
+PREFIXED = "http://host.example.com:8081/files"
+S3 = [
+    {"bucket": "data", "key": "k", "secret": "s"},
+    {"host": "minio.example.com:9000", "key": "k", "secret": "s", "secure": False},
+    {"host": "ceph.example.com", "bucket": "one", "key": "k", "secret": "s"},
+]
+RULES = [
+    {"registered_prefix": "https://old.example.com", "local_prefix": FILES},
+    {"registered_prefix": "file:///mnt/", "local_prefix": "/data/"},
+    {"registered_prefix": "\\\\nas\\share", "local_prefix": "/nas", "replace_windows_sep": True},
+    {"registered_prefix": "https://both", "local_prefix": "/x", "replace_windows_sep": 1, "replace_linux_sep": 1},
+    {"registered_prefix": "https://half"},
+]
+SDK = {
+    "aws": {"s3": {"credentials": S3}},
+    "google": {"storage": {"credentials": [{"bucket": "data", "subdir": "deep"}]}},
+    "azure": {"storage": {"containers": [{"account_name": "acct", "account_key": "k"}]}},
+    "storage": {"path_substitution": RULES},
+}
 
 
 @pytest.fixture(scope="module")
 def here():
-    with_all = storages(FILES, PREFIXED, sdk=SDK)
-    yield with_all
-    with_all.close()
+    return storages(FILES, PREFIXED, sdk=SDK)
 
 
 @pytest.mark.parametrize(
@@ -37,17 +57,9 @@ def here():
         (f"https://old.example.com/{T}/a.pkl", FILES, f"{T}/a.pkl"),
         (f"https://both/{T}/a.pkl", "https://both", f"{T}/a.pkl"),
         (f"http://[::1]:8081/{T}/a.pkl", "http://[::1]:8081", f"{T}/a.pkl"),
-        (f"s3://bucket/{T}/a b+%41?q#f.pt", "s3://bucket", f"{T}/a b+%41?q#f.pt"),
         (f"s3://bucket//{T}//a.pt", "s3://bucket", f"{T}//a.pt"),
-        (f"s3://minio.example.com:9000/bucket/{T}/a.pt", "s3://minio.example.com:9000/bucket", f"{T}/a.pt"),
-        (f"s3://ceph.example.com/one/{T}/a.pt", "s3://ceph.example.com/one", f"{T}/a.pt"),
         (f"gs://data/deep/{T}/a.pt", "gs://data", f"deep/{T}/a.pt"),
-        (
-            f"azure://acct.blob.core.windows.net/c/{T}/a b+%41.pt",
-            "azure://acct.blob.core.windows.net/c",
-            f"{T}/a b+%41.pt",
-        ),
-        (f"azure://acct.blob.localhost:10000/c/{T}/a", "azure://acct.blob.localhost:10000/c", f"{T}/a"),
+        ("gs://data/deeper", "gs://data", "deeper"),
         (f"file:///srv/{T}/a b+%41?q#f.pt", "file://", f"/srv/{T}/a b+%41?q#f.pt"),
         (f"/srv//{T}/a.pt", "file://", f"/srv/{T}/a.pt"),
         (f"file:///mnt/{T}/a.pt", "file://", f"/data/{T}/a.pt"),
@@ -86,18 +98,15 @@ def test_an_http_address_stands_for_all_names_that_the_sdk_may_have_meant(here, 
     ("address", "reason"),
     [
         (None, "no address"),
-        ("", "no address"),
         (f"{FILES}/" + "x" * 4096, "longer"),
         (f"{FILES}/{T}/a\x00.pt", "control"),
         (f"{FILES}/{T}/\ud800.pt", "surrogate"),
         (f"{FILES}/{T}/../{OTHER}", "climbs"),
-        (f"{FILES}/{T}/%2e%2e/a", "climbs"),
         (f"{FILES}/{T}/%252e%252e/a", "climbs"),
         (f"{FILES}/{T}/..%5Ca", "climbs"),
         (f"{FILES}/{T}/%" + "25" * 40 + "2e", "escapes"),
         (f"{FILES}/{T}/a?to=/../b", "climbs"),
         (f"{FILES}?x/{T}/a", "no path"),
-        (f"{FILES}/", "no path"),
         ("https://user:secret@files.example.com/p/x", "credentials"),
         ("https://files.example.com\\@evil.example.com/p/x", "credentials"),
         ("https:///p/x", "no host"),
@@ -111,27 +120,20 @@ def test_an_http_address_stands_for_all_names_that_the_sdk_may_have_meant(here, 
         ("s3://bucket?x/k", "another one"),
         ("s3://Bucket/k", "otherwise"),
         ("s3://data2/k", "begins the same"),
-        ("s3://ceph.example.com/one2/k", "begins the same"),
         ("s3://minio.example.com:9000", "written otherwise|no path|cannot read"),
         ("s3://bucket/a/%2e%2e/b", "climbs"),
         ("s3://host:99999/b/k", "cannot read"),
-        ("gs://data/deeper", "^$"),
         ("azure://acct.blob.core.windows.net//c/b", "no container"),
         ("azure://acct.blob.core.windows.net/c/b?sig=1", "'\\?'"),
         ("azure://acct.blob.core.windows.net/c/a\\b", "backslash"),
         ("azure://acct.blob.core.windows.net/c/x:y/b", "like a URL"),
         ("azure://ACCT.blob.core.windows.net/c/b", "capitals"),
-        ("azure://acct:key@acct.blob.core.windows.net/c/b", "credentials"),
-        ("file://", "relative"),
         ("file://host/share/x", "relative"),
         ("models/x.pt", "relative"),
         ("/srv/../etc/passwd", "climbs"),
     ],
 )
 def test_an_address_that_names_no_single_object_is_refused_with_its_reason(here, address, reason):
-    if reason == "^$":  # legal: kept in this table beside its look-alikes
-        assert here.locate(address)[0].path == "deeper"
-        return
     with pytest.raises(BadAddress, match=reason) as refused:
         here.locate(address)
     assert "secret" not in str(refused.value)
@@ -149,7 +151,6 @@ def test_no_text_crashes_the_reading_of_addresses(text):
         for place in found:
             assert not {".", ".."} & set(place.path.split("/"))
             assert place.path.strip("/")
-    here.close()
 
 
 @pytest.mark.parametrize("project", ["p", "a/b: c/d", "x" * 300, ""])
@@ -172,39 +173,25 @@ def test_a_tasks_folder_is_where_the_sdk_puts_it(here, project, name):
     assert here.task_folder("", project, name, TASK, OTHER) == Location(FILES, path)
 
 
-def test_half_a_character_in_a_name_ends_nothing(here):
-    assert here.task_folder("", "p", "\ud800", TASK, OTHER) == Location(FILES, f"p/%3F.{TASK}")
-
-
-@pytest.mark.parametrize(
-    ("destination", "root", "path"),
-    [
-        ("", FILES, f"a:b/{T}"),
-        (f"{PREFIXED}/sub/", PREFIXED, f"sub/a:b/{T}"),
-        ("https://old.example.com", FILES, f"a:b/{T}"),
-        ("s3://bucket", "s3://bucket", f"a:b/{T}"),
-        ("s3://minio.example.com:9000/bucket/pre/", "s3://minio.example.com:9000/bucket", f"pre/a:b/{T}"),
-        ("gs://data/deep/", "gs://data", f"deep/a:b/{T}"),
-        ("azure://acct.blob.core.windows.net/c", "azure://acct.blob.core.windows.net/c", f"a:b/{T}"),
-        ("file:///srv/", "file://", f"/srv/a:b/{T}"),
-        ("/", "file://", f"/a:b/{T}"),
-        ("/srv//x/", "file://", f"/srv/x/a:b/{T}"),
-        ("https://elsewhere.example.com", None, ""),
-        ("https://user:secret@files.example.com", None, ""),
-        ("s3://", None, ""),
-        ("models", None, ""),
-    ],
-)
-def test_a_tasks_folder_lies_at_its_output_destination(here, destination, root, path):
-    project, _, name = f"a:b/{T}".rpartition(".")[0].rpartition("/")
-    expected = Location(root, path.replace("a:b", "a%3Ab")) if root else None
-    assert here.task_folder(destination, project, name, TASK) == expected
-
-
-def test_without_destination_and_file_server_a_task_has_no_folder():
-    nowhere = storages()
-    assert nowhere.task_folder("", "p", "n", TASK) is None
-    nowhere.close()
+def test_a_tasks_folder_lies_at_its_output_destination(here):
+    for destination, root, above in (
+        ("", FILES, ""),
+        (f"{PREFIXED}/sub/", PREFIXED, "sub/"),
+        ("https://old.example.com", FILES, ""),
+        ("s3://bucket", "s3://bucket", ""),
+        ("s3://minio.example.com:9000/bucket/pre/", "s3://minio.example.com:9000/bucket", "pre/"),
+        ("gs://data/deep/", "gs://data", "deep/"),
+        ("azure://acct.blob.core.windows.net/c", "azure://acct.blob.core.windows.net/c", ""),
+        ("file:///srv/", "file://", "/srv/"),
+        ("/", "file://", "/"),
+        ("/srv//x/", "file://", "/srv/x/"),
+    ):
+        assert here.task_folder(destination, "a:b", "n", TASK) == Location(root, f"{above}a%3Ab/n.{TASK}")
+    for nowhere in ("https://elsewhere.example.com", "https://user:secret@files.example.com", "s3://", "models"):
+        assert here.task_folder(nowhere, "a:b", "n", TASK) is None
+    assert storages().task_folder("", "p", "n", TASK) is None
+    half_a_character = here.task_folder("", "p", "\ud800", TASK, OTHER)
+    assert half_a_character == Location(FILES, f"p/%3F.{TASK}")
 
 
 NAMES = st.text(st.characters(exclude_categories=("Cc", "Cs"), exclude_characters="?#;\\"), min_size=1, max_size=80)
@@ -214,21 +201,21 @@ NAMES = st.text(st.characters(exclude_categories=("Cc", "Cs"), exclude_character
 def test_a_file_server_address_made_by_the_sdk_leads_back_to_the_uploaded_name(name):
     uploaded = f"/p/{name}.{TASK}/models/x.pt"
     assume(not {".", ".."} & set(name.split("/")))
-    here = storages(FILES)
     try:
-        found = here.locate(quote_url(FILES + uploaded))[0]
+        found = storages(FILES).locate(quote_url(FILES + uploaded))[0]
     except BadAddress as refused:
         assume("climbs" not in str(refused) and "escapes" not in str(refused))
         raise
-    finally:
-        here.close()
     assert found.path == "/".join(part for part in uploaded.split("/") if part)
 
 
 @pytest.mark.parametrize(
     "bucket",
-    ["s3://data", "s3://free", "s3://minio.example.com:9000/b", "gs://data", "gs://free", "azure://acct.blob.x/c"],
-)
+    [
+        "s3://data", "s3://free", "s3://minio.example.com:9000/b", "s3://ceph.example.com/one",
+        "gs://data", "gs://free", "azure://acct.blob.x/c", "azure://acct.blob.localhost:10000/c",
+    ],
+)  # fmt: skip
 def test_buckets_and_names_are_those_that_the_sdk_uses(here, monkeypatch, bucket):
     kinds = {"s3": ("S3Bucket", "aws", "s3"), "gs": ("GSBucket", "google", "storage")}
     for scheme, (kind, vendor, section) in {**kinds, "azure": ("AzureContainer", "azure", "storage")}.items():
@@ -245,12 +232,10 @@ def test_a_setting_that_the_sdk_cannot_read_is_named():
     with pytest.raises(BadAddress, match=r"sdk\.aws\.s3 in clearml\.conf cannot be read") as refused:
         broken.locate("s3://bucket/k")
     assert "very secret" not in str(refused.value)
-    broken.close()
 
 
-@pytest.mark.parametrize(
-    ("path", "depth"),
-    [
+def test_a_tasks_folder_is_found_by_its_id_above_the_sdks_own_folders():
+    for path, depth in (
         (f"{T}/artifacts/a/b", 2),
         (f"/mnt/{T}/models/x", 4),
         (f"long.{OTHER}/n.{TASK}/models/x", 2),
@@ -258,10 +243,10 @@ def test_a_setting_that_the_sdk_cannot_read_is_named():
         (f"p/n.{TASK}", 0),
         ("p/n.0123/models/x", 0),
         (f"p/n.{TASK.upper()}/models/x", 0),
-    ],
-)
-def test_a_tasks_folder_is_found_by_its_id(path, depth):
-    assert task_depth(path) == depth
+    ):
+        assert task_depth(path) == depth, path
+    assert is_task_folder(T)
+    assert not is_task_folder("p/n")
 
 
 def test_a_file_belongs_to_a_task_only_below_its_folder():
@@ -269,24 +254,17 @@ def test_a_file_belongs_to_a_task_only_below_its_folder():
     assert file.folder_of(TASK) == Location(FILES, T)
     assert file.folder_of(OTHER) is None
     assert Location(FILES, T).folder_of(TASK) is None
-    assert Location("file://", f"/mnt/{T}/x").folder_of(TASK) == Location("file://", f"/mnt/{T}")
     assert Location(FILES, f"p/{TASK}/x").folder_of(TASK) is None
-    assert is_task_folder(T)
-    assert not is_task_folder("p/n")
 
 
-@pytest.mark.parametrize(
-    ("url", "base"),
-    [
+def test_base_urls_are_taken_apart():
+    for url, base in (
         ("https://Files.example.com/", "https://files.example.com"),
         ("http://h:8081//a//b/", "http://h:8081/a/b"),
         ("https://user:secret@h/x?y#z", "https://h/x"),
-        ("s3://bucket", None),
-    ],
-)
-def test_base_urls_are_taken_apart(url, base):
-    found = file_server_base(url)
-    assert (found.url if found else None) == base
+    ):
+        assert file_server_base(url).url == base
+    assert file_server_base("s3://bucket") is None
 
 
 def test_the_hosted_services_former_file_servers_count_for_the_hosted_service_alone(monkeypatch):

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import copy
-import gc
-
 import pytest
 
-from cleanup.storage import Listed, Outcome, Unlistable
-from tests.storage.support import ODD_NAMES, TASK, failures, files_of_tasks, folder_of, neighbours, outcomes
+from cleanup.storage import Location, Unlistable
+from tests.storage.stores import ODD_NAMES, TASK, failures, files_of_tasks, folder_of, neighbours
 
 
 def test_named_and_unnamed_files_of_50_tasks_go_and_neighbours_and_held_files_stay(store):
@@ -16,18 +13,25 @@ def test_named_and_unnamed_files_of_50_tasks_go_and_neighbours_and_held_files_st
     held = {f"{folder_of(7)}/models/old/3.pt", f"{folder_of(9)}/artifacts/a0/a0.pkl"}
     named = [path for path in files_of_tasks() if path not in held]
     store.put([*files_of_tasks(), *unnamed, *neighbours()])
-    result = store.storages.delete(at for path in named for at in store.storages.locate(store.address(path))[:1])
-    assert failures(result) == {}
-    assert [*outcomes(result).values()] == [Outcome.DELETED] * 2499
+    assert store.storages.unusable(store.root) == ""
+    assert store.storages.check([store.root]) == {store.root: ""}
+    assert store.storages.name(store.root) == ("local files" if store.name == "disks" else store.root)
+    # A storage may only be opened, and looked at, without a change.
+    assert len(store.held()) == 3500 + len(neighbours())
+    if store.name == "file server":
+        store.has.reset_requests()
+    places = [at for path in named for at in store.storages.locate(store.address(path))[:1]]
+    assert store.delete(*(at.path.removeprefix(store.top) for at in places)) == dict.fromkeys(named, "deleted")
     if store.storages.can_list(store.root):
         left = [path for task in range(50) for path in store.listed(folder_of(task))]
         assert set(left) == {*unnamed, *held}
-        result = store.storages.delete(store.at(path) for path in left if path not in held)
-        assert len(result) == 999
+        assert set(store.delete(*(path for path in left if path not in held)).values()) == {"deleted"}
     else:
-        result = store.storages.remove_folders(store.at(folder_of(task)) for task in range(50) if task not in (7, 9))
+        assert set(store.remove(*(folder_of(task) for task in range(50) if task not in (7, 9)))) == {"deleted"}
         held |= {path for path in unnamed if path.startswith((folder_of(7), folder_of(9)))}
-    assert not failures(result)
+        assert store.has.file_requests == 4
+        folders = {str(folder).split("/models")[0] for folder in store.has.folders()}
+        assert {task for task in range(50) if folder_of(task) in folders} == {7, 9}
     assert store.held() == {*neighbours(), *held}
 
 
@@ -39,8 +43,7 @@ def test_whatever_a_file_is_named_it_is_deleted_by_its_address_and_by_its_listin
     store.put([*paths, *neighbours()])
     if store.storages.can_list(store.root):
         assert store.listed(f"p/n.{TASK}") == set(paths)
-        listed = [listed.location for listed in store.storages.list(store.at(f"p/n.{TASK}"))]
-        assert not failures(store.storages.delete(listed))
+        assert set(store.delete(*paths).values()) == {"deleted"}
         assert store.held() == set(neighbours())
         paths = [f"p/n.{TASK}/models/{name}" for name in by_address]
         store.put(paths)
@@ -49,32 +52,31 @@ def test_whatever_a_file_is_named_it_is_deleted_by_its_address_and_by_its_listin
     assert store.held() == set(neighbours())
 
 
-def test_what_is_not_there_is_no_failure_and_no_folder_lists_nothing(store):
-    store.put(neighbours())
-    result = store.storages.delete([*map(store.at, files_of_tasks(2, 3)), store.at(neighbours()[0])])
-    can_tell = store.name not in {"s3", "minio"}
-    assert [*outcomes(result).values()] == [Outcome.GONE if can_tell else Outcome.DELETED] * 6 + [Outcome.DELETED]
+def test_what_is_not_there_is_no_failure_and_a_folder_is_no_file(store):
+    store.put([*files_of_tasks(1, 3), *neighbours()])
+    gone = [f"{folder_of(1)}/models/m0.pt", f"{folder_of(0)}/artifacts/gone/gone.pkl", "project/gone.txt"]
+    folders = ["project", folder_of(0), f"{folder_of(0)}/artifacts", f"{folder_of(0)}/artifacts/a0"]
+    said = "deleted" if store.name in {"s3", "minio"} else "gone"  # S3 cannot tell
+    assert store.delete(*gone, *folders, neighbours()[0]) == {
+        **dict.fromkeys([*gone, *folders], said), neighbours()[0]: "deleted"
+    }  # fmt: skip
     if store.storages.can_list(store.root):
         assert store.listed(folder_of(3)) == set()
+        assert store.remove(folder_of(0)) == ["it still holds files" if store.name == "disks" else "gone"]
     else:
         with pytest.raises(Unlistable):
             next(store.storages.list(store.at(folder_of(3))))
-    assert store.held() == set(neighbours()[1:])
+    assert store.held() == {*files_of_tasks(1, 3), *neighbours()[1:]}
 
 
-def test_a_storage_can_be_tried_and_checked_and_that_changes_nothing(store):
-    store.put(neighbours())
-    assert store.storages.unusable(store.root) == ""
-    assert store.storages.check([store.root]) == {store.root: ""}
-    assert store.storages.name(store.root) == ("local files" if store.name == "disks" else store.root)
-    assert store.held() == set(neighbours())
-
-
-def test_a_storage_that_can_list_removes_no_folder_with_a_file_in_it(listing):
-    listing.put(files_of_tasks(1, 3))
-    expected = Outcome.FAILED if listing.name == "disks" else Outcome.GONE
-    assert [*outcomes(listing.storages.remove_folders([listing.at(folder_of(0))])).values()] == [expected]
-    assert listing.held() == set(files_of_tasks(1, 3))
+def test_a_file_that_the_storage_refuses_to_delete_fails_alone(store):
+    paths = files_of_tasks(25)
+    store.put([*paths, *neighbours()])
+    reason = store.refuse(paths[700])
+    ((path, error),) = failures(store.storages.delete(map(store.at, paths))).items()
+    assert path == store.at(paths[700]).path
+    assert reason in error
+    assert store.held() == {paths[700], *neighbours()}
 
 
 def test_1001_files_are_listed_over_the_end_of_a_page_with_size_and_time(listing):
@@ -86,63 +88,28 @@ def test_1001_files_are_listed_over_the_end_of_a_page_with_size_and_time(listing
     assert all(at.modified and at.modified.tzinfo for at in found)
 
 
-def test_a_listing_that_is_refused_in_the_middle_says_so_and_keeps_what_came(listing):
-    listing.put(f"{folder_of(0)}/metrics/{n}.jpeg" for n in range(1200))
+def test_a_listing_refused_in_the_middle_says_so_after_what_came_page_by_page_and_files_go_all_the_same(listing):
     # On disks a page is a folder: the task's, "metrics", and one that may not be read.
+    listing.put(f"{folder_of(0)}/metrics/{n}.jpeg" for n in range(1200))
     listing.put([f"{folder_of(0)}/metrics/deeper/x.jpeg"])
     listing.fail(2 if listing.name == "disks" else 1)
     found = []
     with pytest.raises(Unlistable, match=r"(?i)denied|access|permission"):
-        found.extend(at.location.path for at in listing.storages.list(listing.at(folder_of(0))) if not found.append(at))
-    assert len([at for at in found if isinstance(at, Listed)]) >= 1000
-
-
-def test_a_storage_that_may_not_be_listed_still_deletes_and_is_reached(listing):
-    listing.put(files_of_tasks(1, 3))
-    listing.fail(0)
-    with pytest.raises(Unlistable, match=r"(?i)denied|access|permission"):
-        list(listing.storages.list(listing.at(folder_of(0))))
+        found.extend(at for at in listing.storages.list(listing.at(folder_of(0))) if not found.append(at))
+    assert len(found) >= 1000
     assert listing.storages.check([listing.root]) == {listing.root: ""}
-    assert not failures(listing.storages.delete(map(listing.at, files_of_tasks(1, 3))))
+    assert set(listing.delete(*(f"{folder_of(0)}/metrics/{n}.jpeg" for n in range(3))).values()) == {"deleted"}
 
 
-@pytest.mark.parametrize("listing", ["s3"], indirect=True)
-@pytest.mark.parametrize("cut", [{}, {"IsTruncated": True}, {"Contents": []}])
-def test_a_listing_that_does_not_say_that_it_is_whole_is_none(listing, monkeypatch, cut):
-    bucket = listing.storages.open(listing.root)
-    monkeypatch.setattr(bucket._client, "list_objects_v2", lambda **_: cut)
-    listing.storages.open = lambda root: bucket
-    with pytest.raises(Unlistable, match="whole"):
-        list(listing.storages.list(listing.at(folder_of(0))))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("listing", ["disks", "s3"], indirect=True)
-def test_100000_files_are_listed_in_bounded_memory(listing, monkeypatch):
-    if listing.name == "s3":
-        listing.put([f"{folder_of(0)}/x"])
-        monkeypatch.setattr(listing.moto, "list_objects_v2", endless_pages(listing.moto, folder_of(0)))
-    else:
-        listing.put(f"{folder_of(0)}/metrics/{n % 100}/{n}" for n in range(100_000))
-    most = count = 0
-    for count, _ in enumerate(listing.storages.list(listing.at(folder_of(0))), 1):
-        if count % 10_000 == 500:
-            most = max(most, sum(isinstance(thing, Listed) for thing in gc.get_objects()))
-    assert count == 100_000
-    assert 0 < most <= 5000
-
-
-def endless_pages(moto, folder):
-    """Return a listing of 100,000 keys for moto, which takes minutes over as many of its own."""
-    key = moto.get_object("bucket", f"{folder}/x")
-
-    def pages(continuation_token=None, **_):
-        start = int(continuation_token or 0)
-        keys = []
-        for n in range(start, start + 1000):
-            keys.append(copy.copy(key))
-            keys[-1].name = f"{folder}/metrics/{n}"
-        more = start + 1000 < 100_000
-        return keys, more, str(start + 1000) if more else None
-
-    return pages
+@pytest.mark.parametrize("listing", ["s3", "azure"], indirect=True)
+def test_a_bucket_that_does_not_exist_is_named_as_the_reason_with_what_to_look_at(listing):
+    missing = listing.root.replace("box", "missing").replace("bucket", "missing")
+    reason, setting = {
+        "s3": ("NoSuchBucket", "sdk.aws.s3"),
+        "azure": ("ContainerNotFound", "sdk.azure.storage"),
+    }[listing.name]
+    result = failures(listing.storages.delete([Location(missing, "a"), Location(missing, "b")]))
+    assert [reason in error for error in result.values()] == [True, True]
+    with pytest.raises(Unlistable, match=f"{reason}.*{setting}"):
+        list(listing.storages.list(Location(missing, folder_of(0))))
+    assert setting in listing.storages.check([missing])[missing]

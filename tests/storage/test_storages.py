@@ -7,26 +7,25 @@ import os
 import subprocess
 import sys
 import threading
-from dataclasses import replace
+from contextlib import ExitStack, closing
 
 import pytest
 
 from cleanup import storage as door
 from cleanup.storage import Answer, DeletionStopped, Listed, Location, Outcome, SdkConfig, Unavailable, bulk
 from cleanup.storage.base import DELETED, Failure, Storage, Then
-from tests.storage.support import failures, located
-from tests.storage.support import storages as make_storages
+from tests.storage.stores import failures, located, storages
 
 
 class Fake(Storage):
     """A storage of ``most`` paths a request; ``act`` answers one."""
 
     def __init__(self, act=None, most=1000):
-        self.act, self.most, self.calls, self.closed = act, most, [], False
+        self.act, self.most, self.calls, self.closed = act or deleted, most, [], False
 
     def delete(self, paths):
         self.calls.append(list(paths))
-        answer = self.act(paths) if self.act else dict.fromkeys(paths, DELETED)
+        answer = self.act(paths)
         if isinstance(answer, Failure):
             raise answer
         return answer
@@ -40,9 +39,12 @@ class Fake(Storage):
         self.closed = True
 
 
-@pytest.fixture(autouse=True)
-def no_waits(monkeypatch):
-    monkeypatch.setattr(bulk, "WAITS", (0.0, 0.0, 0.0))
+def deleted(paths):
+    return dict.fromkeys(paths, DELETED)
+
+
+def numbered(root, many):
+    return located(root, map(str, range(many)))
 
 
 @pytest.fixture
@@ -51,30 +53,28 @@ def stop():
 
 
 @pytest.fixture
-def opened(stop):
-    """Return Storages whose roots are opened by a mapping or callable."""
-    made = []
+def opened(stop, monkeypatch):
+    """Return Storages whose roots are opened by a mapping or callable, and which hardly wait."""
+    monkeypatch.setattr(bulk, "WAITS", (0.01, 0.01, 0.01))
+    monkeypatch.setattr(bulk, "LOOK", 0.01)
+    with ExitStack() as stack:
 
-    def make(how, **settings):
-        storages = make_storages(stop=stop, **settings)
-        storages.open = how if callable(how) else how.__getitem__
-        made.append(storages)
-        return storages
+        def make(how, **settings):
+            made = stack.enter_context(closing(storages(stop=stop, **settings)))
+            made.open = how if callable(how) else how.__getitem__
+            return made
 
-    yield make
-    for storages in made:
-        storages.close()
+        yield make
 
 
 def test_each_storage_gets_its_own_paths_once(opened):
     fakes = {"a": Fake(), "b": Fake()}
-    storages = opened(fakes)
+    both = opened(fakes)
     locations = [Location("a", "1"), Location("b", "1"), Location("a", "2"), Location("a", "1")]
-    assert list(storages.delete(iter(locations))) == [Location("a", "1"), Location("a", "2"), Location("b", "1")]
-    assert fakes["a"].calls == [["1", "2"]]
-    assert fakes["b"].calls == [["1"]]
-    assert (storages.delete([]), storages.remove_folders([]), storages.check([])) == ({}, {}, {})
-    storages.close()
+    assert list(both.delete(iter(locations))) == [Location("a", "1"), Location("a", "2"), Location("b", "1")]
+    assert (fakes["a"].calls, fakes["b"].calls) == ([["1", "2"]], [["1"]])
+    assert (both.delete([]), both.remove_folders([]), both.check([])) == ({}, {}, {})
+    both.close()
     assert fakes["a"].closed
 
 
@@ -83,16 +83,15 @@ def test_storages_work_side_by_side_and_one_that_is_slow_leaves_room_for_the_oth
 
     def slow(paths):
         slow_left.append(others_done.wait(10))
-        return dict.fromkeys(paths, DELETED)
+        return deleted(paths)
 
     def quick(paths):
         if paths[0] == "49":
             others_done.set()
-        return dict.fromkeys(paths, DELETED)
+        return deleted(paths)
 
-    storages = opened({"slow": Fake(slow, most=1), "quick": Fake(quick, most=1)}, bound=2)
-    locations = [Location(root, f"{n}") for root in ("slow", "quick") for n in range(50)]
-    assert not failures(storages.delete(locations))
+    both = opened({"slow": Fake(slow, most=1), "quick": Fake(quick, most=1)}, bound=2)
+    assert not failures(both.delete([*numbered("slow", 50), *numbered("quick", 50)]))
     assert all(slow_left)
 
 
@@ -106,27 +105,15 @@ def test_no_more_requests_are_open_than_the_bound_over_all_storages_and_callers(
         meeting.wait()
         with lock:
             open_now[0] -= 1
-        return dict.fromkeys(paths, DELETED)
+        return deleted(paths)
 
-    storages = opened(lambda root: Fake(act, most=1), bound=3)
-    callers = [threading.Thread(target=storages.delete, args=(located(root, map(str, range(40))),)) for root in "abc"]
+    bounded = opened(lambda root: Fake(act, most=1), bound=3)
+    callers = [threading.Thread(target=bounded.delete, args=(numbered(root, 40),)) for root in "abc"]
     for caller in callers:
         caller.start()
     for caller in callers:
         caller.join()
     assert most[0] == 3
-
-
-def test_a_storage_that_breaks_fails_alone_and_without_its_secrets(opened):
-    def broken(paths):
-        raise RuntimeError("password=hunter2\nnext line")
-
-    storages = opened({"bad": Fake(broken), "good": Fake()})
-    result = storages.delete([Location("bad", "x"), Location("good", "y")])
-    assert list(failures(result)) == ["x"]
-    assert "RuntimeError" in failures(result)["x"]
-    assert "hunter2" not in failures(result)["x"]
-    assert "\n" not in failures(result)["x"]
 
 
 @pytest.mark.parametrize(
@@ -140,43 +127,42 @@ def test_a_storage_that_breaks_fails_alone_and_without_its_secrets(opened):
 )
 def test_a_failure_says_what_is_asked_next(opened, first, requests):
     replies = [first]
-    fake = Fake(lambda paths: replies.pop() if replies else dict.fromkeys(paths, DELETED))
-    answers = opened({"a": fake}, bound=1).delete(located("a", "0123"))
+    fake = Fake(lambda paths: replies.pop() if replies else deleted(paths))
+    answers = opened({"a": fake}, bound=1).delete(numbered("a", 4))
     assert set(answers.values()) == {DELETED}
     assert len(fake.calls) == requests
 
 
-def test_what_stays_busy_or_unsaid_fails_after_four_tries_and_a_spoiler_alone(opened):
-    busy = Fake(lambda paths: dict.fromkeys(paths[:-1], Failure("busy")))
-    result = failures(opened({"a": busy}).delete(located("a", "01")))
-    assert result == {"0": "busy", "1": "the storage's answer does not mention it"}
-    assert len(busy.calls) == 4
-    odd = Fake(lambda paths: Failure("odd", Then.HALVE) if "700" in paths else dict.fromkeys(paths, DELETED))
-    assert failures(opened({"a": odd}).delete(located("a", map(str, range(1000))))) == {"700": "odd"}
-    assert len(odd.calls) < 30
-    hopeless = Fake(lambda paths: Failure("odd", Then.HALVE))
-    assert len(failures(opened({"a": hopeless}).delete(located("a", map(str, range(1000)))))) == 1000
-    assert len(hopeless.calls) < 100
+def test_what_does_not_pass_is_given_up_after_few_requests(opened):
+    def asked(act, many, **how):
+        fake = Fake(act, **how)
+        return failures(opened({"a": fake}, bound=1).delete(numbered("a", many))), len(fake.calls)
 
-
-def test_a_storage_that_gives_up_is_not_asked_for_the_rest(opened):
-    lost = Fake(lambda paths: Failure("no connection", Then.GIVE_UP), most=1)
-    result = opened({"a": lost}, bound=1).delete(located("a", map(str, range(50))))
-    assert set(failures(result).values()) == {"no connection"}
-    assert len(result) == 50
-    assert len(lost.calls) == 1
+    busy, requests = asked(lambda paths: dict.fromkeys(paths[:-1], Failure("busy")), 2)
+    assert busy == {"0": "busy", "1": "the storage's answer does not mention it"}
+    assert requests == 4
+    odd = {str(number) for number in range(0, 1000, 111)}
+    spoilers, requests = asked(lambda paths: Failure("odd", Then.HALVE) if odd & {*paths} else deleted(paths), 1000)
+    assert spoilers == dict.fromkeys(odd, "odd")
+    assert requests < 200
+    hopeless, requests = asked(lambda paths: Failure("odd", Then.HALVE), 1000)
+    assert len(hopeless) == 1000
+    assert requests < 100
+    lost, requests = asked(lambda paths: Failure("no connection", Then.GIVE_UP), 50, most=1)
+    assert [*lost.values()] == ["no connection"] * 50
+    assert requests == 1
 
 
 def test_a_stop_ends_a_deletion_before_the_next_request_and_keeps_the_answers(opened, stop):
     def act(paths):
         if paths == ["5"]:
             stop.set()
-        return dict.fromkeys(paths, DELETED)
+        return deleted(paths)
 
     fake = Fake(act, most=1)
     with pytest.raises(DeletionStopped) as stopped:
-        opened({"a": fake}, bound=1).delete(located("a", map(str, range(5000))))
-    assert stopped.value.answers == dict.fromkeys(located("a", map(str, range(6))), DELETED)
+        opened({"a": fake}, bound=1).delete(numbered("a", 5000))
+    assert stopped.value.answers == deleted(numbered("a", 6))
     assert len(fake.calls) == 6
 
 
@@ -188,12 +174,12 @@ def test_a_stop_does_not_wait_for_a_request_that_hangs_nor_for_a_pause(opened, s
     def act(paths):
         hangs.set()
         released.wait(30)
-        return dict.fromkeys(paths, DELETED)
+        return deleted(paths)
 
-    storages = opened({"slow": Fake(act), "busy": Fake(lambda paths: Failure("busy")), "a": Fake()}, bound=3)
+    fakes = {"slow": Fake(act), "busy": Fake(lambda paths: Failure("busy")), "a": Fake()}
     threading.Thread(target=lambda: hangs.wait() and stop.set(), daemon=True).start()
     with pytest.raises(DeletionStopped) as stopped:
-        storages.delete([Location(root, "x") for root in ("a", "slow", "busy")])
+        opened(fakes, bound=3).delete([Location(root, "x") for root in ("a", "slow", "busy")])
     assert not released.is_set()
     assert set(stopped.value.answers) <= {Location("a", "x")}
     released.set()
@@ -228,49 +214,60 @@ def test_a_storage_that_cannot_be_opened_is_unusable_and_tried_again_later_only(
             raise Unavailable("install it")
         return Fake()
 
-    storages = opened(open_storage)
-    (location,) = located("a", "1")
-    assert storages.unusable("a") == "install it"
-    assert storages.delete([location])[location] == Answer(Outcome.FAILED, "install it")
-    assert storages.check(["a"]) == {"a": "install it"}
+    here = opened(open_storage)
+    location = Location("a", "1")
+    assert here.unusable("a") == "install it"
+    assert here.delete([location])[location] == Answer(Outcome.FAILED, "install it")
+    assert here.check(["a"]) == {"a": "install it"}
     with pytest.raises(door.Unlistable, match="install it"):
-        list(storages.list(location))
+        list(here.list(location))
     assert tries == ["a"]
     monkeypatch.setattr(door, "REOPEN", -1.0)
-    assert storages.unusable("a") == ""
-    assert storages.delete([location])[location] == DELETED
+    assert here.unusable("a") == ""
+    assert here.delete([location])[location] == DELETED
+    assert "unknown storage ftp://x" in storages().unusable("ftp://x")
 
 
-def test_whatever_opening_and_checking_raise_is_the_reason_without_secrets(opened):
+def test_whatever_a_storage_raises_is_the_reason_on_one_line_without_secrets_and_it_fails_alone(opened):
     def broken(*_):
-        raise ValueError("secret=hunter2")
+        raise ValueError("password=hunter2\nnext line")
 
-    fake = Fake()
-    fake.check = broken
-    for storages in (opened(broken), opened({"a": fake})):
-        assert "ValueError" in storages.check(["a"])["a"]
-        assert "hunter2" not in storages.check(["a"])["a"] + storages.unusable("a")
-
-
-def test_an_unknown_root_is_unusable():
-    assert "unknown storage ftp://x" in make_storages().unusable("ftp://x")
-
-
-ROOTS = [
-    ("s3://bucket", "boto3", "boto3", {"aws": {"s3": {"key": "k", "secret": "s"}}}, "sdk.aws.s3.credentials"),
-    ("gs://bucket", "google.cloud", "google-cloud-storage", {}, "sdk.google.storage.credentials"),
-    (
-        "azure://acct.blob.core.windows.net/box",
-        "azure.storage",
-        "azure-storage-blob",
-        {"azure": {"storage": {"containers": [{"account_name": "acct", "account_key": "a2V5"}]}}},
-        "the account acct to sdk.azure.storage.containers",
-    ),
-]
+    bad = Fake(broken)
+    bad.check = broken
+    here = opened({"bad": bad, "good": Fake()})
+    result = failures(here.delete([Location("bad", "x"), Location("good", "y")]))
+    assert list(result) == ["x"]
+    unopened = opened(broken)
+    for reason in (result["x"], here.check(["bad"])["bad"], unopened.check(["a"])["a"], unopened.unusable("a")):
+        assert "ValueError" in reason
+        assert "hunter2" not in reason and "\n" not in reason
 
 
-@pytest.mark.parametrize("root, module, package, sdk, _", ROOTS)
-def test_without_its_client_a_storage_is_unusable_and_says_what_to_install(monkeypatch, root, module, package, sdk, _):
+@pytest.mark.parametrize(
+    ("root", "module", "package", "sdk", "setting"),
+    [
+        ("s3://bucket", "boto3", "boto3", {"aws": {"s3": {"key": "k", "secret": "s"}}}, "sdk.aws.s3.credentials"),
+        ("gs://bucket", "google.cloud", "google-cloud-storage", {}, "sdk.google.storage.credentials"),
+        (
+            "azure://acct.blob.core.windows.net/box",
+            "azure.storage",
+            "azure-storage-blob",
+            {"azure": {"storage": {"containers": [{"account_name": "acct", "account_key": "a2V5"}]}}},
+            "the account acct to sdk.azure.storage.containers",
+        ),
+    ],
+)
+def test_without_credentials_or_its_client_a_storage_is_unusable_and_says_what_to_do(
+    monkeypatch, tmp_path, root, module, package, sdk, setting
+):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AZURE_STORAGE_ACCOUNT", "STORAGE_EMULATOR_HOST"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "missing.json"))
+    without = storages()
+    assert f"no credentials for {root}" in without.unusable(root)
+    assert setting in without.unusable(root)
+    assert without.check([root]) == {root: without.unusable(root)}
+
     real = builtins.__import__
 
     def missing(name, *rest, **more):
@@ -279,26 +276,12 @@ def test_without_its_client_a_storage_is_unusable_and_says_what_to_install(monke
         return real(name, *rest, **more)
 
     monkeypatch.setattr(builtins, "__import__", missing)
-    config = SdkConfig(sdk)
     for by_agent, cure in ((False, f"pip install {package}"), (True, f"add {package} to EXECUTION > PYTHON PACKAGES")):
-        storages = door.Storages([], lambda _: "", sdk=replace(config, by_agent=by_agent))
-        assert root in storages.unusable(root)
-        assert cure in storages.unusable(root)
-        assert ("pip install" in storages.unusable(root)) is not by_agent
-        assert cure in failures(storages.delete(located(root, "a")))["a"]
-
-
-@pytest.mark.parametrize("root, module, package, sdk, setting", ROOTS)
-def test_without_credentials_a_storage_is_unusable_and_says_what_to_set(
-    monkeypatch, tmp_path, root, module, package, sdk, setting
-):
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AZURE_STORAGE_ACCOUNT", "STORAGE_EMULATOR_HOST"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "missing.json"))
-    storages = make_storages()
-    assert f"no credentials for {root}" in storages.unusable(root)
-    assert setting in storages.unusable(root)
-    assert storages.check([root]) == {root: storages.unusable(root)}
+        without = door.Storages([], lambda _: "", sdk=SdkConfig(sdk, by_agent=by_agent))
+        assert root in without.unusable(root)
+        assert cure in without.unusable(root)
+        assert ("pip install" in without.unusable(root)) is not by_agent
+        assert cure in failures(without.delete(located(root, "a")))["a"]
 
 
 CONFIGURATION = """

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,7 +17,7 @@ from cleanup.cycle import run_once
 from cleanup.server import Network, Server
 from cleanup.settings import Settings
 from tests.storage import stores
-from tests.storage.support import OTHER
+from tests.storage.stores import OTHER
 
 SCRIPT = Path(__file__).with_name("unnamed_files.py")
 
@@ -24,15 +25,15 @@ SCRIPT = Path(__file__).with_name("unnamed_files.py")
 @pytest.fixture(params=["file server", "minio"])
 def store(request, monkeypatch):
     """A storage with the sandbox beside which it is used."""
-    with stores.file_server() as server:
+    with stores.file_server() as server, ExitStack() as more:
         for name, value in server.has.environment().items():
             if name != "CLEARML_CONFIG_FILE":
                 monkeypatch.setenv(name, value)
         if request.param == "file server":
             yield server.has, server
-            return
-        with stores.s3(request.getfixturevalue("s3_server"), pytest.MonkeyPatch(), minio=True) as bucket:
-            yield server.has, bucket
+        else:
+            opened = stores.s3(request.getfixturevalue("s3_server"), pytest.MonkeyPatch(), minio=True)
+            yield server.has, more.enter_context(opened)
 
 
 def train(sandbox, folder, destination):
@@ -44,9 +45,9 @@ def train(sandbox, folder, destination):
     environment = {**os.environ, **sandbox.environment(), "CLEARML_CONFIG_FILE": str(folder / "clearml.conf")}
     run = [sys.executable, str(SCRIPT), destination]
     done = subprocess.run(run, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
-    assert done.returncode == 0 and lines, done.stdout + done.stderr
-    return lines[0].split()[1:]
+    assert done.returncode == 0, done.stdout + done.stderr
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
+    return line.split()[1:]
 
 
 def named(sandbox, task):
@@ -55,14 +56,6 @@ def named(sandbox, task):
     addresses += [model["uri"] for model in sandbox.models.values() if model["task"] == task]
     addresses += [event["url"] for event in sandbox.events(task) if "url" in event]
     return {address.rpartition("/")[2] for address in addresses}
-
-
-def clean(storages):
-    server = Server(Network(attempts=3, backoff=0.0))
-    later = datetime.now(timezone.utc) + timedelta(days=60)
-    result = run_once(server, storages, Settings.parse({"force_delete": True}), now=later)
-    server.close()
-    return result
 
 
 def test_nothing_is_left_below_the_folders_of_tasks_whatever_the_sdk_made_there(store, tmp_path):
@@ -78,7 +71,10 @@ def test_nothing_is_left_below_the_folders_of_tasks_whatever_the_sdk_made_there(
     assert named(sandbox, run_again) == {"run2_2.bin", "again.json"} | {name for name in images if "run2" in name}
     assert len(written[only_reset]) == 7
     assert named(sandbox, only_reset) == set()
-    result = clean(storage.storages)
+    later = datetime.now(timezone.utc) + timedelta(days=60)
+    server = Server(Network(attempts=3, backoff=0.0))
+    result = run_once(server, storage.storages, Settings.parse({"force_delete": True}), now=later)
+    server.close()
     assert (result.matched, len(result.deleted), result.ok, result.unlisted) == (2, 2, True, {})
     # At the top of a bucket the SDK tries whether it may write there.
     assert storage.held() - {"clearml.storage.helper-upload_test"} == {other}
