@@ -1,11 +1,73 @@
-"""A polite client: never more requests open than the bound, and few requests."""
+"""Many tasks: 1,200 that go and 300 that stay, counted on server and disk; and at what cost for the server."""
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
+from typing import Any
+
 import pytest
 
-from tests.cycle.world import World
+from cleanup.sandbox.values import stamp
+from cleanup.selection import PUBLIC, REPORTING
+from cleanup.server.rows import NO_DRAFT
+from tests.cycle.world import World, errors, exit_code, ids
 from tests.faults.rig import empty
+
+STATUSES = ("created", *NO_DRAFT)
+
+
+def add(world: World, number: int, status: str, **more: Any) -> str:
+    """Add a task with two files, every tenth with all kinds of files, every seventh hidden, over four projects."""
+    more = {"project": f"team/{number % 4}", **({"system_tags": ["hidden"]} if number % 7 == 0 else {}), **more}
+    if number % 10 == 0:
+        return world.add_full(f"task {number}", status, **more)
+    task = world.add(f"task {number}", status, **more)
+    world.sandbox.add_artifact(task, "data")
+    world.sandbox.add_debug_samples(task, 1)
+    return task
+
+
+def test_drafts_go_by_default_then_all_but_those_that_fail_and_at_last_they_too_and_none_of_the_others(
+    world: World,
+) -> None:
+    old = {status: [add(world, n, status) for n in range(120)] for status in STATUSES}
+    others = [
+        *(add(world, n, STATUSES[n % 10], archived=False) for n in range(100)),
+        *(add(world, n, STATUSES[n % 10], age_days=1) for n in range(100)),
+        *(add(world, n, STATUSES[n % 10], archived=False, system_tags=["hidden"]) for n in range(40)),
+        *(add(world, n, STATUSES[n % 10], public=True) for n in range(40)),
+        *(add(world, n, "in_progress") for n in range(20)),
+    ]
+    for task in others[-20:]:
+        world.sandbox.edit_task(task, last_update=stamp(datetime.now(timezone.utc)))
+    drafts, forced = set(old["created"]), {task for status in NO_DRAFT for task in old[status]}
+    rows = world.sandbox.tasks
+    theirs = world.files_of(*others)
+
+    result = world.clean(force_delete=False)
+    assert ids(result.deleted) == drafts
+    assert rows.keys() - world.sandbox.tasks.keys() == drafts
+    left = world.sandbox.files()
+    assert left == world.files_of(*forced, *others)
+    assert (result.force_would_add, exit_code(result)) == (len(forced), 0)
+
+    # One in every page of the list.
+    failing = sorted(forced, key=lambda task: rows[task]["status_changed"])[::90]
+    for number, task in enumerate(failing):
+        world.sandbox.task_failures[task] = ((500, 100), (400, 123))[number % 2] + (f"cannot delete {task}",)
+    result = world.clean()
+    assert set(world.sandbox.tasks) == {*others, *failing}
+    assert not world.files_of(*forced.difference(failing))
+    assert errors(result).keys() == set(failing)
+    assert all(f"cannot delete {task}" in error for task, error in errors(result).items())
+    assert (result.kept_by_reason(), exit_code(result)) == ({PUBLIC: 40, REPORTING: 20}, 1)
+    assert result.files.deleted == len(left - theirs) > 2200
+
+    world.sandbox.task_failures.clear()
+    assert ids(world.clean().deleted) == set(failing)
+    assert world.sandbox.tasks == {task: rows[task] for task in others}
+    assert world.sandbox.files() == theirs
+    assert {folder.rpartition(".")[2] for folder in world.sandbox.folders()}.isdisjoint(forced | drafts)
 
 
 @pytest.mark.parametrize("bound", [1, 3])

@@ -71,10 +71,17 @@ class Builder:
         self.stuck: set[str] = set()
         self._storage: dict[str, str] = {}
         self.traps: list[Callable[[], object]] = []
-        """Let what cannot be deleted or read begin to fail."""
+        self.take(steps)
+
+    def take(self, steps: Iterable[Step]) -> None:
         for verb, *told in steps:
             with contextlib.suppress(KeyError):
                 getattr(self, verb)(*told)
+
+    def spring(self) -> None:
+        """Let what cannot be deleted or read begin to fail."""
+        for trap in self.traps:
+            trap()
 
     def _named(self, text: str) -> str:
         """Return an address or a path with the ids of tasks for their names in braces."""

@@ -13,7 +13,6 @@ from typing import Any
 from cleanup.sandbox.values import days_ago
 from tests.faults import service
 from tests.faults.build import SPELLINGS, TITLES, Step
-from tests.faults.judge import kept_its_word
 from tests.faults.moments import act_on
 from tests.faults.rig import Rig
 from tests.faults.runner import Attack
@@ -22,6 +21,7 @@ from tests.faults.watch import Watch, When
 
 LIVING = ("task", "living", {"archived": False})
 USER = ("task", "user", {"age_days": 40.0})
+GRACE = {"archive_grace_days": 7.0}
 WHEN: dict[str, When] = {
     "the batch is read": lambda endpoint, body: "execution.artifacts" in body.get("only_fields", ()) and "id" in body,
     "files go": lambda endpoint, body: endpoint.startswith("files."),
@@ -37,6 +37,7 @@ class Promise:
 
     ``says``: how what the report says of some of them begins. ``batches``: how many tasks one may have.
     ``meanwhile``: what somebody else does to a task or an entry when a request arrives: (one of WHEN, what, which).
+    ``since``: what happened since the dry run, of a task called so, whose plan the cycle gets.
     """
 
     name: str
@@ -48,12 +49,12 @@ class Promise:
     batches: tuple[int, ...] = (service.PLAIN,)
     settings: dict[str, Any] = field(default_factory=dict)
     meanwhile: tuple[str, str, str] | None = None
+    since: tuple[Step, ...] = ()
 
 
 def series(every: int) -> Iterator[Iterator[Attack]]:
-    """Yield the attacks."""
     for some in (
-        _tasks(), _shared_files(), _users(), _spellings(), _claims(), _failures(), _others(), _meanwhile(),
+        _tasks(), _shared_files(), _users(), _spellings(), _claims(), _failures(), _others(), _meanwhile(), _plans(),
         _archived_models(),
     ):  # fmt: skip
         yield (Attack(f"{one.name}, batches of {n}", partial(_kept, one, n)) for one in some for n in one.batches)
@@ -61,22 +62,24 @@ def series(every: int) -> Iterator[Iterator[Attack]]:
 
 def _kept(promise: Promise, batch: int, rig: Rig) -> list[str]:
     trial = Trial(rig, promise.steps, **promise.settings)
-    built = trial.built
+    built, also, wanted = trial.built, {}, (promise.tasks, promise.entries, promise.files)
     names = {**built.models, **built.tasks}
     service.batches_of(batch)
-    rehearsal = trial.cycle(dry_run=True)
-    broken = [] if rig.snapshot() == trial.before else ["law 6: a dry run changed something"]
-    trial.spring()
+    broken = trial.rehearse(own_task=built.tasks.get("dry run"))
+    if promise.since:
+        plan, trial.rehearsal = trial.rehearsal, None
+        assert plan
+        also["plan"] = str(plan.plan)
+        built.take(promise.since)
+        names |= {**built.models, **built.tasks}
+        trial.before = rig.snapshot()
+        built.stuck.update(names[name] for name in promise.tasks)
     if promise.meanwhile:
         when, what, which = promise.meanwhile
         trial.watch = Watch(rig, {WHEN[when]: (what, partial(act_on, built, what, which, 0))})
-    result = trial.cycle()
-    broken += trial.broken(result, clean=True)
+    broken += trial.broken(trial.cycle(also), clean=True)
     if trial.watch.plans:
         broken.append(f"never came: {promise.meanwhile}")
-    if rehearsal and not built.traps and not promise.meanwhile:
-        broken += kept_its_word(rehearsal, result)
-    wanted = promise.tasks, promise.entries, promise.files
     for kind, left, wished in zip(("tasks", "entries", "files"), built.left(), wanted, strict=True):
         if left != wished:
             broken.append(f"{kind} left: {sorted(left)}, and not {sorted(wished)}")
@@ -111,8 +114,9 @@ def _tasks() -> Iterator[Promise]:
         public = tuple(task("a", more="am", public=True, status=status))
         yield Promise(f"a public task stays, {status}", public, *whole, {"a": "public task"})
     lately = (*task("a", more="am", last_change=days_ago(2.0)), *task("archived long ago", more="am"))
-    grace = {"archive_grace_days": 7.0}
-    yield Promise("in grace a task stays", lately, *whole, {"a": "changed within archive_grace_days"}, settings=grace)
+    yield Promise("in grace a task stays", lately, *whole, {"a": "changed within archive_grace_days"}, settings=GRACE)
+    steps = (*task("a", more="am"), *task("draft", more="as", status="created"))
+    yield Promise("without force only drafts go", steps, *whole, settings={"force_delete": False})
 
 
 def _shared_files() -> Iterator[Promise]:
@@ -234,6 +238,8 @@ def _others() -> Iterator[Promise]:
     went = (*task("maker", 70, more="m"), USER, ("uses", "user", "maker's"), ("went", "maker"))
     public = (*went, ("edits", "maker's", {"company": ""}))
     yield Promise("a public model outlives its user", public, set(), {"maker's"}, {"maker's"})
+    public = (*task("a", more="a"), ("registers", "m", "", "a.data"), ("edits", "m", {"company": ""}))
+    yield Promise("and keeps its file", (*public, ("uses", "a", "m")), set(), {"m"}, {"a.data"})
     reset = (*task("maker", more="m"), ("uses", "maker", "maker's"), ("edits", "maker's", {"task": None}))
     reset = (*reset, ("edits", "maker", {"models.output": []}), ("bad", "maker", "files"))
     yield Promise("a reset maker whose model is refused", reset, {"maker"}, {"maker's"}, {"maker's"})
@@ -286,6 +292,37 @@ def _meanwhile() -> Iterator[Promise]:
     lost = {"maker's": f"{changed}not archived, after 1 file of it had been deleted"}
     restored = ("files go", "restore", "maker's")
     yield Promise("restored as its file goes", made, {"maker", "living"}, entry, says=lost, meanwhile=restored)
+
+
+def _plans() -> Iterator[Promise]:
+    """A plan lets nothing beyond it go, and what it has is checked again."""
+    dry, unknown = ("task", "dry run", {"archived": False}), "the plan does not have its file"
+    two, left = (*task("a", more="ams"), *task("b", 90, more="am"), dry), {"dry run"}
+    later = tuple(task("later", more="a"))
+    said = {"later": "not in the plan", "s": "not in the plan"}
+    stuck, files = (*two, *task("s"), ("bad", "s", "elsewhere")), {"later.data"}
+    yield Promise(
+        "what is planned goes and nothing else", stuck, left | {"later", "s"}, set(), files, said, since=later
+    )
+    went = {"a": "already gone when its turn came"}
+    yield Promise("planned and gone since", two, left, says=went, since=(("went", "a"),))
+    changed: tuple[tuple[Step, str, set[str]], ...] = (
+        (("edits", "a", {"system_tags": []}), "in the plan, but not archived", set()),
+        (("aged", "a", 1.0), "in the plan, but not past the threshold", set()),
+        (("edits", "a", {"last_change": days_ago(1.0)}), "changed within archive_grace_days", set()),
+        (("artifact", "a", "new"), unknown, {"a.new"}),
+        (("samples", "a", 3), unknown, {"a.2"}),
+        (("model", "new", "a"), unknown, {"new"}),
+    )
+    for step, why, more in changed:
+        stays = left | {"a"}, {"a's"} | ({"new"} & more), {"a.data", "a's", "a.0", "a.1"} | more, {"a": why}
+        yield Promise(f"since the plan: {step[0]} {step[2]}", two, *stays, settings=GRACE, since=(step,))
+    living, model = (*two, LIVING), {"a's"}
+    used = left | {"living"}, model, model
+    yield Promise("a model used since the plan stays", living, *used, since=(("uses", "living", "a's"),))
+    stays = left | {"a"}, model, {"a.data", "a's", "a.0", "a.1"}, {"a": unknown}
+    freed = (*living, ("uses", "living", "a's"))
+    yield Promise("one that could go now keeps its maker", freed, *stays, since=(("went", "living"),))
 
 
 def _archived_models() -> Iterator[Promise]:

@@ -32,7 +32,6 @@ MOMENTS = ("status_changed", "last_update", "created", "last_change")
 
 
 def series(every: int) -> Iterator[Iterator[Attack]]:
-    """Yield the attacks."""
     yield (Attack(f"threshold of {d:g} days, task of {a:g}", partial(_aged, d, a)) for d in THRESHOLDS for a in AGES)
     yield (
         Attack(f"server's clock ahead by {hours:g} h, task of {age:g} days", partial(_skewed, hours, age))

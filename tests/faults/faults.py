@@ -50,7 +50,6 @@ PLACES = {"the oldest": slice(40), "the newest": slice(-40, None), "spread": sli
 
 
 def series(every: int) -> Iterator[Iterator[Attack]]:
-    """Yield the attacks."""
     for way, fault in WAYS.items():
         for old in (False, True) if way in {"500", "drop after it acted"} else (False,):
             name = f"{way} at request %d{', an old server' if old else ''}"

@@ -60,7 +60,6 @@ LONGEST_REPORT, LONGEST_LINE, MOST_MEMORY = 200_000, 3_000, 400 << 20
 
 
 def series(every: int) -> Iterator[Iterator[Attack]]:
-    """Yield the attacks."""
     yield (
         Attack(f"{place} at hostile address {number}: {address[:60]!r}", partial(_address, place, address))
         for (number, address), place in itertools.product(enumerate(ADDRESSES), PLACES)

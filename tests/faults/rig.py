@@ -47,17 +47,16 @@ class Rig:
         """Paths that the file server may not delete."""
         self.rewrite: Callable[[str, Any], None] | None = None
         """Called with the endpoint and the ``data`` of each answer of the API: changes what the server says."""
-        self._configure()
-        logging.getLogger().addHandler(_Listener(self.said))
-        logging.getLogger("cleanup").setLevel(logging.DEBUG)
-
-    def _configure(self) -> None:
         environment = self.sandbox.environment()
         Path(environment["CLEARML_CONFIG_FILE"]).write_text(
             f'sdk.aws.s3.credentials: [{{host: "{self.s3.host}", key: "{KEY_ID}", secret: "{SECRET}", secure: false}}]'
         )
         os.environ.update(environment)
         service.prepare()
+        listener = logging.Handler()
+        listener.emit = lambda record: self.said.append(logging.Formatter().format(record))  # type: ignore[method-assign]
+        logging.getLogger().addHandler(listener)
+        logging.getLogger("cleanup").setLevel(logging.DEBUG)
         handle = self.sandbox.traffic.handle
         self.sandbox.traffic.handle = (  # type: ignore[method-assign]
             lambda name, body, scheme, work: self._said_otherwise(name, handle(name, body, scheme, work))
@@ -166,15 +165,6 @@ class Rig:
         """Return the connections to a server that are open."""
         servers = [server._server for server in (*self.sandbox._servers, self.s3.server)]
         return set().union(*(open_connections(server) for server in servers))
-
-
-class _Listener(logging.Handler):
-    def __init__(self, said: list[str]) -> None:
-        super().__init__()
-        self._said = said
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._said.append(logging.Formatter().format(record))
 
 
 def empty(sandbox: Sandbox, *folders: Path) -> None:

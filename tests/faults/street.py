@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from cleanup.cycle.result import CycleResult
 from tests.faults.build import ODD, Builder, Step
-from tests.faults.judge import Case, broken_laws
+from tests.faults.judge import Case, broken_laws, kept_its_word
 from tests.faults.rig import Rig
 from tests.faults.watch import Watch
 from tests.faults.world import Rules, utc_now
+
+_CHANGING = re.compile(
+    r"\..*(delete|edit|update|archive|add|create|reset|stop|enqueue|publish|POST|PUT)", re.IGNORECASE
+)
 
 
 def task(
@@ -84,22 +89,30 @@ class Trial:
         self.rig, self.settings, self.watch = rig, settings, Watch()
         self.built = Builder(rig, steps)
         self.before, self.rules = rig.snapshot(), Rules(utc_now(), **settings)
+        self.rehearsal: CycleResult | None = None
 
-    def cycle(self, dry_run: bool = False, **more: Any) -> CycleResult | None:
-        """Run a cycle."""
-        return self.rig.cycle({**self.settings, "dry_run": dry_run}, **more)
+    def cycle(self, also: dict[str, Any] | None = None, **more: Any) -> CycleResult | None:
+        """Run a cycle; ``also``: settings that the judge does not know."""
+        return self.rig.cycle({**self.settings, **(also or {})}, **more)
 
-    def spring(self) -> None:
-        """Let what cannot be deleted or read begin to fail."""
-        for trap in self.built.traps:
-            trap()
+    def rehearse(self, **more: Any) -> list[str]:
+        """Make a dry run, of which the cycle after it must not differ; then what is bad begins to fail."""
+        self.rig.sandbox.reset_requests()
+        self.rehearsal = self.cycle({"dry_run": True}, **more)
+        broken = ["law 6: a dry run changed something"] if self.rig.snapshot() != self.before else []
+        broken += [f"law 6: a dry run asked for {name}" for name in self.rig.sandbox.requests if _CHANGING.search(name)]
+        self.built.spring()
+        return broken
 
     def broken(self, *results: CycleResult | None, clean: bool = False) -> list[str]:
         """Return the laws that these cycles broke; ``case`` holds what they are judged by."""
         self.rig.sandbox.on_request = None
         stuck = frozenset(self.built.stuck)
         self.case = Case(self.before, self.rig.snapshot(), self.rules, results, self.watch, clean, stuck)
-        return broken_laws(self.case)
+        broken = broken_laws(self.case)
+        if self.rehearsal and clean and not self.built.traps and not self.watch.log:
+            broken += kept_its_word(self.rehearsal, results[0])
+        return broken
 
     def judged(self, *results: CycleResult | None, clean: bool = False) -> list[str]:
         """Return the laws that these cycles broke, and what one without faults breaks then or leaves unfinished."""
