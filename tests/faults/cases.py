@@ -257,12 +257,9 @@ def _others() -> Iterator[Promise]:
     yield Promise("no address can name its files", climbs, *left, failed)
     climbs = (*task("a", more="am"), ("registers", "m", "a", "{files}/team/vision/a.{a}/../x"), ("bad", "a", "itself"))
     yield Promise("an own model climbs", climbs, {"a"}, {"a's", "m"}, left[2], {"a": "1 file could not be deleted"})
-    stuck, ignored = (
-        (*task("a", more="am"), *task("b", more="am"), ("bad", "a", "elsewhere")),
-        {"ignore_file_errors": True},
-    )
+    stuck = (*task("a", more="am"), *task("b", more="am"), ("bad", "a", "elsewhere"))
     yield Promise("a file out of reach keeps its task", stuck, *left, {"a": "1 file could not be deleted"})
-    yield Promise("unless that is ignored", stuck, settings=ignored)
+    yield Promise("unless that is ignored", stuck, settings={"ignore_file_errors": True})
 
 
 def _meanwhile() -> Iterator[Promise]:
@@ -278,10 +275,8 @@ def _meanwhile() -> Iterator[Promise]:
         yield Promise(f"{what} before its files go", three, *whole, {"a": said}, meanwhile=early)
         lost = {"a": f"{said}, after 4 files of it had been deleted"}
         yield Promise(f"{what} while they go", three, {"a"}, {"a's"}, says=lost, meanwhile=late)
-    gone = {"a": "already gone when its turn came"}
-    yield Promise(
-        "deleted by others, listed", three, files=whole[2], says=gone, meanwhile=("the batch is read", "delete", "a")
-    )
+    gone, early = {"a": "already gone when its turn came"}, ("the batch is read", "delete", "a")
+    yield Promise("deleted by others, listed", three, files=whole[2], says=gone, meanwhile=early)
     yield Promise("deleted by others, at last", three, meanwhile=("tasks go", "delete", "a"))
     listing = (LIVING, ("model", "m", "living"), *three, *(("lists", name, "m") for name in "abc"))
     left = {"a", "living"}, {"a's", "m"}, {"m"}
@@ -298,12 +293,9 @@ def _plans() -> Iterator[Promise]:
     """A plan lets nothing beyond it go, and what it has is checked again."""
     dry, unknown = ("task", "dry run", {"archived": False}), "the plan does not have its file"
     two, left = (*task("a", more="ams"), *task("b", 90, more="am"), dry), {"dry run"}
-    later = tuple(task("later", more="a"))
-    said = {"later": "not in the plan", "s": "not in the plan"}
-    stuck, files = (*two, *task("s"), ("bad", "s", "elsewhere")), {"later.data"}
-    yield Promise(
-        "what is planned goes and nothing else", stuck, left | {"later", "s"}, set(), files, said, since=later
-    )
+    later, said = tuple(task("later", more="a")), {"later": "not in the plan", "s": "not in the plan"}
+    stuck, stay = (*two, *task("s"), ("bad", "s", "elsewhere")), (left | {"later", "s"}, set(), {"later.data"})
+    yield Promise("what is planned goes and nothing else", stuck, *stay, said, since=later)
     went = {"a": "already gone when its turn came"}
     yield Promise("planned and gone since", two, left, says=went, since=(("went", "a"),))
     changed: tuple[tuple[Step, str, set[str]], ...] = (

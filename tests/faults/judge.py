@@ -285,6 +285,9 @@ def _says_what_happened(case: Case) -> Iterator[str]:
         counted = sum(counts.deleted for name, counts in result.storages.items() if not name.startswith("s3"))
         if counted > sum(not file.startswith("s3") for file in case.before.files - case.after.files):
             yield f"law 6: {counted} files are said to be deleted, more than are gone"
+        counted = result.models_deleted + len(result.models.deleted)
+        if counted > len(case.before.models.keys() - case.after.models.keys()):
+            yield f"law 6: {counted} entries are said to be deleted, more than are gone"
     for thing, text in case.told.items():
         if not text.strip():
             yield f"law 6: no reason for {_name(case, thing)}"

@@ -40,9 +40,10 @@ class S3:
         name, text = _NAMES[request.method], request.get_data().decode(errors="replace")
         alone = name == "delete_object"
         keys = [unescape(key) for key in re.findall(r"<Key>(.*?)</Key>", text, re.DOTALL)]
-        body = {"keys": [request.path.removeprefix("/bucket/")] if alone else keys, "alone": alone, **request.args}
+        if alone:
+            keys = [request.path.removeprefix("/bucket/")]
+        body = {"path": request.path, "keys": keys, "alone": alone, **request.args}
         work = {"delete_objects": self._delete, "delete_object": self._delete, "list_objects": self._list}
-        body["path"] = request.path
         try:
             act = work.get(name, lambda body: Answer(200, b"", _XML))
             answer = self._traffic.handle(f"s3.{name}", body, "", lambda: act(body))

@@ -13,9 +13,7 @@ from tests.faults.rig import Rig
 from tests.faults.watch import Watch
 from tests.faults.world import Rules, utc_now
 
-_CHANGING = re.compile(
-    r"\..*(delete|edit|update|archive|add|create|reset|stop|enqueue|publish|POST|PUT)", re.IGNORECASE
-)
+_CHANGING = re.compile(r"\..*(delete|edit|update|archive|add|create|reset|stop|enqueue|publish|post|put)")
 
 
 def task(
@@ -100,7 +98,9 @@ class Trial:
         self.rig.sandbox.reset_requests()
         self.rehearsal = self.cycle({"dry_run": True}, **more)
         broken = ["law 6: a dry run changed something"] if self.rig.snapshot() != self.before else []
-        broken += [f"law 6: a dry run asked for {name}" for name in self.rig.sandbox.requests if _CHANGING.search(name)]
+        broken += [
+            f"law 6: a dry run asked for {name}" for name in self.rig.sandbox.requests if _CHANGING.search(name.lower())
+        ]
         self.built.spring()
         return broken
 

@@ -81,6 +81,7 @@ UNLINKED = world({THEIRS}, b=LINKED.tasks[LIVING])
         (replace(MODELS, after=world({THEIRS}, b=task(False))), "law 3"),
         (replace(MODELS, after=replace(MODELS.before, tasks=AFTER.tasks, files=AFTER.files)), "law 6"),
         (replace(MODELS, results=[said(deleted=True)]), "law 6"),
+        (replace(GOOD, results=[replace(said(deleted=True), models_deleted=1)]), "law 6"),
         (replace(MODELS, before=replace(MODELS.before, tasks={**BEFORE.tasks, LIVING: USING})), "law 4"),
         (replace(MODELS, before=replace(BEFORE, models=shelved(tags=["keep"]))), "law 4"),
         (replace(MODELS, before=replace(BEFORE, models=shelved(company=""))), "law 4"),
