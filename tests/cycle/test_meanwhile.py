@@ -74,6 +74,21 @@ def test_tokens_that_the_server_takes_back_in_the_middle_are_renewed(world: Worl
     assert world.sandbox.requests["auth.login"] >= 2
 
 
+def test_a_server_lost_in_the_middle_interrupts_and_the_next_cycle_finishes(world: World) -> None:
+    tasks = [world.add_full(f"{number}") for number in range(300)]
+    world.sandbox.inject(Fault("*", "drop", times=None, after=40))
+    first = world.clean()
+
+    assert first.interrupted
+    assert exit_code(first) == 3
+    left = set(world.sandbox.tasks)
+    assert left
+    assert not world.files_of(*(set(tasks) - left))
+    world.sandbox.clear_faults()
+    assert exit_code(world.clean()) == 0
+    assert world.is_empty
+
+
 @pytest.mark.parametrize(
     "which",
     [slice(-1, None), slice(-9, None), slice(0, None, 3)],

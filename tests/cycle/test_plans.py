@@ -147,6 +147,7 @@ def test_a_plan_by_the_id_of_a_dry_run(world: World) -> None:
         world.clean(plan="0" * 32)
     world.sandbox.add_artifact(dry, "plan", result.plan.read_bytes())
 
+    assert reasons(world.clean(plan=dry, force_delete=False)) == {task: "in the plan, but not a draft"}
     assert ids(world.clean(plan=dry).deleted) == {task}
 
 

@@ -47,6 +47,8 @@ class Rig:
         """Paths that the file server may not delete."""
         self.rewrite: Callable[[str, Any], None] | None = None
         """Called with the endpoint and the ``data`` of each answer of the API: changes what the server says."""
+        self.instead: Callable[[str], Answer | None] | None = None
+        """Called with the endpoint of each request: what is answered instead of what the server would say."""
         environment = self.sandbox.environment()
         Path(environment["CLEARML_CONFIG_FILE"]).write_text(
             f'sdk.aws.s3.credentials: [{{host: "{self.s3.host}", key: "{KEY_ID}", secret: "{SECRET}", secure: false}}]'
@@ -57,14 +59,13 @@ class Rig:
         listener.emit = lambda record: self.said.append(logging.Formatter().format(record))  # type: ignore[method-assign]
         logging.getLogger().addHandler(listener)
         logging.getLogger("cleanup").setLevel(logging.DEBUG)
-        handle = self.sandbox.traffic.handle
-        self.sandbox.traffic.handle = (  # type: ignore[method-assign]
-            lambda name, body, scheme, work: self._said_otherwise(name, handle(name, body, scheme, work))
-        )
+        self._handle = self.sandbox.traffic.handle
+        self.sandbox.traffic.handle = self._answer  # type: ignore[method-assign]
         plain = sandbox_files.delete_many
         sandbox_files.delete_many = lambda root, body: _refusing(plain, root, body, self.forbidden)
 
-    def _said_otherwise(self, endpoint: str, answer: Answer) -> Answer:
+    def _answer(self, endpoint: str, *request: Any) -> Answer:
+        answer = (self.instead and self.instead(endpoint)) or self._handle(endpoint, *request)
         if self.rewrite is None or answer.status != 200 or endpoint.startswith(("files.", "s3.")):
             return answer
         content = json.loads(answer.body)
@@ -83,7 +84,7 @@ class Rig:
 
     def reset(self) -> None:
         """Empty the world, and take every fault and hook away."""
-        self.rewrite = None
+        self.rewrite = self.instead = None
         self.calm()
         self.sandbox.traffic.stopping.set()
         self.sandbox.traffic.stopping = threading.Event()
