@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import partial
-from typing import Any
 
 import pytest
 
 from cleanup.sandbox import Sandbox
 from cleanup.server import Network
 from tests.cycle.world import World
+from tests.faults.rig import empty
 
 
 @pytest.fixture(scope="session")
@@ -21,28 +22,18 @@ def shared_sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def world(shared_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> World:
-    world = World(shared_sandbox)
-    world.empty()
-    _point_to(shared_sandbox, monkeypatch)
-    return world
+    empty(shared_sandbox)
+    return _at(shared_sandbox, monkeypatch)
 
 
 @pytest.fixture
 def other_world(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., World]]:
     """Make a world on a sandbox of its own, with other options."""
-    started: list[Sandbox] = []
-
-    def make(**options: Any) -> World:
-        started.append(Sandbox(**options).start())
-        _point_to(started[-1], monkeypatch)
-        return World(started[-1])
-
-    yield make
-    for sandbox in started:
-        sandbox.stop()
+    with ExitStack() as stack:
+        yield lambda **options: _at(stack.enter_context(Sandbox(**options)), monkeypatch)
 
 
-def _point_to(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def _at(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> World:
     # Hosts and keys are read for each session; the configuration file was read before, and says nothing.
     for name, value in sandbox.environment().items():
         if name != "CLEARML_CONFIG_FILE":
@@ -50,3 +41,4 @@ def _point_to(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CLEARML_AUTH_TOKEN", raising=False)
     # Nobody waits for the second try of a file server.
     monkeypatch.setattr("cleanup.storage.Network", partial(Network, backoff=0.0))
+    return World(sandbox)

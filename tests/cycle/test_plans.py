@@ -1,4 +1,4 @@
-"""What is reviewed is what goes: a plan lets nothing beyond it go, and everything in it is checked again."""
+"""What a plan holds, and which are refused. What goes with one, and what stays: tests/faults/cases."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,9 @@ import pytest
 from cleanup.base.errors import SettingsError
 from cleanup.cycle import search
 from cleanup.report.__main__ import main
-from cleanup.sandbox.values import stamp
-from cleanup.selection import ALREADY_GONE
 from tests.cycle.world import World, exit_code, ids, reasons
+
+Lines = list[dict[str, Any]]
 
 
 def review(world: World, tmp_path: Path, **settings: Any) -> Path:
@@ -31,127 +30,32 @@ def review(world: World, tmp_path: Path, **settings: Any) -> Path:
     return Path(shutil.copy(result.plan, tmp_path / "plan.jsonl.gz"))
 
 
-def lines(plan: Path) -> list[dict[str, Any]]:
+def lines(plan: Path) -> Lines:
     return [json.loads(line) for line in gzip.open(plan, "rt")]
 
 
-def rewritten(plan: Path, change: Callable[[list[dict[str, Any]]], object]) -> Path:
-    held = lines(plan)
-    change(held)
-    with gzip.open(plan, "wt") as out:
-        out.writelines(json.dumps(line) + "\n" for line in held)
-    return plan
-
-
-def test_what_was_planned_goes_whole_and_nothing_else(world: World, tmp_path: Path) -> None:
+def test_a_plan_lists_every_file_and_what_made_it_and_goes_whole(world: World, tmp_path: Path) -> None:
     planned = [world.add_full(f"{number}") for number in range(3)]
-    plan = review(world, tmp_path)
-    later = world.add_full("archived later")
-    files = world.files_of(later)
-    result = world.clean(plan=str(plan))
-
-    assert ids(result.deleted) == {*planned}
-    assert world.sandbox.files() == files
-    assert reasons(result) == {later: "not in the plan"}
-    assert (result.files.deleted, exit_code(result)) == (18, 0)
-    assert world.folders_of(*planned) == set()
-
-
-def test_a_plan_lists_every_file_with_storage_and_size_and_what_made_it(world: World, tmp_path: Path) -> None:
-    task = world.add_full()
     plan = review(world, tmp_path, keep_tags="gold")
     head, *between, end = lines(plan)
 
-    assert head["plan"] == 1
-    assert head["settings"]["keep_tags"] == "gold"
+    assert (head["plan"], head["settings"]["keep_tags"]) == (1, "gold")
     assert world.sandbox.task(head["made_by"])["name"] == "dry run"
     files = [line for line in between if "file" in line and not line["kind"].startswith("folder")]
-    assert {line["file"].lstrip("/") for line in files} == world.files_of(task)
+    assert {line["file"].lstrip("/") for line in files} == world.files_of(*planned)
     assert {line["storage"] for line in files} == {world.sandbox.files_url}
-    assert [line["size"] for line in files if line["kind"] == "artifact"] == [7, 7]
-    assert between[-1]["task"] == task
-    assert end == {"end": {"task": 1, "model": 0, "file": len(between) - 1}}
+    assert [line["size"] for line in files if line["kind"] == "artifact"] == 6 * [7]
+    assert {line["task"] for line in between if "task" in line} == {*planned}
+    assert end == {"end": {"task": 3, "model": 0, "file": len(between) - 3}}
 
-
-def unarchive(world: World, task: str) -> None:
-    world.sandbox.edit_task(task, system_tags=[])
-
-
-def run_again(world: World, task: str) -> None:
-    now = stamp(datetime.now(timezone.utc))
-    world.sandbox.edit_task(task, status="in_progress", status_changed=now, last_update=now)
-
-
-def add_artifact(world: World, task: str) -> None:
-    world.sandbox.add_artifact(task, "new")
-
-
-def add_sample(world: World, task: str) -> None:
-    world.sandbox.add_debug_samples(task, 1, metric="new")
-
-
-def add_model(world: World, task: str) -> None:
-    world.sandbox.add_model(task, "new")
-
-
-CHANGES = [
-    pytest.param(unarchive, {}, "in the plan, but not archived", id="unarchived"),
-    pytest.param(run_again, {}, "in the plan, but not past the threshold", id="run again"),
-    pytest.param(lambda *_: None, {"delete_threshold_days": 90}, "in the plan, but not past the threshold", id="older"),
-    pytest.param(lambda *_: None, {"force_delete": False}, "in the plan, but not a draft", id="no force"),
-    pytest.param(lambda *_: None, {"archive_grace_days": 90}, "changed within archive_grace_days", id="in grace"),
-    pytest.param(add_artifact, {}, "the plan does not have its file", id="new artifact"),
-    pytest.param(add_sample, {}, "the plan does not have its file", id="new debug sample"),
-    pytest.param(add_model, {}, "the plan does not have its file", id="new model"),
-]
-
-
-@pytest.mark.parametrize(("change", "settings", "reason"), CHANGES)
-def test_what_changed_since_the_plan_stays_with_all_its_files_and_says_why(
-    world: World, tmp_path: Path, change: Callable[[World, str], object], settings: dict[str, Any], reason: str
-) -> None:
-    other = world.add_full("other", "created", age_days=120)
-    task = world.add_full("changing")
-    plan = review(world, tmp_path)
-    change(world, task)
-    files = world.files_of(task)
-    result = world.clean(plan=str(plan), **settings)
-
-    assert reasons(result)[task].startswith(reason)
-    assert ids(result.deleted) == {other}
-    assert world.files_of(task) == files
-    assert exit_code(result) == 0
-
-
-def test_what_others_deleted_since_the_plan_is_gone_already(world: World, tmp_path: Path) -> None:
-    task = world.add_full()
-    plan = review(world, tmp_path)
-    world.sandbox.remove_task(task)
-
-    assert reasons(world.clean(plan=str(plan))) == {task: ALREADY_GONE}
-
-
-def test_a_model_that_someone_uses_since_the_plan_stays_and_its_maker_goes(world: World, tmp_path: Path) -> None:
-    task, user = world.add("maker"), world.add("user", archived=False)
-    model = world.sandbox.add_model(task, "weights")
-    plan = review(world, tmp_path)
-    world.sandbox.use_model(user, model)
     result = world.clean(plan=str(plan))
 
-    assert ids(result.deleted) == {task}
-    assert world.sandbox.files() == {world.path(world.sandbox.models[model]["uri"])}
+    assert (ids(result.deleted), result.files.deleted, exit_code(result)) == ({*planned}, 18, 0)
+    assert world.sandbox.files() == set()
+    assert {folder.rpartition(".")[2] for folder in world.sandbox.folders()}.isdisjoint(planned)
 
 
-def test_a_file_that_the_plan_showed_as_kept_keeps_its_task_once_it_could_go(world: World, tmp_path: Path) -> None:
-    task, user = world.add("maker"), world.add("user", archived=False)
-    world.sandbox.use_model(user, world.sandbox.add_model(task, "weights"))
-    plan = review(world, tmp_path)
-    world.sandbox.remove_task(user)
-    files = world.sandbox.files()
-    result = world.clean(plan=str(plan))
-
-    assert reasons(result)[task].startswith("the plan does not have its file")
-    assert world.sandbox.files() == files
+UNKNOWN_FILE = "the plan does not have its file"
 
 
 def test_a_task_whose_unknown_file_comes_in_the_last_part_loses_none(
@@ -166,50 +70,57 @@ def test_a_task_whose_unknown_file_comes_in_the_last_part_loses_none(
     files = world.files_of(tasks[0])
     result = world.clean(plan=str(plan))
 
-    assert reasons(result)[tasks[0]].startswith("the plan does not have its file")
+    assert reasons(result)[tasks[0]].startswith(UNKNOWN_FILE)
     assert world.sandbox.files() == files
     assert ids(result.deleted) == {*tasks[1:]}
 
 
-def test_a_task_that_would_have_failed_is_not_in_the_plan(world: World, tmp_path: Path) -> None:
-    task = world.add("stuck")
-    world.sandbox.add_artifact(task, "x", uri=f"https://nowhere.test/team/stuck.{task}/artifacts/x/x.bin")
-    plan = review(world, tmp_path)
+def test_a_plan_holds_for_entries_of_the_archive_too(world: World, tmp_path: Path) -> None:
+    maker, user = world.add("maker", archived=False), world.add("user", archived=False)
 
-    assert reasons(world.clean(plan=str(plan))) == {task: "not in the plan"}
+    def archived(name: str) -> str:
+        model = world.sandbox.add_model(maker, name)
+        world.sandbox.edit_model(model, system_tags=["archived"], last_change="2020-01-01T00:00:00")
+        return model
 
+    planned, again, moved = map(archived, ("planned", "used again", "moved"))
+    plan, later = review(world, tmp_path, archived_models=True), archived("later")
+    world.sandbox.use_model(user, again)
+    world.sandbox.edit_model(moved, uri=world.sandbox.put_file(f"{world.sandbox.folder(maker)}/models/other.bin"))
+    fates = world.clean(plan=str(plan), archived_models=True).models
 
-def cut_end(held: list[dict[str, Any]]) -> None:
-    held.pop()
-
-
-def lose_a_file(held: list[dict[str, Any]]) -> None:
-    held.pop(1)
-
-
-def be_newer(held: list[dict[str, Any]]) -> None:
-    held[0]["plan"] = 2
-
-
-def be_foreign(held: list[dict[str, Any]]) -> None:
-    held[0]["made_by"] = "0" * 32
+    assert ids(fates.deleted) == {planned}
+    assert set(world.sandbox.models) == {again, moved, later}
+    assert reasons(fates)[later] == "not in the plan"
+    assert reasons(fates)[again].startswith("in use by task")
+    assert reasons(fates)[moved].startswith(UNKNOWN_FILE)
 
 
-def be_odd(held: list[dict[str, Any]]) -> None:
-    held[1] = {"file": {}, "of": [], "storage": 1, "kind": 0, "size": 0, "also": 3}
+def rewritten(change: Callable[[Lines], object]) -> Callable[[Path], None]:
+    def rewrite(plan: Path) -> None:
+        held = lines(plan)
+        change(held)
+        with gzip.open(plan, "wt") as out:
+            out.writelines(json.dumps(line) + "\n" for line in held)
+
+    return rewrite
+
+
+ODD = {"file": {}, "of": [], "storage": 1, "kind": 0, "size": 0, "also": 3}
 
 
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        pytest.param(lambda path: path.unlink(), "there is no such file", id="missing"),
-        pytest.param(lambda path: path.write_text('{"tasks_deleted": []}'), "no plan", id="another version's"),
-        pytest.param(lambda path: path.write_bytes(path.read_bytes()[:-20]), "no plan, or a damaged one", id="cut"),
-        pytest.param(lambda path: rewritten(path, cut_end), "cut off", id="without its end"),
-        pytest.param(lambda path: rewritten(path, lose_a_file), "does not hold as much", id="a file lost"),
-        pytest.param(lambda path: rewritten(path, be_newer), "format 2", id="another format"),
-        pytest.param(lambda path: rewritten(path, be_odd), "damaged", id="odd"),
-        pytest.param(lambda path: rewritten(path, be_foreign), "not on this server", id="foreign"),
+        (lambda path: path.unlink(), "there is no such file"),
+        (lambda path: path.write_text('{"tasks_deleted": []}'), "no plan"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-20]), "no plan, or a damaged one"),
+        (rewritten(lambda held: held.pop()), "cut off"),
+        (rewritten(lambda held: held.pop(1)), "does not hold as much"),
+        (rewritten(lambda held: held.append(held[-1])), "goes on behind its end"),
+        (rewritten(lambda held: held[0].update(plan=2)), "format 2"),
+        (rewritten(lambda held: held.insert(1, ODD)), "damaged"),
+        (rewritten(lambda held: held[0].update(made_by="0" * 32)), "not on this server"),
     ],
 )
 def test_a_plan_that_cannot_be_trusted_is_refused_before_anything_goes(
@@ -227,8 +138,7 @@ def test_a_plan_that_cannot_be_trusted_is_refused_before_anything_goes(
 
 
 def test_a_plan_by_the_id_of_a_dry_run(world: World) -> None:
-    task = world.add_full()
-    dry = world.add("dry run", archived=False)
+    task, dry = world.add_full(), world.add("dry run", archived=False)
     result = world.clean(dry_run=True, own_task=dry)
     assert result.plan
     with pytest.raises(SettingsError, match="no artifact called plan"):
@@ -237,6 +147,7 @@ def test_a_plan_by_the_id_of_a_dry_run(world: World) -> None:
         world.clean(plan="0" * 32)
     world.sandbox.add_artifact(dry, "plan", result.plan.read_bytes())
 
+    assert reasons(world.clean(plan=dry, force_delete=False)) == {task: "in the plan, but not a draft"}
     assert ids(world.clean(plan=dry).deleted) == {task}
 
 
@@ -281,36 +192,29 @@ def test_a_large_plan_needs_hardly_more_memory_than_a_small_one() -> None:
     assert int(run.stdout) < 8_000
 
 
-def test_two_plans_are_told_apart_by_what_is_new_gone_and_changed(
+def test_two_plans_are_told_apart_by_what_is_new_gone_and_changed_and_what_is_no_plan_is_refused(
     world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     same, changed, gone = (world.add_full(name) for name in ("same", "changed", "gone"))
-    old = review(world, tmp_path)
-    older = old.rename(tmp_path / "old.jsonl.gz")
-    unarchive(world, gone)
-    file = world.sandbox.add_artifact(changed, "more")
-    new = world.add_full("new")
+    older = review(world, tmp_path).rename(tmp_path / "old.jsonl.gz")
+    world.sandbox.edit_task(gone, system_tags=[])
+    file, new = world.sandbox.add_artifact(changed, "more"), world.add_full("new")
     newer = review(world, tmp_path, keep_tags="gold")
 
     assert main([str(older), str(newer)]) == 0
-    said = capsys.readouterr().out.splitlines()
-    assert said[0] == "setting keep_tags: '' before, 'gold' now"
-    assert sorted(line.split(":")[0] for line in said if line[0] in "-+~") == [
+    first, *between, equal, old_counts, new_counts = capsys.readouterr().out.splitlines()
+    assert first == "setting keep_tags: '' before, 'gold' now"
+    assert sorted(line.split(":")[0] for line in between if line[0] in "-+~") == [
         f"+ task new ({new}) in team", f"- task gone ({gone}) in team", f"~ task changed ({changed}) in team",
     ]  # fmt: skip
-    (line,) = [line for line in said if line.startswith("    ")]
+    (line,) = [line for line in between if line.startswith("    ")]
     assert line.startswith(f"    + {world.sandbox.files_url} ")
     assert line.endswith(f"{world.path(file)} (artifact, 7 bytes)")
-    assert not [line for line in said if same in line]
-    assert said[-3:-1] == [
-        "the same in both: 1",
-        "old: 3 tasks with 18 files, 42 bytes; 0 models with 0 files, 0 bytes",
-    ]
-    assert said[-1].startswith("new: 3 tasks with 19 files")
+    assert not [line for line in between if same in line]
+    assert equal == "the same in both: 1"
+    assert old_counts == "old: 3 tasks with 18 files, 42 bytes; 0 models with 0 files, 0 bytes"
+    assert new_counts.startswith("new: 3 tasks with 19 files")
 
-
-def test_a_file_that_is_no_plan_cannot_be_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "plan.json").write_text("{}")
-
-    assert main([str(tmp_path / "plan.json"), str(tmp_path / "plan.json")]) == 2
+    newer.write_text("{}")
+    assert main([str(older), str(newer)]) == 2
     assert "no plan, or a damaged one" in capsys.readouterr().err

@@ -1,130 +1,77 @@
-"""A file goes with the task that wrote it, or with the last that used it; one that may be another server's stays."""
+"""Files that are many, gone or kept, and what is said of them. Who keeps what: tests/faults/cases."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Any
 
-import pytest
-
-from cleanup.sandbox.values import days_ago
-from tests.cycle.world import World, ids
+from tests.cycle.world import World, exit_code, ids
 
 
-def outlived(world: World, users: int, **more: Any) -> tuple[str, list[str]]:
-    """Add users of a draft model whose maker is deleted already; return the model and them."""
-    maker = world.add("maker", **more)
-    model = world.sandbox.add_model(maker, "weights")
-    tasks = [world.add(f"user {number}", age_days=60.0 + number) for number in range(users)]
-    for task in tasks:
-        world.sandbox.use_model(task, model)
-    world.sandbox.remove_task(maker)
-    world.sandbox.edit_model(model, task=None)
-    return model, tasks
+def test_a_task_with_3000_debug_samples_and_plots_of_every_form_leaves_none(world: World) -> None:
+    task, other = world.add(), world.add("other", archived=False)
+    world.sandbox.add_debug_samples(task, 3000, first_iteration=-1500)
+    for number in range(300):
+        world.sandbox.add_debug_samples(task, 1, metric=f"m{number}")
+    for number in range(3):
+        world.sandbox.add_plot_image(task, iteration=number)
+    deep = world.sandbox.put_file(f"{world.sandbox.folder(task)}/metrics/deep/v/x.png", b"png")
+    plot = json.dumps({"data": [{"source": deep}], "layout": {}})
+    world.sandbox.add_event(task, {"type": "plot", "metric": "deep", "variant": "v", "iter": 0, "plot_str": plot})
+    theirs = set(map(world.path, world.sandbox.add_debug_samples(other, 3)))
+    result = world.clean()
+
+    assert (set(world.sandbox.tasks), world.sandbox.files()) == ({other}, theirs)
+    assert result.files.deleted == 3304
 
 
-@pytest.mark.parametrize("staying", [False, True])
-def test_a_folder_around_an_older_tasks_folder_goes_with_that_one(
-    world: World, staying: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    newer, older = world.add_full("newer"), world.add("older", age_days=90.0)
-    unnamed = world.path(world.sandbox.put_file(f"{world.sandbox.folder(newer)}/models/superseded.pt", b"x"))
-    inner = world.sandbox.put_file(f"{world.sandbox.folder(newer)}/team/older.{older}/artifacts/data/data.bin", b"x")
-    world.sandbox.add_artifact(older, "data", uri=inner)
-    if staying:
-        world.sandbox.add_model(newer, "best", uri=f"{world.sandbox.files_url}/{unnamed}", published=True)
-    monkeypatch.setattr("cleanup.cycle.run.BATCH", 1)
-    world.clean()
+def test_what_is_gone_and_what_stays_is_counted_once_and_told_with_who_needs_it(world: World, tmp_path: Path) -> None:
+    task, user = world.add_full(), world.add("user", archived=False)
+    for path in sorted(world.sandbox.files())[:2]:
+        (world.sandbox.files_root / path).unlink()
+    world.sandbox.use_model(user, world.sandbox.add_model(task, "used"))
+    world.sandbox.add_artifact(task, "link", uri="s3://datasets/cats.zip")
+    disk = world.add("disk", **{"output.destination": f"file://{tmp_path}"})
+    best = tmp_path / f"team/disk.{disk}/models/best.pt"
+    best.parent.mkdir(parents=True)
+    best.write_bytes(b"weights")
+    world.sandbox.add_model(disk, uri=f"file://{best}", published=True)
+    result = world.clean()
 
-    assert world.sandbox.tasks == {}
-    assert world.sandbox.files() == ({unnamed} if staying else set())
+    assert result.kept_files_by_reason == {
+        "model … is in use by task …": 1, "linked, not written by this task": 1, "published model …": 1,
+    }  # fmt: skip
+    assert len(result.kept_files) == 3
+    assert (task, user) in [(file.task, file.holder) for file in result.kept_files]
+    assert (result.files.deleted, result.files.gone, result.files.failed, exit_code(result)) == (4, 2, 0, 0)
+    assert ids(result.deleted) == {task, disk}
+    assert best.exists()
 
 
-@pytest.mark.parametrize("how", ["imported", "linked as an artifact", "registered as a model"])
-def test_a_file_in_the_folder_of_another_servers_task_stays(world: World, tmp_path: Path, how: str) -> None:
-    file = tmp_path / f"other server/run.{'b' * 32}/models/best.pt"
-    file.parent.mkdir(parents=True)
-    file.write_bytes(b"weights")
-    user, address = world.add_full("user"), f"file://{file}"
-    if how == "imported":
-        model = world.sandbox.add_model(None, uri=address, comment=f"Imported by task id: {user}")
+def test_entries_of_the_archive_count_apart_from_tasks_and_their_files_together_with_theirs(world: World) -> None:
+    maker = world.add("maker", archived=False)
+    first = world.sandbox.add_model(maker, "first")
+    same = world.sandbox.add_model(maker, "same", uri=world.sandbox.models[first]["uri"])
+    link = world.sandbox.add_model(maker, "link", uri=world.sandbox.put_file("shared/weights.bin"))
+    for model in (first, same, link):
+        world.sandbox.edit_model(model, system_tags=["archived"], last_change="2020-01-01T00:00:00")
+    result = world.clean(archived_models=True)
+
+    assert (world.sandbox.models, world.sandbox.files()) == ({}, {"shared/weights.bin"})
+    assert (result.matched, len(result.models.deleted), result.files.deleted, exit_code(result)) == (0, 3, 1, 0)
+    assert list(result.kept_files_by_reason) == ["linked, not written by this task"]
+
+
+def test_a_chain_of_fine_tuned_models_archived_one_after_another_leaves_nothing(world: World) -> None:
+    tasks = [world.add(f"{n}", archived=False, age_days=90 - n) for n in range(4)]
+    models = [world.sandbox.add_model(task, "weights") for task in tasks]
+    for user, model in zip(tasks[1:], models[:-1], strict=True):
         world.sandbox.use_model(user, model)
-    elif how == "linked as an artifact":
-        world.sandbox.add_artifact(user, "best", uri=address)
-    else:
-        world.sandbox.add_model(user, uri=address, comment=f"Created by task id: {user}")
-    world.clean()
+    for task in tasks:
+        world.sandbox.edit_task(task, system_tags=["archived"])
+        world.clean()
 
-    assert world.sandbox.tasks == {}
-    assert file.exists()
-    assert list(world.sandbox.models) == ([model] if how == "imported" else [])
-
-
-def test_a_public_model_that_outlived_its_maker_is_nobodys_to_delete(world: World) -> None:
-    model, _ = outlived(world, 1)
-    world.sandbox.edit_model(model, company="")
-    world.clean()
-
-    assert (world.sandbox.tasks, set(world.sandbox.models)) == ({}, {model})
-    assert world.sandbox.files() == {world.path(world.sandbox.models[model]["uri"])}
-
-
-def test_a_file_on_a_disk_that_stays_counts_once(world: World, tmp_path: Path) -> None:
-    task = world.add("disk", **{"output.destination": f"file://{tmp_path}"})
-    file = tmp_path / f"team/disk.{task}/models/best.pt"
-    file.parent.mkdir(parents=True)
-    file.write_bytes(b"weights")
-    world.sandbox.add_model(task, uri=f"file://{file}", published=True)
-    result = world.clean()
-
-    assert file.exists()
-    assert (len(result.kept_files), result.kept_files_by_reason.total()) == (1, 1)
-
-
-def test_a_model_that_outlived_its_reset_maker_and_cannot_be_deleted_keeps_it(world: World) -> None:
-    maker = world.add("maker")
-    model = world.sandbox.add_model(maker)
-    world.sandbox.use_model(maker, model)
-    world.sandbox.edit_model(model, task=None)
-    world.sandbox.edit_task(maker, **{"models.output": []})
-    world.block(maker)
-    result = world.clean()
-
-    assert (ids(result.failed), set(world.sandbox.tasks), set(world.sandbox.models)) == ({maker}, {maker}, {model})
-
-
-def test_a_dry_run_counts_the_models_of_a_maker_that_is_newer_than_their_user_as_the_run_does(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("cleanup.cycle.run.BATCH", 1)
-    user, maker = world.add("user", age_days=90.0), world.add("maker")
-    world.sandbox.use_model(user, world.sandbox.add_model(maker))
-    counts = [(result.models_deleted, result.files) for result in (world.clean(dry_run=True), world.clean())]
-
-    assert counts[0] == counts[1]
-    assert (world.sandbox.tasks, world.sandbox.models, world.sandbox.files()) == ({}, {}, set())
-
-
-def test_an_archived_entry_that_was_imported_from_another_servers_task_leaves_the_file(
-    world: World, tmp_path: Path
-) -> None:
-    file = tmp_path / f"run.{'b' * 32}/models/best.pt"
-    file.parent.mkdir(parents=True)
-    file.write_bytes(b"weights")
-    model = world.sandbox.add_model(None, uri=f"file://{file}", comment="Imported by task id: x")
-    world.sandbox.edit_model(model, system_tags=["archived"], last_change=days_ago(60.0))
-    world.clean(archived_models=True)
-
-    assert (world.sandbox.models, file.exists()) == ({}, True)
-
-
-def test_a_draft_that_lists_a_model_of_another_goes_at_once(world: World) -> None:
-    living, draft = world.add("living", archived=False), world.add("draft", "created")
-    model = world.sandbox.add_model(living)
-    world.sandbox.list_model(draft, model)
-    result = world.clean()
-
-    assert (ids(result.deleted), set(world.sandbox.tasks), set(world.sandbox.models)) == ({draft}, {living}, {model})
+    assert world.is_empty
 
 
 def test_a_link_to_a_folder_of_a_task_that_is_gone_is_only_a_link(world: World) -> None:

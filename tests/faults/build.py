@@ -70,15 +70,22 @@ class Builder:
         self.addresses: dict[str, str] = {}
         self.stuck: set[str] = set()
         self._storage: dict[str, str] = {}
-        self._traps: list[Callable[[], object]] = []
+        self.traps: list[Callable[[], object]] = []
+        self.take(steps)
+
+    def take(self, steps: Iterable[Step]) -> None:
         for verb, *told in steps:
             with contextlib.suppress(KeyError):
                 getattr(self, verb)(*told)
 
-    def trap(self) -> None:
+    def spring(self) -> None:
         """Let what cannot be deleted or read begin to fail."""
-        for trap in self._traps:
+        for trap in self.traps:
             trap()
+
+    def _named(self, text: str) -> str:
+        """Return an address or a path with the ids of tasks for their names in braces."""
+        return text.format(files=self.sandbox.files_url, **self.tasks)
 
     def task(self, name: str, fields: dict[str, Any] | None = None, storage: str = "files", title: str = "") -> None:
         """Add a task, completed, archived and 60 days old if ``fields`` say nothing else."""
@@ -113,7 +120,18 @@ class Builder:
 
     def unnamed(self, task: str, path: str) -> None:
         """Add a file to the task's folder that nothing names any more."""
-        self.addresses[f"{task}.{path}"] = self._put(task, path)
+        self.addresses[f"{task}.{path}"] = self._put(task, self._named(path))
+
+    def theirs(self, name: str) -> None:
+        """Add a file on the disk that a task of another server wrote."""
+        self.addresses[name] = self.rig.put("disk", f"other server/run.{'b' * 32}/models/{name}")
+
+    def edits(self, name: str, fields: dict[str, Any]) -> None:
+        """Set fields of a task or an entry."""
+        if name in self.tasks:
+            self.sandbox.edit_task(self.tasks[name], **fields)
+        else:
+            self.sandbox.edit_model(self.models[name], **fields)
 
     def model(self, name: str, task: str, published: bool = False, spelling: str = "as it is") -> None:
         uri = self._put(task, f"models/{name}.pt")
@@ -134,7 +152,7 @@ class Builder:
 
     def _spelled(self, task: str | None, what: str, spelling: str = "as it is") -> str:
         """Return the address of ``what``. A task's own file is where it says, or nobody could delete it."""
-        address = what if "://" in what else self.addresses[what]
+        address = self._named(what) if "://" in what or "{" in what else self.addresses[what]
         return address if owner_of(address) == task else SPELLINGS[spelling](address)
 
     def uses(self, task: str, model: str) -> None:
@@ -224,23 +242,22 @@ class Builder:
 
     def lost(self, what: str) -> None:
         """Let somebody have deleted a file already."""
-        name = self.addresses[what].rpartition("/")[2]
         for file in self.rig.snapshot().files:
-            if file.endswith(f"/{name}") and self.tasks[what.partition(".")[0]] in file:
+            if {*names_in(file)} & {*names_in(self.addresses[what])}:
                 self.remove_file(file)
 
-    def bad(self, task: str, how: str) -> None:
-        """Let the server fail at the task for ever, or a storage at its files."""
-        one = self.tasks[task]
+    def bad(self, name: str, how: str) -> None:
+        """Let the server fail at a task or an entry for ever, or a storage at its files, or let it be bad by itself."""
+        one = self.tasks.get(name) or self.models[name]
         self.stuck.add(one)
         if how == "files":
             mine = [file for file in self.rig.snapshot().files if owner_of(file) == one]
-            self._traps.append(lambda: self.rig.refuse(mine))
+            self.traps.append(lambda: self.rig.refuse(mine))
         elif how == "elsewhere":
             uri = f"https://nowhere.test/x.{one}/artifacts/x/x.bin"
             self.sandbox.add_artifact(one, "where nobody can ask", uri=uri)
         elif how == "delete":
-            self._traps.append(lambda: self.sandbox.task_failures.update({one: (500, 100, "cannot be deleted")}))
-        else:
-            fault = Fault(f"{how}.*", times=None, match=lambda body: one in json.dumps(body))
-            self._traps.append(lambda: self.sandbox.inject(fault))
+            self.traps.append(lambda: self.sandbox.task_failures.update({one: (500, 100, "cannot be deleted")}))
+        elif how != "itself":
+            fault = Fault(f"{how}*", times=None, match=lambda body: one in json.dumps(body))
+            self.traps.append(lambda: self.sandbox.inject(fault))

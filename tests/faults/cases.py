@@ -7,18 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+from cleanup.sandbox.values import days_ago
 from tests.faults import service
-from tests.faults.build import SPELLINGS, TITLES, Builder, Step
-from tests.faults.judge import Case, broken_laws, kept_its_word
-from tests.faults.rig import Rig, utc_now
+from tests.faults.build import SPELLINGS, TITLES, Step
+from tests.faults.moments import act_on
+from tests.faults.rig import Rig
 from tests.faults.runner import Attack
-from tests.faults.street import task
-from tests.faults.world import Rules
+from tests.faults.street import Trial, task
+from tests.faults.watch import Watch, When
 
 LIVING = ("task", "living", {"archived": False})
 USER = ("task", "user", {"age_days": 40.0})
+GRACE = {"archive_grace_days": 7.0}
+WHEN: dict[str, When] = {
+    "the batch is read": lambda endpoint, body: "execution.artifacts" in body.get("only_fields", ()) and "id" in body,
+    "files go": lambda endpoint, body: endpoint.startswith("files."),
+    "lists are cleared": lambda endpoint, body: endpoint == "tasks.edit",
+    "tasks go": lambda endpoint, body: endpoint.startswith("tasks.delete"),
+    "entries are read": lambda endpoint, body: endpoint == "models.get_all" and "id" in body,
+}
 
 
 @dataclass(frozen=True)
@@ -26,6 +36,8 @@ class Promise:
     """``tasks``, ``entries`` and ``files`` are left, by the steps' names, and nothing else.
 
     ``says``: how what the report says of some of them begins. ``batches``: how many tasks one may have.
+    ``meanwhile``: what somebody else does to a task or an entry when a request arrives: (one of WHEN, what, which).
+    ``since``: what happened since the dry run, of a task called so, whose plan the cycle gets.
     """
 
     name: str
@@ -36,42 +48,46 @@ class Promise:
     says: dict[str, str] = field(default_factory=dict)
     batches: tuple[int, ...] = (service.PLAIN,)
     settings: dict[str, Any] = field(default_factory=dict)
+    meanwhile: tuple[str, str, str] | None = None
+    since: tuple[Step, ...] = ()
 
 
 def series(every: int) -> Iterator[Iterator[Attack]]:
-    """Yield the attacks."""
-    for some in (_tasks(), _shared_files(), _users(), _spellings(), _claims(), _failures(), _archived_models()):
-        yield (Attack(f"{one.name}, batches of {batch}", _kept(one, batch)) for one in some for batch in one.batches)
+    for some in (
+        _tasks(), _shared_files(), _users(), _spellings(), _claims(), _failures(), _others(), _meanwhile(), _plans(),
+        _archived_models(),
+    ):  # fmt: skip
+        yield (Attack(f"{one.name}, batches of {n}", partial(_kept, one, n)) for one in some for n in one.batches)
 
 
-def _kept(promise: Promise, batch: int) -> Any:
-    def run(rig: Rig) -> list[str]:
-        built = Builder(rig, promise.steps)
-        service.batches_of(batch)
-        before, settings = rig.snapshot(), promise.settings
-        rehearsal = rig.cycle({**settings, "dry_run": True})
-        broken = [] if rig.snapshot() == before else ["law 6: a dry run changed something"]
-        built.trap()
-        rules, result = Rules(utc_now(), force=settings.get("force_delete", True)), rig.cycle(settings)
-        case = Case(before, rig.snapshot(), rules, [result], clean=True, stuck=frozenset(built.stuck))
-        broken += broken_laws(case)
-        if rehearsal and result and not built.stuck:
-            broken += kept_its_word(rehearsal, result)
-        left = built.left()
-        for what, names, wanted in zip(("tasks", "entries", "files"), left, _wanted(promise), strict=True):
-            if names != wanted:
-                broken.append(f"{what} left: {sorted(names)}, and not {sorted(wanted)}")
-        for name, said in promise.says.items():
-            told = case.told.get(built.tasks.get(name) or built.models[name], "nothing")
-            if not told.startswith(said):
-                broken.append(f"law 6: of {name!r} it says {told!r}")
-        return broken
-
-    return run
-
-
-def _wanted(promise: Promise) -> tuple[set[str], set[str], set[str]]:
-    return promise.tasks, promise.entries, promise.files
+def _kept(promise: Promise, batch: int, rig: Rig) -> list[str]:
+    trial = Trial(rig, promise.steps, **promise.settings)
+    built, also, wanted = trial.built, {}, (promise.tasks, promise.entries, promise.files)
+    names = {**built.models, **built.tasks}
+    service.batches_of(batch)
+    broken = trial.rehearse(own_task=built.tasks.get("dry run"))
+    if promise.since:
+        plan, trial.rehearsal = trial.rehearsal, None
+        assert plan
+        also["plan"] = str(plan.plan)
+        built.take(promise.since)
+        names |= {**built.models, **built.tasks}
+        trial.before = rig.snapshot()
+        built.stuck.update(names[name] for name in promise.tasks)
+    if promise.meanwhile:
+        when, what, which = promise.meanwhile
+        trial.watch = Watch(rig, {WHEN[when]: (what, partial(act_on, built, what, which, 0))})
+    broken += trial.broken(trial.cycle(also), clean=True)
+    if trial.watch.plans:
+        broken.append(f"never came: {promise.meanwhile}")
+    for kind, left, wished in zip(("tasks", "entries", "files"), built.left(), wanted, strict=True):
+        if left != wished:
+            broken.append(f"{kind} left: {sorted(left)}, and not {sorted(wished)}")
+    for name, said in promise.says.items():
+        told = trial.case.told.get(names[name], "nothing")
+        if not told.startswith(said):
+            broken.append(f"law 6: of {name!r} it says {told!r}")
+    return broken
 
 
 def _tasks() -> Iterator[Promise]:
@@ -90,8 +106,17 @@ def _tasks() -> Iterator[Promise]:
         for verb in ("links", "shows"):
             steps = (*task("living", more="a", archived=False), *task("a", more="a"), (verb, "a", what))
             yield Promise(f"{verb} {what}: a link stays", steps, {"living"}, files={"living.data"})
-    steps = (*task("a", more="a"), LIVING, ("nested", "living", "a"))
-    yield Promise("a folder of another task inside stays", steps, {"living"}, files={"living in a"})
+    sample = "sub/inner.{living}/metrics/a/b/sample.png"
+    steps = (*task("a", more="as"), LIVING, ("nested", "living", "a"), ("unnamed", "a", sample))
+    yield Promise("a folder of another task inside stays", steps, {"living"}, files={"living in a", f"a.{sample}"})
+    whole = {"a"}, {"a's"}, {"a.data", "a's"}
+    for status in ("created", "completed"):
+        public = tuple(task("a", more="am", public=True, status=status))
+        yield Promise(f"a public task stays, {status}", public, *whole, {"a": "public task"})
+    lately = (*task("a", more="am", last_change=days_ago(2.0)), *task("archived long ago", more="am"))
+    yield Promise("in grace a task stays", lately, *whole, {"a": "changed within archive_grace_days"}, settings=GRACE)
+    steps = (*task("a", more="am"), *task("draft", more="as", status="created"))
+    yield Promise("without force only drafts go", steps, *whole, settings={"force_delete": False})
 
 
 def _shared_files() -> Iterator[Promise]:
@@ -205,6 +230,104 @@ def _failures() -> Iterator[Promise]:
     yield Promise("a maker whose files are refused", steps, {"maker"}, {"maker's"}, own)
 
 
+def _others() -> Iterator[Promise]:
+    """Whose a file is: only its own goes, as far as anybody can tell."""
+    held = "models/superseded.pt"
+    around = (*task("newer", more="amsu"), *task("older", 90.0), ("nested", "older", "newer"))
+    yield Promise("a folder around an older task's goes with that", around, batches=(1, service.PLAIN))
+    best = (*around, ("registers", "best", "newer", f"newer.{held}", "as it is", True))
+    yield Promise("but for what stays in it", best, set(), {"best"}, {f"newer.{held}"}, batches=(1, service.PLAIN))
+    user, imported = (*task("a", more="am"), ("theirs", "best.pt")), {"comment": "Imported by task id: x"}
+    steps = (*user, ("registers", "m", "", "best.pt"), ("edits", "m", imported), ("uses", "a", "m"))
+    yield Promise("a file of another server's task that was imported", steps, set(), {"m"}, {"best.pt"})
+    steps = (*user, ("links", "a", "best.pt"))
+    yield Promise("one that was linked", steps, files={"best.pt"})
+    steps = (*user, ("registers", "m", "a", "best.pt"), ("edits", "m", {"comment": "Created by task id: x"}))
+    yield Promise("one that was registered", steps, files={"best.pt"})
+    steps = (("theirs", "best.pt"), ("registers", "m", "", "best.pt"), ("edits", "m", imported), ("shelved", "m"))
+    yield Promise("an imported entry of the archive", steps, files={"best.pt"})
+    went = (*task("maker", 70, more="m"), USER, ("uses", "user", "maker's"), ("went", "maker"))
+    public = (*went, ("edits", "maker's", {"company": ""}))
+    yield Promise("a public model outlives its user", public, set(), {"maker's"}, {"maker's"})
+    public = (*task("a", more="a"), ("registers", "m", "", "a.data"), ("edits", "m", {"company": ""}))
+    yield Promise("and keeps its file", (*public, ("uses", "a", "m")), set(), {"m"}, {"a.data"})
+    reset = (*task("maker", more="m"), ("uses", "maker", "maker's"), ("edits", "maker's", {"task": None}))
+    reset = (*reset, ("edits", "maker", {"models.output": []}), ("bad", "maker", "files"))
+    yield Promise("a reset maker whose model is refused", reset, {"maker"}, {"maker's"}, {"maker's"})
+    newer = (("task", "user", {"age_days": 90.0}), *task("maker", more="m"), ("uses", "user", "maker's"))
+    yield Promise("a maker newer than its user", newer, batches=(1,))
+    steps = (LIVING, ("model", "m", "living"), ("task", "a", {"status": "created"}), ("lists", "a", "m"))
+    yield Promise("a draft that lists a model of another goes", steps, {"living"}, {"m"}, {"m"})
+    beside = "x.{a}y/artifacts/a/a.bin"
+    steps = (*task("a", more="as"), LIVING, ("unnamed", "living", beside))
+    yield Promise("a folder named almost as a task's own", steps, {"living"}, files={f"living.{beside}"})
+    steps = (*task("a", more="a"), LIVING, ("links", "living", "a.data"))
+    yield Promise("links are not looked for if unwanted", steps, {"living"}, settings={"check_links": False})
+    failed, left = {"a": "2 files could not be deleted, so the task stays"}, ({"a"}, {"a's"}, {"a.data", "a's"})
+    climbs = (*task("a", more="am", project="%2e%2e"), *task("other", more="am"), ("bad", "a", "itself"))
+    yield Promise("no address can name its files", climbs, *left, failed)
+    climbs = (*task("a", more="am"), ("registers", "m", "a", "{files}/team/vision/a.{a}/../x"), ("bad", "a", "itself"))
+    yield Promise("an own model climbs", climbs, {"a"}, {"a's", "m"}, left[2], {"a": "1 file could not be deleted"})
+    stuck = (*task("a", more="am"), *task("b", more="am"), ("bad", "a", "elsewhere"))
+    yield Promise("a file out of reach keeps its task", stuck, *left, {"a": "1 file could not be deleted"})
+    yield Promise("unless that is ignored", stuck, settings={"ignore_file_errors": True})
+
+
+def _meanwhile() -> Iterator[Promise]:
+    """What somebody else does while the cycle works counts until the last look before each step."""
+    three, changed = tuple(step for name in "abc" for step in task(name, more="ams")), "changed since it was listed: "
+    whole = {"a"}, {"a's"}, {"a.data", "a's", "a.0", "a.1"}
+    changes = {
+        "un-archive": f"{changed}not archived", "re-enqueue": f"{changed}not past the threshold",
+        "tag": "has the tag keep", "make public": "public task of the server, not of this company",
+    }  # fmt: skip
+    for what, said in changes.items():
+        early, late = ("the batch is read", what, "a"), ("files go", what, "a")
+        yield Promise(f"{what} before its files go", three, *whole, {"a": said}, meanwhile=early)
+        lost = {"a": f"{said}, after 4 files of it had been deleted"}
+        yield Promise(f"{what} while they go", three, {"a"}, {"a's"}, says=lost, meanwhile=late)
+    gone, early = {"a": "already gone when its turn came"}, ("the batch is read", "delete", "a")
+    yield Promise("deleted by others, listed", three, files=whole[2], says=gone, meanwhile=early)
+    yield Promise("deleted by others, at last", three, meanwhile=("tasks go", "delete", "a"))
+    listing = (LIVING, ("model", "m", "living"), *three, *(("lists", name, "m") for name in "abc"))
+    left = {"a", "living"}, {"a's", "m"}, {"m"}
+    yield Promise("un-archived as lists go", listing, *left, meanwhile=("lists are cleared", "un-archive", "a"))
+    made, entry = (*task("maker", more="m", archived=False), ("shelved", "maker's"), LIVING), {"maker's"}
+    left = {"maker", "living"}, entry, entry, {"maker's": "in use by task"}
+    yield Promise("an entry used lately", made, *left, meanwhile=("entries are read", "a new user", "maker's"))
+    lost = {"maker's": f"{changed}not archived, after 1 file of it had been deleted"}
+    restored = ("files go", "restore", "maker's")
+    yield Promise("restored as its file goes", made, {"maker", "living"}, entry, says=lost, meanwhile=restored)
+
+
+def _plans() -> Iterator[Promise]:
+    """A plan lets nothing beyond it go, and what it has is checked again."""
+    dry, unknown = ("task", "dry run", {"archived": False}), "the plan does not have its file"
+    two, left = (*task("a", more="ams"), *task("b", 90, more="am"), dry), {"dry run"}
+    later, said = tuple(task("later", more="a")), {"later": "not in the plan", "s": "not in the plan"}
+    stuck, stay = (*two, *task("s"), ("bad", "s", "elsewhere")), (left | {"later", "s"}, set(), {"later.data"})
+    yield Promise("what is planned goes and nothing else", stuck, *stay, said, since=later)
+    went = {"a": "already gone when its turn came"}
+    yield Promise("planned and gone since", two, left, says=went, since=(("went", "a"),))
+    changed: tuple[tuple[Step, str, set[str]], ...] = (
+        (("edits", "a", {"system_tags": []}), "in the plan, but not archived", set()),
+        (("aged", "a", 1.0), "in the plan, but not past the threshold", set()),
+        (("edits", "a", {"last_change": days_ago(1.0)}), "changed within archive_grace_days", set()),
+        (("artifact", "a", "new"), unknown, {"a.new"}),
+        (("samples", "a", 3), unknown, {"a.2"}),
+        (("model", "new", "a"), unknown, {"new"}),
+    )
+    for step, why, more in changed:
+        stays = left | {"a"}, {"a's"} | ({"new"} & more), {"a.data", "a's", "a.0", "a.1"} | more, {"a": why}
+        yield Promise(f"since the plan: {step[0]} {step[2]}", two, *stays, settings=GRACE, since=(step,))
+    living, model = (*two, LIVING), {"a's"}
+    used = left | {"living"}, model, model
+    yield Promise("a model used since the plan stays", living, *used, since=(("uses", "living", "a's"),))
+    stays = left | {"a"}, model, {"a.data", "a's", "a.0", "a.1"}, {"a": unknown}
+    freed = (*living, ("uses", "living", "a's"))
+    yield Promise("one that could go now keeps its maker", freed, *stays, since=(("went", "living"),))
+
+
 def _archived_models() -> Iterator[Promise]:
     made = (*task("maker", more="m", archived=False), ("shelved", "maker's"))
     published = (LIVING, ("model", "m", "living", True), ("shelved", "m"))
@@ -239,6 +362,22 @@ def _archived_models() -> Iterator[Promise]:
     for uri in ("s3://bucket/weights.bin", "https://elsewhere.test/w.bin", "file:///w.bin"):
         steps = (LIVING, ("registers", "m", "", uri), ("shelved", "m"))
         yield Promise(f"it only links to {uri}", steps, {"living"})
+    failed = "1 file could not be deleted, so the model stays"
+    good = (*task("other", more="m", archived=False), ("shelved", "other's"))
+    refused = (*made, *good, ("bad", "maker", "files"))
+    yield Promise("its file is refused", refused, {"maker", "other"}, entry, entry, {"maker's": failed})
+    refused = (*made, *good, ("bad", "maker's", "models.delete"))
+    yield Promise("the server fails at it", refused, {"maker", "other"}, entry, says={"maker's": "http"})
+    odd = (LIVING, ("registers", "m", "living", "https://nowhere.test/x.{living}/w.bin"), ("shelved", "m"))
+    yield Promise("nobody can ask for its file", (*odd, ("bad", "m", "itself")), {"living"}, {"m"}, says={"m": failed})
+    grace = "changed within archive_grace_days"
+    for setting, value, said in (
+        ("archived_models", False, "nothing"), ("delete_threshold_days", 90.0, "nothing"),
+        ("archive_grace_days", 90.0, grace),
+    ):  # fmt: skip
+        left = {"maker"}, entry, entry, {"maker's": said}
+        yield Promise(f"an entry stays by {setting}", made, *left, settings={setting: value})
+    yield Promise("its file is gone already", (*made, ("lost", "maker's")), {"maker"})
     gone = (*task("maker", more="m", status="published"), ("went", "maker"), ("shelved", "maker's"))
     yield Promise("its maker is gone", gone)
     public = (*task("maker", more="a", archived=False), ("registers", "m", "", "maker.data"))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from typing import Any
 
 from cleanup.sandbox.http import Handler
-from tests.faults.rig import Rig, utc_now
+from tests.faults.rig import Rig
 from tests.faults.runner import Attack
+from tests.faults.world import utc_now
 
 DAY = 24 * 3600.0
 THRESHOLDS = (0.0, 1 / DAY, 0.5, 30.0, 365.25 * 10_000, 1e300, 5e-324)
@@ -28,69 +32,59 @@ MOMENTS = ("status_changed", "last_update", "created", "last_change")
 
 
 def series(every: int) -> Iterator[Iterator[Attack]]:
-    """Yield the attacks."""
-    yield (Attack(f"threshold of {d:g} days, task of {a:g}", _threshold(d, a)) for d in THRESHOLDS for a in AGES)
+    yield (Attack(f"threshold of {d:g} days, task of {a:g}", partial(_aged, d, a)) for d in THRESHOLDS for a in AGES)
     yield (
-        Attack(f"server's clock ahead by {h:g} h, task of {a:g} days", _skewed(h, a)) for h in SKEWS for a in AGES[5:]
+        Attack(f"server's clock ahead by {hours:g} h, task of {age:g} days", partial(_skewed, hours, age))
+        for hours, age in itertools.product(SKEWS, AGES[5:])
     )
     for field in (*MOMENTS[:3], "all"):
-        yield (Attack(f"{field} is {value!r}", _odd(field, value)) for value in ODD)
+        yield (Attack(f"{field} is {value!r}", partial(_odd, field, value)) for value in ODD)
     for status in ("completed", "created"):
-        yield (Attack(f"{status} task of {value}", _new_year(value, status)) for value in NEW_YEAR)
-    yield (Attack(f"Date: {header!r}", lambda rig, h=header: _header(rig, h)) for header in HEADERS)  # type: ignore[misc]
+        yield (Attack(f"{status} task of {value}", partial(_new_year, value, status)) for value in NEW_YEAR)
+    yield (Attack(f"Date: {header!r}", partial(_header, header)) for header in HEADERS)
 
 
-def _judged(rig: Rig, moments: dict[str, Any], goes: bool, status: str = "completed", **cycle: Any) -> list[str]:
-    """Run a cycle with one archived task of these moments: it goes, or stays."""
-    task = rig.sandbox.add_task("dated", "team", status, archived=True)
+def _judged(
+    rig: Rig, born: datetime, goes: bool, settings: dict[str, Any] | None = None, *, draft: bool = False, **cycle: Any
+) -> list[str]:
+    """Run a cycle with one archived task of that age: it goes, or stays."""
+    task = rig.sandbox.add_task("dated", "team", "created" if draft else "completed", archived=True)
     rig.sandbox.add_artifact(task, "data")
     held: Any = rig.sandbox.store.tasks.get(task)
-    held.update(moments)
+    held.update(dict.fromkeys(MOMENTS, born.isoformat(timespec="microseconds")))
+    if draft:
+        held["status_changed"] = None  # it never ran
     rig.sandbox.store.tasks.changed(task)
-    result = rig.cycle(**cycle)
+    result = rig.cycle(settings, **cycle)
     left = [task in rig.sandbox.tasks, bool(rig.sandbox.files())]
     if result is None:
         return [f"law 5: the cycle did not begin: {rig.said[-1][:300]}"]
     return [] if left == [not goes] * 2 else [f"law {2 if goes else 1}: task and file left: {left}"]
 
 
-def _aged(now: datetime, days: float) -> dict[str, Any]:
-    return dict.fromkeys(MOMENTS, (now - timedelta(days=days)).isoformat(timespec="microseconds"))
-
-
-def _threshold(days: float, age: float) -> Callable[[Rig], list[str]]:
+def _aged(days: float, age: float, rig: Rig) -> list[str]:
     now = utc_now()
     # No task is older than the year 1970, so nothing is ten thousand years old.
     born = max(now - timedelta(days=age), datetime(1970, 1, 1, tzinfo=timezone.utc))
-    real = (now - born).total_seconds() / DAY
-    return lambda rig: _judged(rig, _aged(now, real), real > days, settings={"delete_threshold_days": days}, now=now)
+    return _judged(rig, born, (now - born).total_seconds() / DAY > days, {"delete_threshold_days": days}, now=now)
 
 
-def _skewed(hours: float, age: float) -> Callable[[Rig], list[str]]:
+def _skewed(hours: float, age: float, rig: Rig) -> list[str]:
     """The server's clock is off: a task is never taken for older than it is by either clock."""
-
-    def run(rig: Rig) -> list[str]:
-        real = utc_now()
-        there = real + timedelta(hours=hours)
-        with _Dates(lambda plain, self: plain(self, there.timestamp())):
-            return _judged(rig, _aged(there, age), age - max(0.0, hours / 24) > 30, now=real)
-
-    return run
+    real = utc_now()
+    there = real + timedelta(hours=hours)
+    with _dates(lambda plain, handler: plain(handler, there.timestamp())):
+        return _judged(rig, there - timedelta(days=age), age - max(0.0, hours / 24) > 30, now=real)
 
 
-def _odd(field: str, value: Any) -> Callable[[Rig], list[str]]:
+def _odd(field: str, value: Any, rig: Rig) -> list[str]:
     """The server says something that is no time: the task stays."""
-
-    def run(rig: Rig) -> list[str]:
-        draft = field in {"last_update", "created"}
-        aged = _aged(utc_now(), 60)
-        # A draft's age may count from either; the other one says nothing here.
-        said = dict.fromkeys(MOMENTS if field == "all" else MOMENTS[:3] if draft else [field])
-        said |= dict.fromkeys(said if field == "all" else [field], value)
-        rig.rewrite = lambda endpoint, data: _say(data, said)
-        return _judged(rig, aged, False, "created" if draft else "completed")
-
-    return run
+    draft = field in {"last_update", "created"}
+    # A draft's age may count from either; the other one says nothing here.
+    said = dict.fromkeys(MOMENTS if field == "all" else MOMENTS[:3] if draft else [field])
+    said |= dict.fromkeys(said if field == "all" else [field], value)
+    rig.rewrite = lambda endpoint, data: _say(data, said)
+    return _judged(rig, utc_now() - timedelta(days=60), False, draft=draft)
 
 
 def _say(data: Any, fields: dict[str, Any]) -> None:
@@ -98,36 +92,30 @@ def _say(data: Any, fields: dict[str, Any]) -> None:
         row.update({name: value for name, value in fields.items() if name in row})
 
 
-def _new_year(value: str, status: str) -> Callable[[Rig], list[str]]:
-    def run(rig: Rig) -> list[str]:
-        moments = _aged(datetime(2020, 1, 1, tzinfo=timezone.utc), 0)
-        if status == "created":
-            moments["status_changed"] = None
-        due, hour = datetime(2020, 1, 31, tzinfo=timezone.utc), timedelta(hours=1)
-        broken = []
-        for now, goes in ((due - hour, False), (due + hour, True)):
-            rig.reset()
-            rig.rewrite = lambda endpoint, data: _say(data, {name: value for name in moments if moments[name]})
-            broken += _judged(rig, moments, goes, status, now=now)
-        return broken
-
-    return run
+def _new_year(value: str, status: str, rig: Rig) -> list[str]:
+    """A time counts for what it means, in whatever form."""
+    due, hour = datetime(2020, 1, 31, tzinfo=timezone.utc), timedelta(hours=1)
+    draft, broken = status == "created", []
+    said = dict.fromkeys(MOMENTS[1:] if draft else MOMENTS, value)
+    for now, goes in ((due - hour, False), (due + hour, True)):
+        rig.reset()
+        rig.rewrite = lambda endpoint, data: _say(data, said)
+        broken += _judged(rig, due - timedelta(days=30), goes, draft=draft, now=now)
+    return broken
 
 
-def _header(rig: Rig, header: str) -> list[str]:
+def _header(header: str, rig: Rig) -> list[str]:
     """A clock that cannot be read, or is absurd, makes no young task old."""
-    with _Dates(lambda plain, self: header):
-        return _judged(rig, _aged(utc_now(), 29), False)
+    with _dates(lambda plain, handler: header):
+        return _judged(rig, utc_now() - timedelta(days=29), False)
 
 
-class _Dates:
-    """Meanwhile ``said`` makes the Date of each answer."""
-
-    def __init__(self, said: Callable[[Any, Any], str]) -> None:
-        self._said, self._plain = said, Handler.date_time_string
-
-    def __enter__(self) -> None:
-        Handler.date_time_string = lambda handler, timestamp=None: self._said(self._plain, handler)  # type: ignore[method-assign]
-
-    def __exit__(self, *_: object) -> None:
-        Handler.date_time_string = self._plain  # type: ignore[method-assign]
+@contextmanager
+def _dates(said: Callable[[Any, Any], str]) -> Iterator[None]:
+    """Let ``said`` make the Date of each answer meanwhile."""
+    plain = Handler.date_time_string
+    Handler.date_time_string = lambda handler, timestamp=None: said(plain, handler)  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Handler.date_time_string = plain  # type: ignore[method-assign]

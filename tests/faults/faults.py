@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from cleanup.sandbox import Fault
-from tests.faults.build import Builder, Step
 from tests.faults.rig import Rig
 from tests.faults.runner import Attack
-from tests.faults.street import trial
+from tests.faults.street import Trial, task
 
 STALLED = 0.25
 """Seconds that the client waits where the server stalls; else it waits long enough for a slow machine."""
@@ -34,12 +34,7 @@ LACKS = {
     "auth.login": ("token",),
     "projects.get_all": ("projects",),
     "tasks.get_all": (
-        "tasks",
-        "tasks.id",
-        "tasks.system_tags",
-        "tasks.status",
-        "tasks.company",
-        "tasks.status_changed",
+        "tasks", "tasks.id", "tasks.system_tags", "tasks.status", "tasks.company", "tasks.status_changed",
     ),
     "models.get_all": ("models", "models.id", "models.task", "models.ready", "models.system_tags", "models.company"),
     "events.get_task_metrics": ("metrics", "metrics.task", "metrics.metrics"),
@@ -48,23 +43,32 @@ LACKS = {
     "models.delete_many": ("succeeded", "failed", "succeeded.id", "succeeded.deleted"),
     "tasks.delete": ("deleted",),
     "models.delete": ("deleted",),
-}
+}  # fmt: skip
 ONE_BY_ONE = ("tasks.delete", "models.delete", "files.DELETE", "s3.delete_object")
 ENDPOINTS = (*LACKS, *ONE_BY_ONE[2:], "files.delete_many", "s3.delete_objects", "s3.list_objects")
+PLACES = {"the oldest": slice(40), "the newest": slice(-40, None), "spread": slice(0, 80, 2), "one": slice(50, 51)}
 
 
 def series(every: int) -> Iterator[Iterator[Attack]]:
-    """Yield the attacks."""
     for way, fault in WAYS.items():
         for old in (False, True) if way in {"500", "drop after it acted"} else (False,):
             name = f"{way} at request %d{', an old server' if old else ''}"
             yield (
-                Attack(name % (n + 1), _faulty(Fault("*", after=n, times=1, **fault), old=old))
+                Attack(name % (n + 1), partial(_faulty, Fault("*", after=n, times=1, **fault), old, False))
                 for n in itertools.count()
             )
     yield _at_every_endpoint()
-    yield _refused_files()
-    yield _bad_tasks()
+    yield (
+        Attack(f"{most} files of {victim!r} are refused", partial(_refused, victim, most))
+        for victim, most in itertools.product(("draft", "full", "on s3", "ring 1", "ring 2"), (1, 99))
+    )
+    endpoints = ("events.*", "tasks.delete*", "models.get_all", "tasks.get_all", "files.*")
+    yield (
+        Attack(
+            f"bad tasks among 100, {place}: {endpoint} answers {status}", partial(_bad_tasks, endpoint, status, which)
+        )
+        for endpoint, status, (place, which) in itertools.product(endpoints, (500, 400), PLACES.items())
+    )
 
 
 def _at_every_endpoint() -> Iterator[Attack]:
@@ -72,7 +76,7 @@ def _at_every_endpoint() -> Iterator[Attack]:
         lacks = {f"without {name}": {"kind": "missing", "drop_fields": (name,)} for name in LACKS.get(endpoint, ())}
         for way, fault in {**WAYS, **lacks}.items():
             if not (endpoint.startswith("s3.") and way in {"no data", "no envelope"}):
-                fails = _faulty(Fault(endpoint, **fault, **WHEN[when]), old=endpoint in ONE_BY_ONE, any_time=True)
+                fails = partial(_faulty, Fault(endpoint, **fault, **WHEN[when]), endpoint in ONE_BY_ONE, True)
                 yield Attack(f"{endpoint} {way}, {when}", fails)
 
 
@@ -84,64 +88,30 @@ def make_old(rig: Rig, *, file_server: bool = True) -> None:
         rig.sandbox.inject(Fault("files.delete_many", status=404, times=None))
 
 
-def _faulty(fault: Fault, *, old: bool, any_time: bool = False) -> Callable[[Rig], list[str] | None]:
-    def run(rig: Rig) -> list[str] | None:
-        def attack(built: Builder) -> Callable[[], object]:
-            # The first fault that meets a request decides.
-            rig.sandbox.inject(fault)
-            if old:
-                make_old(rig)
-            return lambda: any_time or fault.hits
-
-        return trial(rig, attack, timeout=STALLED if fault.kind == "stall" else 20.0)
-
-    return run
+def _faulty(fault: Fault, old: bool, any_time: bool, rig: Rig) -> list[str] | None:
+    trial = Trial(rig)
+    # The first fault that meets a request decides.
+    rig.sandbox.inject(fault)
+    if old:
+        make_old(rig)
+    result = trial.cycle(timeout=STALLED if fault.kind == "stall" else 20.0)
+    return trial.judged(result) if any_time or fault.hits else None
 
 
-def _refused_files() -> Iterator[Attack]:
+def _refused(victim: str, most: int, rig: Rig) -> list[str]:
     """Files that a storage may not delete: their task stays, every other one goes."""
-    for victim, most in itertools.product(("draft", "full", "on s3", "ring 1", "ring 2"), (1, 99)):
-
-        def run(rig: Rig, victim: str = victim, most: int = most) -> list[str] | None:
-            def attack(built: Builder) -> Callable[[], object]:
-                mine = sorted(file for file in rig.snapshot().files if built.tasks[victim] in file)[:most]
-                rig.refuse(mine)
-                built.stuck.add(built.tasks[victim])
-                return lambda: True
-
-            return trial(rig, attack, clean=True)
-
-        yield Attack(f"{most} files of {victim!r} are refused", run)
+    trial = Trial(rig)
+    task = trial.built.tasks[victim]
+    rig.refuse(sorted(file for file in trial.before.files if task in file)[:most])
+    trial.built.stuck.add(task)
+    return trial.judged(trial.cycle(), clean=True)
 
 
-def _bad_tasks() -> Iterator[Attack]:
+def _bad_tasks(endpoint: str, status: int, which: slice, rig: Rig) -> list[str]:
     """Tasks that the server fails at whatever is asked of them, in a row or spread among the others."""
-    endpoints = ("events.*", "tasks.delete*", "models.get_all", "tasks.get_all", "files.*")
-    places = {"the oldest": slice(40), "the newest": slice(-40, None), "spread": slice(0, 80, 2), "one": slice(50, 51)}
-    for endpoint, status, place in itertools.product(endpoints, (500, 400), places):
-
-        def run(
-            rig: Rig, endpoint: str = endpoint, status: int = status, which: slice = places[place]
-        ) -> list[str] | None:
-            def attack(built: Builder) -> Callable[[], object]:
-                bad = list(built.tasks.values())[which]
-                built.stuck.update(bad)
-                speaks = Fault(endpoint, status=status, times=None, match=lambda body: _names(body, bad))
-                rig.sandbox.inject(speaks)
-                return lambda: True
-
-            return trial(rig, attack, steps=_hundred(), clean=True)
-
-        yield Attack(f"bad tasks among 100, {place}: {endpoint} answers {status}", run)
-
-
-def _hundred() -> Iterator[Step]:
-    for number in range(100):
-        yield "task", f"task {number}", {"age_days": 50.0 - number / 10}
-        yield "artifact", f"task {number}", "data"
-        yield "samples", f"task {number}", 1
-
-
-def _names(body: dict[str, Any], tasks: list[str]) -> bool:
-    text = json.dumps(body)
-    return any(task in text for task in tasks)
+    trial = Trial(rig, [step for n in range(100) for step in task(f"task {n}", 50.0 - n / 10, "as")])
+    bad = list(trial.built.tasks.values())[which]
+    trial.built.stuck.update(bad)
+    speaks = Fault(endpoint, status=status, times=None, match=lambda body: any(one in json.dumps(body) for one in bad))
+    rig.sandbox.inject(speaks)
+    return trial.judged(trial.cycle(), clean=True)

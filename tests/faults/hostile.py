@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import itertools
 import json
+import re
 import unicodedata
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -15,10 +17,9 @@ import psutil
 
 from cleanup.sandbox.answer import Answer
 from cleanup.sandbox.http import WebServer
-from tests.faults.judge import Case, broken_laws
-from tests.faults.rig import Rig, utc_now
+from tests.faults.rig import Rig
 from tests.faults.runner import Attack
-from tests.faults.world import Rules
+from tests.faults.street import Trial
 
 # {files}: the file server, {s3}: the bucket, {disk}: the local folder, {id}: the hostile task, {me}: its folder,
 # {victim}: a file of a living task.
@@ -51,6 +52,7 @@ ADDRESSES = (
 PLACES = ("artifact", "model", "sample", "plot", "packed plot")
 TYPES: tuple[Any, ...] = (None, 0, 7.5, True, [], ["{files}"], {}, {"uri": "x"}, [[[]]], "\ud800")
 FIELDS = ("artifact", "model", "sample", "tags", "name", "status_changed", "artifacts", "models")
+PATHS = {"artifacts": ["execution", "artifacts"], "models": ["models", "output"]}
 NAMES = (
     "", "../../..", "a\nERROR forged line", "\x1b[2J\x1b]0;gone\x07", "x" * 200_000, "\u202e\u200b\ufeff", "\ud800",
     "{0.__class__}%s%n$(id)`id`", "<script>alert(1)</script>",
@@ -59,7 +61,6 @@ LONGEST_REPORT, LONGEST_LINE, MOST_MEMORY = 200_000, 3_000, 400 << 20
 
 
 def series(every: int) -> Iterator[Iterator[Attack]]:
-    """Yield the attacks."""
     yield (
         Attack(f"{place} at hostile address {number}: {address[:60]!r}", partial(_address, place, address))
         for (number, address), place in itertools.product(enumerate(ADDRESSES), PLACES)
@@ -68,162 +69,152 @@ def series(every: int) -> Iterator[Iterator[Attack]]:
     places = ("name", "project", "tags", "artifact key")
     yield (Attack(f"{at} {name[:30]!r}", partial(_named, at, name)) for name, at in itertools.product(NAMES, places))
     statuses = itertools.product((301, 302, 307, 308), ("files", "api"))
-    yield (
-        Attack(f"{where} redirects with {status}", partial(_redirected, where, status)) for status, where in statuses
-    )
-    yield (Attack(name, partial(_too_much, name)) for name in TOO_MUCH)
+    yield (Attack(f"{at} redirects with {status}", partial(_redirected, at, status)) for status, at in statuses)
+    yield (Attack(name, partial(_too_much, plot)) for name, plot in TOO_MUCH.items())
 
 
-def _neighbourhood(rig: Rig) -> tuple[str, str]:
-    """Add an archived task, to be made hostile, and a living one; return the first, and the other's file."""
-    victim = rig.sandbox.add_task("victim", "team", "completed", age_days=60)
-    path = f"team/victim.{victim}/artifacts/data/data.bin"
-    for storage in ("files", "s3", "disk"):
-        rig.put(storage, path)
-    rig.put("files", "readme.txt")
-    task = rig.sandbox.add_task("hostile", "team", "completed", archived=True, age_days=60)
-    rig.sandbox.add_artifact(task, "data")
-    for other in (task[:31], f"{task}0", f"{task[::-1]}{task}x"):
-        # In a folder that is hardly told from the task's own.
-        address = rig.put("files", f"team/hostile.{other}/artifacts/a/a.bin")
-        _append(rig, task, {"key": other, "mode": "output", "uri": address})
-    return task, path
+class Neighbourhood(Trial):
+    """``task`` is archived, to be made hostile; a living one has the file ``victim``."""
 
+    def __init__(self, rig: Rig) -> None:
+        super().__init__(rig, ())
+        living = rig.sandbox.add_task("victim", "team", "completed", age_days=60)
+        self.victim = f"team/victim.{living}/artifacts/data/data.bin"
+        for storage in ("files", "s3", "disk"):
+            rig.put(storage, self.victim)
+        rig.put("files", "readme.txt")
+        self.task = rig.sandbox.add_task("hostile", "team", "completed", archived=True, age_days=60)
+        rig.sandbox.add_artifact(self.task, "data")
+        for other in (self.task[:31], f"{self.task}0", f"{self.task[::-1]}{self.task}x"):
+            # In a folder that is hardly told from the task's own.
+            self.lists(other, rig.put("files", f"team/hostile.{other}/artifacts/a/a.bin"))
 
-def _judged(rig: Rig) -> list[str]:
-    """Run a cycle: no law is broken, nothing is raised, and the report stays readable."""
-    before, rules = rig.snapshot(), Rules(utc_now())
-    result = rig.cycle()
-    broken = broken_laws(Case(before, rig.snapshot(), rules, [result]))
-    if result is None:
-        broken.append(f"law 5: the cycle ended: {rig.said[-1][:300]}")
-    said, shown = "\n".join(rig.said), "\n".join(rig.lines)
-    longest = max(map(len, rig.lines), default=0)
-    # Every word is said three times: the record, JSON, the console.
-    if len(shown) > LONGEST_REPORT or len(said) > 10 * LONGEST_REPORT or longest > LONGEST_LINE:
-        broken.append(f"flood: the report has {len(shown)} of {len(said)} characters, in a line up to {longest}")
-    if any(unicodedata.category(char) in {"Cc", "Cf", "Cs"} for line in rig.lines for char in line):
-        broken.append("forged: a control character reaches the console")
-    if any(line.startswith("ERROR forged") for line in said.splitlines()):
-        broken.append("forged: a name made a line of its own")
-    return [*broken, *(["secrets: a password of somebody's address"] if "hunter2" in said else [])]
+    @property
+    def row(self) -> Any:
+        """What the server keeps of the task, to be changed."""
+        return self.rig.sandbox.store.tasks.get(self.task)
+
+    def lists(self, key: str, address: Any) -> None:
+        """Let the task have an artifact there."""
+        self.row["execution"]["artifacts"].append({"key": key, "mode": "output", "uri": address})
+
+    def shows(self, kind: str, **fields: Any) -> None:
+        """Let the task report an event."""
+        self.rig.sandbox.add_event(self.task, {"type": kind, "metric": "m", "variant": "v", "iter": 1, **fields})
+
+    def refers(self, place: str, address: Any) -> None:
+        """Let the task refer to the address."""
+        if place == "artifact":
+            self.lists("hostile", address)
+        elif place == "model":
+            made: Any = self.rig.sandbox.store.models.get(self.rig.sandbox.add_model(self.task, uri="x"))
+            made["uri"] = address
+        elif place == "sample":
+            self.shows("training_debug_image", url=address)
+        else:
+            text = json.dumps({"data": [], "layout": {"images": [{"source": address}]}})
+            packed = base64.b64encode(zlib.compress(text.encode())).decode()
+            self.shows("plot", **({"plot_str": text} if place == "plot" else {"plot_data": packed}))
+
+    def cleaned(self) -> list[str]:
+        """Run a cycle: no law is broken, nothing is raised, and the report stays readable."""
+        rig = self.rig
+        self.before = rig.snapshot()
+        result = self.cycle()
+        broken = self.broken(result)
+        if result is None:
+            broken.append(f"law 5: the cycle ended: {rig.said[-1][:300]}")
+        said, shown = "\n".join(rig.said), "\n".join(rig.lines)
+        longest = max(map(len, rig.lines), default=0)
+        # Every word is said three times: the record, JSON, the console.
+        if len(shown) > LONGEST_REPORT or len(said) > 10 * LONGEST_REPORT or longest > LONGEST_LINE:
+            broken.append(f"flood: the report has {len(shown)} of {len(said)} characters, in a line up to {longest}")
+        if any(unicodedata.category(char) in {"Cc", "Cf", "Cs"} for line in rig.lines for char in line):
+            broken.append("forged: a control character reaches the console")
+        if any(line.startswith("ERROR forged") for line in said.splitlines()):
+            broken.append("forged: a name made a line of its own")
+        return [*broken, *(["secrets: a password of somebody's address"] if "hunter2" in said else [])]
 
 
 def _address(place: str, template: str, rig: Rig) -> list[str]:
-    with _Elsewhere() as evil:
-        task, victim = _neighbourhood(rig)
+    with _elsewhere() as (evil, asked):
+        world = Neighbourhood(rig)
         fields = {
             "files": rig.sandbox.files_url, "host": rig.sandbox.files_url.removeprefix("http://"), "s3": rig.s3.root,
-            "disk": str(rig.disk), "evil": evil.url, "id": task, "me": f"team/hostile.{task}", "victim": victim,
+            "disk": str(rig.disk), "evil": evil, "id": world.task, "me": f"team/hostile.{world.task}",
+            "victim": world.victim,
         }  # fmt: skip
         for name, value in fields.items():
             template = template.replace("{" + name + "}", value)
-        _refer(rig, place, task, template)
-        return _judged(rig) + evil.asked()
-
-
-def _refer(rig: Rig, place: str, task: str, address: Any) -> None:
-    event = {"metric": "m", "variant": "v", "iter": 1}
-    if place == "artifact":
-        _append(rig, task, {"key": "hostile", "mode": "output", "uri": address})
-    elif place == "model":
-        made: Any = rig.sandbox.store.models.get(rig.sandbox.add_model(task, uri="x"))
-        made["uri"] = address
-    elif place == "sample":
-        rig.sandbox.add_event(task, {**event, "type": "training_debug_image", "url": address})
-    else:
-        text = json.dumps({"data": [], "layout": {"images": [{"source": address}]}})
-        packed = {"plot_data": base64.b64encode(zlib.compress(text.encode())).decode()}
-        rig.sandbox.add_event(task, {**event, "type": "plot", **({"plot_str": text} if place == "plot" else packed)})
-
-
-def _append(rig: Rig, task: str, artifact: Any) -> None:
-    held: Any = rig.sandbox.store.tasks.get(task)
-    held["execution"]["artifacts"].append(artifact)
+        world.refers(place, template)
+        return world.cleaned() + asked
 
 
 def _type(where: str, value: Any, rig: Rig) -> list[str]:
     """The server says something of another type than it should."""
-    task, victim = _neighbourhood(rig)
+    world = Neighbourhood(rig)
+
+    def say_otherwise(endpoint: str, data: Any) -> None:
+        rows = data.get("tasks")
+        for row in rows if isinstance(rows, list) else ():
+            if row.get("id") == world.task:
+                *above, field = PATHS.get(where, [where])
+                held = row.setdefault(above[0], {}) if above else row
+                held[field] = value
+
     if where in {"artifact", "model", "sample"}:
-        _refer(rig, where, task, value)
+        world.refers(where, value)
     else:
-        rig.rewrite = lambda endpoint, data: _replace(data.get("tasks"), task, where, value)
-    result = rig.cycle()
-    left = rig.snapshot()
-    broken = [f"law 4: {file} is gone" for file in (victim, "readme.txt") if f"files:{file}" not in left.files]
+        rig.rewrite = say_otherwise
+    result, left = world.cycle(), rig.snapshot().files
+    broken = [f"law 4: {file} is gone" for file in (world.victim, "readme.txt") if f"files:{file}" not in left]
     if result is not None and result.matched != len(result.deleted) + len(result.kept) + len(result.failed):
         broken.append("law 6: the numbers do not add up")
     return broken
 
 
-def _replace(rows: Any, task: str, where: str, value: Any) -> None:
-    for row in rows if isinstance(rows, list) else ():
-        if row.get("id") == task:
-            path = {"artifacts": ("execution", "artifacts"), "models": ("models", "output")}.get(where, (where,))
-            held = row if len(path) == 1 else row.setdefault(path[0], {})
-            held[path[-1]] = value
-
-
 def _named(where: str, name: str, rig: Rig) -> list[str]:
-    task, _ = _neighbourhood(rig)
-    held: Any = rig.sandbox.store.tasks.get(task)
+    world = Neighbourhood(rig)
     if where == "artifact key":
-        _append(rig, task, {"key": name, "mode": "output", "uri": f"https://example.com/{name}"})
+        world.lists(name, f"https://example.com/{name}")
     elif where == "project":
-        held["project"] = rig.sandbox.store.ensure_project(name or "none")
+        world.row["project"] = rig.sandbox.store.ensure_project(name or "none")
     else:
-        held[where] = [name] if where == "tags" else name
-    return _judged(rig)
-
-
-class _Elsewhere:
-    """Another host, which wants the session's token."""
-
-    def __init__(self) -> None:
-        self._tokens: list[str] = []
-        self._server = WebServer(self._app)
-        self.url = self._server.url
-
-    def __enter__(self) -> _Elsewhere:
-        self._server.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.stop()
-
-    def _app(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        self._tokens.append(environ.get("HTTP_AUTHORIZATION", "") + environ.get("HTTP_COOKIE", ""))
-        start_response("200 OK", [("Content-Type", "application/json")])
-        return [b"{}"]
-
-    def asked(self) -> list[str]:
-        """Return a breach if the service came here at all."""
-        return [f"leak: another host was asked{', with the token' * any(self._tokens)}"] if self._tokens else []
+        world.row[where] = [name] if where == "tags" else name
+    return world.cleaned()
 
 
 def _redirected(where: str, status: int, rig: Rig) -> list[str]:
-    task, _ = _neighbourhood(rig)
-    with _Elsewhere() as evil:
-        away = Answer(status, b"", (("Location", f"{evil.url}/x"), ("Content-Type", "text/plain")))
-        plain = rig.sandbox.traffic.handle
+    world = Neighbourhood(rig)
+    with _elsewhere() as (evil, asked):
+        away = Answer(status, b"", (("Location", f"{evil}/x"), ("Content-Type", "text/plain")))
+        # All of the API but the login.
+        hit = re.compile(r"files\." if where == "files" else r"(?!files|auth)\w+\.").match
+        rig.instead = lambda endpoint: away if hit(endpoint) else None
+        result = world.cycle()
+    broken = [] if world.task in rig.sandbox.tasks else ["law 3: the task is gone and its files were not deleted"]
+    if result is not None and result.ok:
+        broken.append("law 6: a redirected cycle calls itself good")
+    return broken + asked
 
-        def handle(name: str, *more: Any) -> Answer:
-            hit = (
-                name.startswith("files.")
-                if where == "files"
-                else "." in name and not name.startswith(("files", "auth"))
-            )
-            return away if hit else plain(name, *more)
 
-        rig.sandbox.traffic.handle = handle  # type: ignore[method-assign]
-        try:
-            result = rig.cycle()
-        finally:
-            rig.sandbox.traffic.handle = plain  # type: ignore[method-assign]
-        broken = [] if task in rig.sandbox.tasks else ["law 3: the task is gone and its files were not deleted"]
-        good = result is not None and result.ok
-        return broken + evil.asked() + (["law 6: a redirected cycle calls itself good"] if good else [])
+@contextmanager
+def _elsewhere() -> Iterator[tuple[str, list[str]]]:
+    """Open another host, which wants the session's token; yield its address, and a breach for each time it is asked."""
+    asked: list[str] = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        token = environ.get("HTTP_AUTHORIZATION", "") + environ.get("HTTP_COOKIE", "")
+        asked.append(f"leak: another host was asked{', with the token' if token else ''}")
+        start_response("200 OK", [("Content-Type", "application/json")])
+        return [b"{}"]
+
+    server = WebServer(app)
+    server.start()
+    try:
+        yield server.url, asked
+    finally:
+        server.stop()
 
 
 def _packed() -> dict[str, str]:
@@ -239,13 +230,13 @@ TOO_MUCH: dict[str, Callable[[], dict[str, str]]] = {
 }
 
 
-def _too_much(name: str, rig: Rig) -> list[str]:
-    task, _ = _neighbourhood(rig)
-    if plot := TOO_MUCH[name]():
-        rig.sandbox.add_event(task, {"type": "plot", "metric": "m", "variant": "v", "iter": 1, **plot})
+def _too_much(make: Callable[[], dict[str, str]], rig: Rig) -> list[str]:
+    world, plot = Neighbourhood(rig), make()
+    if plot:
+        world.shows("plot", **plot)
     for number in range(0 if plot else 10_000):
-        _append(rig, task, {"key": f"{number}", "mode": "output", "uri": f"odd{number}://x/{'y' * 500}"})
+        world.lists(f"{number}", f"odd{number}://x/{'y' * 500}")
     before = psutil.Process().memory_info().rss
-    broken = _judged(rig)
+    broken = world.cleaned()
     grown = psutil.Process().memory_info().rss - before
     return broken + ([f"flood: {grown >> 20} MB more memory"] if grown > MOST_MEMORY else [])

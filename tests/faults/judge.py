@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from cleanup.cycle.result import CycleResult
 from tests.faults.watch import Watch
@@ -39,6 +41,16 @@ class Case:
         return {task for one in self.watch.changes for task, fields in one.tasks.items() if fields is None}
 
     @cached_property
+    def touched(self) -> set[str]:
+        """The tasks and entries that somebody else changed or deleted."""
+        return {key for one in self.watch.changes for key in {*one.tasks, *one.models}}
+
+    @cached_property
+    def reports(self) -> list[CycleResult]:
+        """The results of those cycles that came to an end."""
+        return [result for result in self.results if result]
+
+    @cached_property
     def gone(self) -> set[str]:
         """The tasks that the service deleted."""
         return set(self.before.tasks) - set(self.after.tasks) - self.removed
@@ -46,13 +58,9 @@ class Case:
     @cached_property
     def told(self) -> dict[str, str]:
         """What the reports say of each task, and of each entry of the archive, that was not deleted."""
-        some = [result for result in self.results if result]
-        return {
-            **{entry.task.id: entry.reason for result in some for entry in result.kept},
-            **{entry.task.id: entry.error for result in some for entry in result.failed},
-            **{entry.task.id: entry.reason for result in some for entry in result.models.kept},
-            **{entry.task.id: entry.error for result in some for entry in result.models.failed},
-        }
+        fates = [fates for result in self.reports for fates in (result, result.models)]
+        kept = {entry.task.id: entry.reason for some in fates for entry in some.kept}
+        return kept | {entry.task.id: entry.error for some in fates for entry in some.failed}
 
     @cached_property
     def reached(self) -> set[str]:
@@ -89,10 +97,7 @@ class Case:
 
 def broken_laws(case: Case) -> list[str]:
     """Return one line for each breach of a law."""
-    laws = (
-        _only_the_archive, _all_of_it, _files_first, _outlived, _shelved, _only_its_own, _says_what_happened,
-        _says_what_became_of_models,
-    )  # fmt: skip
+    laws = (_only_the_archive, _all_of_it, _files_first, _outlived, _shelved, _only_its_own, _says_what_happened)
     return [line for law in laws for line in law(case)]
 
 
@@ -100,28 +105,28 @@ def kept_its_word(rehearsal: CycleResult, real: CycleResult | None) -> list[str]
     """Return what a dry run told otherwise than the cycle after it, in which nothing was in the way."""
     if real is None:
         return ["law 5: the cycle could not begin"]
-    promised, done = (
-        {
-            "deleted": {entry.task.name for entry in (*one.deleted, *one.models.deleted)},
-            "kept": {(entry.task.name, entry.reason) for entry in (*one.kept, *one.models.kept)},
-            "failed": {entry.task.name for entry in (*one.failed, *one.models.failed)},
-            "kept files": one.kept_files_by_reason,
-            "models": one.models_deleted,
-            "matched": one.matched,
-        }
-        for one in (rehearsal, real)
-    )
+    promised, done = map(_told, (rehearsal, real))
     wrong = [f"{what}: {promised[what]}, then {done[what]}" for what in done if promised[what] != done[what]]
     return [f"law 6: the dry run told otherwise, {'; '.join(wrong)}"] if wrong else []
+
+
+def _told(result: CycleResult) -> dict[str, Any]:
+    """Return all that a result says of tasks, entries and files, but for what only deleting shows."""
+    names = ("matched", "force_would_add", "models_deleted", "kept_files_by_reason", "projects")
+    told = {name: getattr(result, name) for name in names}
+    for what, some in (("tasks", result), ("entries", result.models)):
+        told[what] = Counter(some.deleted), Counter(some.kept), Counter(some.failed)
+    told["kept files"] = Counter(result.kept_files)
+    counts = {at: (some.deleted + some.gone, some.failed, some.unnamed) for at, some in result.storages.items()}
+    return {**told, "files": counts}
 
 
 def _only_the_archive(case: Case) -> Iterator[str]:
     for task in sorted(case.gone):
         if all(verdict.holds_task(task) for verdict in case.verdicts(task)):
             yield f"law 1: task {_name(case, task)} is gone, which had to stay"
-    touched = {task for change in case.watch.changes for task in change.tasks}
     stays = case.verdicts()[0].stays
-    for task in sorted((stays & case.after.tasks.keys()) - touched):
+    for task in sorted((stays & case.after.tasks.keys()) - case.touched):
         was, now = case.before.tasks[task], case.after.tasks[task]
         changed = {name for name in {*was, *now} if was.get(name) != now.get(name)} - {"parent", "last_change"}
         changed -= {"models", "output"} if _listed(case, was) == _listed(case, now) else set()
@@ -159,7 +164,7 @@ def _is_known(case: Case, file: str, held: Names) -> bool:
     owner, kind = owner_of(file), {"files": "http", "s3": "s3", "disk": "local"}[file.partition(":")[0]]
     if case.before.named_by(owner).names(file):
         return True
-    if any(name.startswith(kind) for result in case.results if result for name in result.unlisted):
+    if any(name.startswith(kind) for result in case.reports for name in result.unlisted):
         return False
     beside = [one for one in case.after.files - {file} if any(task == owner for task, _ in names_in(one))]
     kept = held.into(owner) or any(owner_of(one) in case.after.tasks for one in beside)
@@ -169,22 +174,32 @@ def _is_known(case: Case, file: str, held: Names) -> bool:
 def _outlived(case: Case) -> Iterator[str]:
     """A draft that outlived its maker, and its file, go with the last task that used it."""
     users, left = case.before.users(), case.after.users()
-    changed = {key for change in case.watch.changes for key in {*change.tasks, *change.models}}
     for key in sorted(case.before.models):
         had, model = users[key], case.before.models[key]
-        if model.get("ready") or not model.get("company") or not had or not had <= case.gone or ({key} | had) & changed:
+        ends = had and had <= case.gone and not ({key} | had) & case.touched
+        if model.get("ready") or not model.get("company") or not ends:
             continue
         names = names_in(str(model.get("uri") or ""))
         if not names or names[-1][0] in case.after.tasks or left.get(key):
             continue
-        if model.get("task") and names[-1][0] not in case.before.tasks and not str(model["uri"]).startswith("http"):
-            continue  # registered on a bucket or a disk, in the folder of a task that may be another server's
+        if (model.get("task") or _is_imported(model)) and _may_be_foreign(case, model):
+            continue
         others = Names(row.get("uri") for other, row in case.after.models.items() if other != key)
         links = Names(item for row in case.after.tasks.values() for item in artifacts(row))
         files = [file for file in case.after.files if {*names} & {*names_in(file)}]
         if all(others.holds(file) or links.holds(file) for file in files) and (files or key not in case.after.models):
             continue
         yield f"law 4: model {model['name']!r} ({model['uri']}) outlived all its users, and is left: entry or file"
+
+
+def _is_imported(model: Row) -> bool:
+    return str(model.get("comment")).startswith("Imported by task id:")
+
+
+def _may_be_foreign(case: Case, model: Row) -> bool:
+    """Tell whether a file lies on a bucket or a disk, in the folder of a task that may be another server's."""
+    uri = str(model.get("uri"))
+    return not uri.startswith("http") and owner_of(uri) not in case.before.tasks
 
 
 def _listed(case: Case, row: Row) -> list[list[str]]:
@@ -196,13 +211,10 @@ def _listed(case: Case, row: Row) -> list[list[str]]:
 def _shelved(case: Case) -> Iterator[str]:
     """An entry that goes by itself was archived, past its time, allowed and used by none, and takes its file along."""
     held, needing = case.after.held(), case.before.needing()
-    touched = {key for change in case.watch.changes for key in {*change.tasks, *change.models}}
-    for key in sorted(case.before.models.keys() - touched):
+    for key in sorted(case.reached - case.touched):
         model = case.before.models[key]
-        if key not in case.reached:
-            continue
         name, left = repr(model["name"]), key in case.after.models
-        using = (needing[key] & case.after.tasks.keys()) - touched
+        using = (needing[key] & case.after.tasks.keys()) - case.touched
         if using and not left:
             yield f"law 4: entry {name} is gone, which task {_name(case, min(using))} uses"
         may_stay = {task for verdict in case.verdicts() for task in verdict.may_stay}
@@ -211,7 +223,8 @@ def _shelved(case: Case) -> Iterator[str]:
         names = set(names_in(str(model.get("uri") or "")))
         for file in case.after.files:
             shown = Names(case.after.samples.get(owner_of(file), ())).holds(file)
-            if not left and names & set(names_in(file)) and not held.holds(file) and not shown:
+            foreign = _is_imported(model) and _may_be_foreign(case, model)
+            if not left and names & set(names_in(file)) and not held.holds(file) and not shown and not foreign:
                 yield f"law 3: {file} is left, and entry {name} is gone"
 
 
@@ -244,73 +257,63 @@ def _went_along(case: Case, file: str) -> bool:
 
 
 def _says_what_happened(case: Case) -> Iterator[str]:
-    deleted: list[str] = []
-    some = [result for result in case.results if result]
-    for result in some:
-        deleted += [entry.task.id for entry in result.deleted]
-        told = [entry.task.id for entry in (*result.deleted, *result.kept, *result.failed)]
-        if result.matched != len(told) or len(told) != len(set(told)):
-            yield f"law 6: {result.matched} matched, {len(told)} told, {len(set(told))} of them different"
-        changed = {task for change in case.watch.changes for task in change.tasks}
-        reached = {task for task, row in case.before.tasks.items() if case.rules.reach(row)}
-        if case.clean and (unsaid := reached - set(told) - changed):
-            yield f"law 6: not a word on {sorted(_name(case, task) for task in unsaid)}"
+    """Each task, and each entry of the archive, is told once, and what is said of it is so."""
+    failed = {entry.task.id for result in case.reports for entry in result.failed}
+    ended, users = bool(case.reports) and None not in case.results, case.before.users()
+    reached = {task for task, row in case.before.tasks.items() if case.rules.reach(row)}
+    went = case.gone - (set() if case.clean else failed) if ended else set()
+    alone = {key for key in case.reached - case.after.models.keys() if case.clean and not users[key] & case.gone}
+    for noun, fates, there, matching, gone in (
+        ("task", case.reports, case.after.tasks, reached, went),
+        ("entry", [result.models for result in case.reports], case.after.models, case.reached, alone - case.touched),
+    ):
+        # An entry may go with its maker, without a word.
+        to_tell = (matching if noun == "task" else matching & there.keys()) - case.touched
+        for some in fates:
+            told = [entry.task.id for entry in (*some.deleted, *some.kept, *some.failed)]
+            if some.matched != len(told) or len(told) != len(set(told)):
+                yield f"law 6: {some.matched} matched, {len(told)} told, {len(set(told))} of them different"
+            if case.clean and (unsaid := to_tell - set(told)):
+                yield f"law 6: not a word on {noun} {sorted(_name(case, key) for key in unsaid)}"
+        deleted = {entry.task.id for some in fates for entry in some.deleted}
+        for key in sorted(deleted & there.keys()):
+            yield f"law 6: {noun} {_name(case, key)} is said to be deleted and is there"
+        for key in sorted(gone - deleted):
+            yield f"law 6: {noun} {_name(case, key)} was deleted, the report says {case.told.get(key, 'nothing')!r}"
+    for result in case.reports:
         # S3 answers that it deleted what was not there.
         counted = sum(counts.deleted for name, counts in result.storages.items() if not name.startswith("s3"))
         if counted > sum(not file.startswith("s3") for file in case.before.files - case.after.files):
             yield f"law 6: {counted} files are said to be deleted, more than are gone"
-    for task in sorted(set(deleted) & set(case.after.tasks)):
-        yield f"law 6: task {_name(case, task)} is said to be deleted and is there"
+        counted = result.models_deleted + len(result.models.deleted)
+        if counted > len(case.before.models.keys() - case.after.models.keys()):
+            yield f"law 6: {counted} entries are said to be deleted, more than are gone"
     for thing, text in case.told.items():
         if not text.strip():
             yield f"law 6: no reason for {_name(case, thing)}"
-    if None in case.results or not some:
-        return
-    failed = {entry.task.id for result in some for entry in result.failed}
-    for task in sorted(case.gone - set(deleted) - (set() if case.clean else failed)):
-        yield f"law 6: task {_name(case, task)} was deleted and the report says {case.told.get(task, 'nothing')!r}"
-    yield from _tells_the_truth(case, some, failed)
+    if ended:
+        yield from _tells_the_truth(case, failed)
 
 
-def _says_what_became_of_models(case: Case) -> Iterator[str]:
-    some = [result for result in case.results if result]
-    changed = {key for change in case.watch.changes for key in {*change.tasks, *change.models}}
-    deleted = {entry.task.id for result in some for entry in result.models.deleted}
-    for result in some:
-        fates = result.models
-        told = [entry.task.id for entry in (*fates.deleted, *fates.kept, *fates.failed)]
-        if len(told) != len(set(told)):
-            yield "law 6: an entry of the archive is told twice"
-        if case.clean and (unsaid := case.reached & case.after.models.keys() - {*told} - changed):
-            yield f"law 6: not a word on entries {sorted(case.before.models[key]['name'] for key in unsaid)}"
-    for key in sorted(deleted & case.after.models.keys()):
-        yield f"law 6: entry {case.after.models[key]['name']!r} is said to be deleted and is there"
-    users = case.before.users()
-    for key in sorted(case.reached - case.after.models.keys() - deleted - changed):
-        if case.clean and not users[key] & case.gone:
-            yield f"law 6: entry {case.before.models[key]['name']!r} went, the report says {case.told.get(key)!r}"
-
-
-def _tells_the_truth(case: Case, results: Sequence[CycleResult], failed: set[str]) -> Iterator[str]:
+def _tells_the_truth(case: Case, failed: set[str]) -> Iterator[str]:
     shelved = Names(case.before.models[key].get("uri") for key in case.reached)
     lost = {file for file in case.before.files - case.after.files if not shelved.holds(file)}
     stripped = {owner_of(file) for file in lost} & set(case.after.tasks)
     for task in sorted(stripped - failed):
         yield f"law 5: {_name(case, task)} lost a file and stays, and is not told as failed: {case.told.get(task)!r}"
-    good = all(result.ok for result in results)
+    good = all(result.ok for result in case.reports)
     if good and stripped:
         yield "law 6: all is well, it says, and tasks stay that lost files"
-    failed |= {entry.task.id for result in results for entry in result.models.failed}
+    failed = failed | {entry.task.id for result in case.reports for entry in result.models.failed}
     touched = {key for one in case.watch.changes for key, fields in {**one.tasks, **one.models}.items() if fields}
     needing = case.after.needing()
     near = failed.union(*(needing[key] for key in failed & needing.keys()))
     if case.clean and not case.stuck and not near & touched and not good:
-        texts = [text for result in results for text in (*result.errors, result.interrupted, *map(str, result.failed))]
-        texts += [str(one) for result in results for one in (*result.failed_files, *result.models.failed)]
+        texts = [text for one in case.reports for text in (*one.errors, one.interrupted, *map(str, one.failed))]
+        texts += [str(one) for result in case.reports for one in (*result.failed_files, *result.models.failed)]
         yield f"law 6: a cycle without faults says {json.dumps([text for text in texts if text])[:600]}"
 
 
 def _name(case: Case, task: str) -> str:
-    world = {**case.before.models, **case.after.tasks, **case.before.tasks}
-    row = world.get(task) or {}
+    row = {**case.before.models, **case.after.tasks, **case.before.tasks}.get(task) or {}
     return f"{row.get('name')!r} ({task[:6]})"

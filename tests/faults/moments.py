@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from cleanup.sandbox.calls.deletion import delete_task
 from cleanup.sandbox.calls.reset import reset
@@ -12,8 +13,8 @@ from tests.faults import service
 from tests.faults.build import SPELLINGS, Builder
 from tests.faults.rig import Rig
 from tests.faults.runner import Attack
-from tests.faults.street import trial
-from tests.faults.watch import Watch, Watcher
+from tests.faults.street import Trial
+from tests.faults.watch import Watch
 
 VICTIMS = ("full", "on s3", "on disk", "ring 1", "ring 2", "dead run", "reset", "heir", "linked", "draft", "maker")
 MODELS = ("full's", "on s3's", "on disk's", "ring 1's", "ring 2's", "ring 3's")
@@ -25,22 +26,17 @@ def series(every: int) -> Iterator[Iterator[Attack]]:
     """Yield for each kind of change, and each size of batches, the attacks by number of request."""
     for batch, what in itertools.product((5, service.PLAIN), KEYS):
         yield (
-            Attack(f"{what} at request {number}, batches of {batch}", _changed(what, number, batch))
+            Attack(f"{what} at request {number}, batches of {batch}", partial(_changed, what, number, batch))
             for number in itertools.count(1)
         )
 
 
-def _changed(what: str, number: int, batch: int) -> Callable[[Rig], list[str] | None]:
-    key = KEYS[what][number % len(KEYS[what])]
-
-    def run(rig: Rig) -> list[str] | None:
-        def attack(built: Builder) -> Watch:
-            service.batches_of(batch)
-            return Watcher(rig, {number: (what, lambda: act_on(built, what, key, number))})
-
-        return trial(rig, attack, clean=True)
-
-    return run
+def _changed(what: str, number: int, batch: int, rig: Rig) -> list[str] | None:
+    service.batches_of(batch)
+    trial, key = Trial(rig), KEYS[what][number % len(KEYS[what])]
+    trial.watch = Watch(rig, {number: (what, partial(act_on, trial.built, what, key, number))})
+    result = trial.cycle()
+    return None if trial.watch.plans else trial.judged(result, clean=True)
 
 
 def act_on(built: Builder, what: str, key: str, number: int) -> None:
@@ -73,6 +69,7 @@ TASK_CHANGES: dict[str, Callable[[Builder, Entity, str], object]] = {
     "un-archive": lambda built, task, now: _edit(
         built, task["id"], now, system_tags=[tag for tag in task["system_tags"] if tag != "archived"]
     ),
+    "make public": lambda built, task, now: _edit(built, task["id"], now, company=""),
     "tag": lambda built, task, now: _edit(built, task["id"], now, tags=["keep"]),
     "reset": lambda built, task, now: reset(built.sandbox.store, {"task": task["id"], "force": True}),
     "re-enqueue": lambda built, task, now: _edit(

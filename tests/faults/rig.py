@@ -10,9 +10,7 @@ import shutil
 import socket
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_plus
@@ -49,38 +47,35 @@ class Rig:
         """Paths that the file server may not delete."""
         self.rewrite: Callable[[str, Any], None] | None = None
         """Called with the endpoint and the ``data`` of each answer of the API: changes what the server says."""
-        self._configure()
-        logging.getLogger().addHandler(_Listener(self.said))
-        logging.getLogger("cleanup").setLevel(logging.DEBUG)
-
-    def _configure(self) -> None:
+        self.instead: Callable[[str], Answer | None] | None = None
+        """Called with the endpoint of each request: what is answered instead of what the server would say."""
         environment = self.sandbox.environment()
         Path(environment["CLEARML_CONFIG_FILE"]).write_text(
             f'sdk.aws.s3.credentials: [{{host: "{self.s3.host}", key: "{KEY_ID}", secret: "{SECRET}", secure: false}}]'
         )
         os.environ.update(environment)
         service.prepare()
-        handle = self.sandbox.traffic.handle
-        self.sandbox.traffic.handle = (  # type: ignore[method-assign]
-            lambda name, body, scheme, work: self._said_otherwise(name, handle(name, body, scheme, work))
-        )
+        listener = logging.Handler()
+        listener.emit = lambda record: self.said.append(logging.Formatter().format(record))  # type: ignore[method-assign]
+        logging.getLogger().addHandler(listener)
+        logging.getLogger("cleanup").setLevel(logging.DEBUG)
+        self._handle = self.sandbox.traffic.handle
+        self.sandbox.traffic.handle = self._answer  # type: ignore[method-assign]
         plain = sandbox_files.delete_many
         sandbox_files.delete_many = lambda root, body: _refusing(plain, root, body, self.forbidden)
 
-    def _said_otherwise(self, endpoint: str, answer: Answer) -> Answer:
+    def _answer(self, endpoint: str, *request: Any) -> Answer:
+        answer = (self.instead and self.instead(endpoint)) or self._handle(endpoint, *request)
         if self.rewrite is None or answer.status != 200 or endpoint.startswith(("files.", "s3.")):
             return answer
         content = json.loads(answer.body)
         self.rewrite(endpoint, content["data"])
         return answer.with_body(json.dumps(content).encode())
 
-    @property
-    def secrets(self) -> list[str]:
-        return [self.sandbox.secret_key, self.sandbox.access_key, SECRET, KEY_ID, "eyJ"]
-
     def leaked(self) -> list[str]:
         """Return each text that was said and holds a secret."""
-        return [f"secrets: {text[:300]}" for text in self.said for secret in self.secrets if secret in text]
+        secrets = [self.sandbox.secret_key, self.sandbox.access_key, SECRET, KEY_ID, "eyJ"]
+        return [f"secrets: {text[:300]}" for text in self.said for secret in secrets if secret in text]
 
     def close(self) -> None:
         self.s3.server.stop()
@@ -89,24 +84,14 @@ class Rig:
 
     def reset(self) -> None:
         """Empty the world, and take every fault and hook away."""
-        sandbox = self.sandbox
-        sandbox.on_request = self.rewrite = None
+        self.rewrite = self.instead = None
         self.calm()
-        sandbox.traffic.stopping.set()
-        sandbox.traffic.stopping = threading.Event()
-        with sandbox.store.lock:
-            for kind in (TASK, MODEL, PROJECT, QUEUE):
-                held = sandbox.store.collection(kind)
-                for entity in list(held.all()):
-                    held.remove(entity["id"])
-                    sandbox.store.events.remove(entity["id"])
-        for folder in (sandbox.files_root, self.disk):
-            for entry in folder.iterdir():
-                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        self.sandbox.traffic.stopping.set()
+        self.sandbox.traffic.stopping = threading.Event()
+        empty(self.sandbox, self.disk)
         self.s3.keys.clear()
         self.said.clear()
         service.batches_of(service.PLAIN)
-        sandbox.reset_requests()
 
     def calm(self) -> None:
         """Take every fault away, and let the server be a new one."""
@@ -160,18 +145,21 @@ class Rig:
             return (self.disk if storage == "disk" else self.sandbox.files_root).joinpath(path).exists()
         return any(held.get(thing) is not None for held in (self.sandbox.store.tasks, self.sandbox.store.models))
 
-    def cycle(self, settings: dict[str, Any] | None = None, **more: Any) -> CycleResult | None:
+    def cycle(self, settings: dict[str, Any] | None = None, timeout: float = 20.0, **more: Any) -> CycleResult | None:
         """Run one cycle; None where it could not begin. Any error but the service's own is a breach: it is raised."""
         from cleanup.base.errors import CleanupError
+        from cleanup.report.figures import as_json
+        from cleanup.report.render import dry_run_lines, summary
 
         try:
-            result = service.run_cycle(settings or {}, **more)
+            with service.opened(timeout) as (server, storages):
+                result = service.run_on(server, storages, settings or {}, **more)
         except CleanupError as error:
             self.said.append(f"a cycle raised {error!r} {error}")
             return None
-        self.lines = service.console(result)
+        self.lines = [*summary(result), *(dry_run_lines(result) if result.dry_run else [])]
         # What the console cannot show would end the cycle there.
-        self.said += [repr(result), service.as_text(result), "\n".join(self.lines).encode().decode()]
+        self.said += [repr(result), json.dumps(as_json(result)), "\n".join(self.lines).encode().decode()]
         return result
 
     def connections(self) -> set[socket.socket]:
@@ -180,27 +168,20 @@ class Rig:
         return set().union(*(open_connections(server) for server in servers))
 
 
-class _Listener(logging.Handler):
-    def __init__(self, said: list[str]) -> None:
-        super().__init__()
-        self._said = said
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._said.append(logging.Formatter().format(record))
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 30.0) -> None:
-    """Wait until ``condition`` holds."""
-    until = time.monotonic() + seconds
-    pause = threading.Event()
-    while not condition():
-        if time.monotonic() > until:
-            raise TimeoutError("it did not come true in time")
-        pause.wait(0.002)
-
-
-def utc_now() -> datetime:
-    return datetime.now(timezone.utc)
+def empty(sandbox: Sandbox, *folders: Path) -> None:
+    """Leave nothing on the server, on its disk and in ``folders``, and nothing in its way."""
+    sandbox.clear_faults()
+    sandbox.on_request, sandbox.latency = None, 0.0
+    with sandbox.store.lock:
+        for kind in (TASK, MODEL, PROJECT, QUEUE):
+            held = sandbox.store.collection(kind)
+            for entity in list(held.all()):
+                held.remove(entity["id"])
+                sandbox.store.events.remove(entity["id"])
+        sandbox.store.task_failures.clear()
+    for entry in [entry for folder in (sandbox.files_root, *folders) for entry in folder.iterdir()]:
+        shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+    sandbox.reset_requests()
 
 
 def _refusing(plain: Callable[..., Any], root: Path, body: dict[str, Any], forbidden: set[str]) -> Any:

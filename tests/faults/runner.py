@@ -8,9 +8,10 @@ import itertools
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from multiprocessing import get_context
 
@@ -46,31 +47,25 @@ class Finding:
 
 def run(kind: str, every: int, *, processes: int, only: str = "") -> list[Finding]:
     """Run every ``every``-th attack of a kind in ``processes`` at once."""
-    parts = range(processes)
     with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
-        found = pool.map(_work, *zip(*((kind, every, part, processes, only) for part in parts), strict=True))
+        found = pool.map(partial(_work, kind, every, processes, only), range(processes))
         return list(itertools.chain.from_iterable(found))
 
 
-def _work(kind: str, every: int, part: int, parts: int, only: str) -> list[Finding]:
-    """Run one part of the attacks; say at once what breaks a law."""
+def _work(kind: str, every: int, parts: int, only: str, part: int) -> list[Finding]:
+    """Run one part of the attacks: of each series every ``every``-th, and of those each ``parts``-th; tell breaches."""
     findings, rig, errors = [], Rig(), sys.stderr
-    for series in _chosen(kind, every, part, parts, only):
-        for finding in itertools.takewhile(bool, (_try(rig, kind, attack) for attack in series)):
-            assert finding is not None
+    for number, series in enumerate(import_module(f"tests.faults.{kind}").series(every)):
+        some = itertools.islice(series, (number + part * every) % (parts * every), MOST, parts * every)
+        for attack in (attack for attack in some if only in attack.name):
+            finding = _try(rig, kind, attack)
+            if finding is None:
+                break
             findings.append(finding)
             for line in [*finding.broken, *finding.leaked]:
                 print(f"BROKEN {kind}: {finding.name}: {line}", file=errors, flush=True)
     rig.close()
     return findings
-
-
-def _chosen(kind: str, every: int, part: int, parts: int, only: str) -> Iterator[Iterable[Attack]]:
-    """Yield the series of a kind, of each every ``every``-th attack, and of those the ones of this part."""
-    for number, attacks in enumerate(import_module(f"tests.faults.{kind}").series(every)):
-        first = (number + part * every) % (parts * every)
-        some = itertools.islice(attacks, first, MOST, parts * every)
-        yield (attack for attack in some if only in attack.name)
 
 
 def _try(rig: Rig, kind: str, attack: Attack) -> Finding | None:

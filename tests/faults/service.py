@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import threading
-from collections.abc import Callable
-from datetime import datetime, timezone
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 from cleanup.cycle.result import CycleResult
@@ -16,46 +16,28 @@ PLAIN = 200
 """Tasks of a batch as the package has it."""
 
 
-def open_all(timeout: float = 20.0) -> tuple[Any, Any]:
-    """Return the server and the storages of the SDK's configuration, with hardly a pause between two attempts."""
+@contextmanager
+def opened(timeout: float = 20.0) -> Iterator[tuple[Any, Any]]:
+    """Yield the server and the storages of the SDK's configuration, with hardly a pause between two attempts."""
     from cleanup.server import Network, Server
     from cleanup.storage import Storages, known_file_servers
 
     server = Server(Network(3, 0.001, 0.01, timeout, timeout, timeout))
-    return server, Storages(known_file_servers(), server.session.token_for_files, bound=4, timeout=timeout)
-
-
-def run_on(server: Any, storages: Any, settings: dict[str, Any], now: datetime | None = None) -> CycleResult:
-    """Run one cycle."""
-    from cleanup.cycle import run_once
-    from cleanup.settings import Settings
-
-    chosen = Settings.parse({**FORCED, **settings})
-    return run_once(server, storages, chosen, now=now or datetime.now(timezone.utc))
-
-
-def run_cycle(settings: dict[str, Any], *, now: datetime | None = None, **more: Any) -> CycleResult:
-    """Run one cycle as the service does, with its own session and connections."""
-    server, storages = open_all(**more)
+    storages = Storages(known_file_servers(), server.session.token_for_files, bound=4, timeout=timeout)
     try:
-        return run_on(server, storages, settings, now)
+        yield server, storages
     finally:
         storages.close()
         server.close()
 
 
-def console(result: CycleResult) -> list[str]:
-    """Return the report as the console shows it."""
-    from cleanup.report.render import dry_run_lines, summary
+def run_on(server: Any, storages: Any, settings: dict[str, Any], **more: Any) -> CycleResult:
+    """Run one cycle."""
+    from cleanup.cycle import run_once
+    from cleanup.settings import Settings
+    from tests.faults.world import utc_now
 
-    return [*summary(result), *(dry_run_lines(result) if result.dry_run else [])]
-
-
-def as_text(result: CycleResult) -> str:
-    """Return the report as JSON."""
-    from cleanup.report.figures import as_json
-
-    return json.dumps(as_json(result))
+    return run_once(server, storages, Settings.parse({**FORCED, **settings}), **{"now": utc_now(), **more})
 
 
 def batches_of(tasks: int) -> None:
@@ -76,20 +58,14 @@ def prepare() -> None:
     assert bulk.WAITS
     bulk.WAITS = (0.001, 0.001, 0.001)
     storages.Network = partial(storages.Network, backoff=0.001)  # type: ignore[misc,assignment]
-    botocore.endpoint.time = _NoTime()  # type: ignore[attr-defined]
+    botocore.endpoint.time = SimpleNamespace(sleep=lambda seconds: None)  # type: ignore[attr-defined]
     # A session reads its data files each time; thousands of cycles share one.
-    session = boto3.Session()
-    making, client = threading.Lock(), session.client
-    session.client = lambda *args, **more: _locked(making, client, *args, **more)  # type: ignore[method-assign]
+    session, making = boto3.Session(), threading.Lock()
+    plain = session.client
+
+    def client(*args: Any, **more: Any) -> Any:
+        with making:
+            return plain(*args, **more)
+
+    session.client = client  # type: ignore[method-assign]
     boto3.Session = lambda profile_name=None: session  # type: ignore[assignment,misc]
-
-
-def _locked(lock: threading.Lock, act: Callable[..., Any], *args: Any, **more: Any) -> Any:
-    with lock:
-        return act(*args, **more)
-
-
-class _NoTime:
-    @staticmethod
-    def sleep(seconds: float) -> None:
-        """The retries of botocore follow each other at once."""

@@ -6,7 +6,8 @@ import gc
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from functools import cache
+from contextlib import ExitStack
+from functools import cache, partial
 from multiprocessing import get_context
 from typing import Any
 
@@ -16,16 +17,16 @@ from cleanup.base.errors import CleanupError
 from cleanup.cycle.result import CycleResult
 from cleanup.sandbox import Fault
 from tests.faults import service
-from tests.faults.build import Builder
-from tests.faults.judge import Case, broken_laws
-from tests.faults.rig import Rig, utc_now
+from tests.faults.rig import Rig
 from tests.faults.runner import Attack
-from tests.faults.street import STREET
-from tests.faults.world import Rules
+from tests.faults.street import Trial
 from tests.faults.worlds import FAULTS
 
 CYCLES, WARM = 200, 20
 """Cycles in all, and before the first measurement: what is loaded and cached once is no leak."""
+
+HELD = ExitStack()
+"""What the service that stays has open."""
 
 MAY_GROW = {"MB of memory": 10.0, "threads": 5.0, "connections": 5.0, "open files": 5.0}
 
@@ -33,24 +34,22 @@ MAY_GROW = {"MB of memory": 10.0, "threads": 5.0, "connections": 5.0, "open file
 def series(every: int) -> Iterator[Iterator[Attack]]:
     """Yield the one soak."""
     cycles = max(WARM + 5, CYCLES // every)
-    yield iter([Attack(f"{cycles} cycles with faults at 5% of all requests", lambda rig: _soak(rig, cycles))])
+    yield iter([Attack(f"{cycles} cycles with faults at 5% of all requests", partial(_soak, cycles))])
 
 
-def _soak(rig: Rig, cycles: int) -> list[str]:
+def _soak(cycles: int, rig: Rig) -> list[str]:
     broken, uses = [], []
     with ProcessPoolExecutor(1, get_context("spawn")) as process:
         for number in range(cycles):
             leaked = rig.leaked()
             rig.reset()
-            Builder(rig, STREET)
-            before, rules = rig.snapshot(), Rules(utc_now())
+            trial = Trial(rig)
             for fault in FAULTS:
                 rig.sandbox.inject(Fault("*", times=None, probability=0.05 / len(FAULTS), **fault))
             result, said, use = process.submit(cycle).result()
             rig.said += [said, repr(result)]
             uses.append(use)
-            lines = leaked + broken_laws(Case(before, rig.snapshot(), rules, [result]))
-            broken += [f"cycle {number}: {line}" for line in lines]
+            broken += [f"cycle {number}: {line}" for line in leaked + trial.broken(result)]
     rig.tried = cycles
     growth = list(zip(MAY_GROW.items(), uses[WARM], uses[-1], strict=True))
     grown = ", ".join(f"{start:.0f} -> {end:.0f} {unit}" for (unit, _), start, end in growth)
@@ -62,7 +61,7 @@ def _soak(rig: Rig, cycles: int) -> list[str]:
 def _service() -> tuple[Any, Any]:
     """Return the server and the storages of the service that stays."""
     service.prepare()
-    return service.open_all()
+    return HELD.enter_context(service.opened())
 
 
 def cycle() -> tuple[CycleResult | None, str, list[float]]:

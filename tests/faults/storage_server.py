@@ -38,11 +38,12 @@ class S3:
     def _app(self, environ: dict[str, Any], start_response: Any) -> Any:
         request = Request(environ)
         name, text = _NAMES[request.method], request.get_data().decode(errors="replace")
+        alone = name == "delete_object"
         keys = [unescape(key) for key in re.findall(r"<Key>(.*?)</Key>", text, re.DOTALL)]
-        if name == "delete_object":
+        if alone:
             keys = [request.path.removeprefix("/bucket/")]
-        work = {"delete_objects": self._delete_many, "delete_object": self._delete_one, "list_objects": self._list}
-        body = {"path": request.path, "keys": keys, **request.args}
+        body = {"path": request.path, "keys": keys, "alone": alone, **request.args}
+        work = {"delete_objects": self._delete, "delete_object": self._delete, "list_objects": self._list}
         try:
             act = work.get(name, lambda body: Answer(200, b"", _XML))
             answer = self._traffic.handle(f"s3.{name}", body, "", lambda: act(body))
@@ -56,28 +57,20 @@ class S3:
     def _list(self, body: dict[str, Any]) -> Answer:
         with self._lock:
             found = sorted(key for key in self.keys if key.startswith(body.get("prefix", "")))
-        entries = "".join(
-            f"<Contents><Key>{escape(key)}</Key><Size>7</Size><LastModified>2026-01-01T00:00:00.000Z</LastModified>"
-            f"</Contents>"
-            for key in found
-        )
-        told = f"<Name>bucket</Name><KeyCount>{len(found)}</KeyCount><IsTruncated>false</IsTruncated>{entries}"
-        return Answer(200, f"<ListBucketResult>{told}</ListBucketResult>".encode(), _XML)
+        told = "<Size>7</Size><LastModified>2026-01-01T00:00:00.000Z</LastModified>"
+        entries = "".join(f"<Contents><Key>{escape(key)}</Key>{told}</Contents>" for key in found)
+        head = f"<Name>bucket</Name><KeyCount>{len(found)}</KeyCount><IsTruncated>false</IsTruncated>"
+        return Answer(200, f"<ListBucketResult>{head}{entries}</ListBucketResult>".encode(), _XML)
 
-    def _delete_many(self, body: dict[str, Any]) -> Answer:
+    def _delete(self, body: dict[str, Any]) -> Answer:
         refused = self.forbidden.intersection(body["keys"])
         with self._lock:
             self.keys -= set(body["keys"]) - refused
+        if body["alone"]:
+            return Answer(403, b"<Error><Code>AccessDenied</Code></Error>", _XML) if refused else Answer(204, b"", _XML)
         lines = [f"<Deleted><Key>{escape(key)}</Key></Deleted>" for key in body["keys"] if key not in refused]
         lines += [f"<Error><Key>{escape(key)}</Key><Code>AccessDenied</Code></Error>" for key in refused]
         return Answer(200, f"<DeleteResult>{''.join(lines)}</DeleteResult>".encode(), _XML)
-
-    def _delete_one(self, body: dict[str, Any]) -> Answer:
-        if self.forbidden.intersection(body["keys"]):
-            return Answer(403, b"<Error><Code>AccessDenied</Code></Error>", _XML)
-        with self._lock:
-            self.keys -= set(body["keys"])
-        return Answer(204, b"", _XML)
 
 
 def _in_xml(answer: Answer) -> Answer:

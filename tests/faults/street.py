@@ -1,16 +1,19 @@
-"""A small world with every kind of task and file, and the trial of one attack in it: a cycle, then a clean one."""
+"""A small world with every kind of task and file, and the trial of an attack: a cycle in it, then a clean one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from tests.faults import service
+from cleanup.cycle.result import CycleResult
 from tests.faults.build import ODD, Builder, Step
-from tests.faults.judge import Case, broken_laws
-from tests.faults.rig import Rig, utc_now
+from tests.faults.judge import Case, broken_laws, kept_its_word
+from tests.faults.rig import Rig
 from tests.faults.watch import Watch
-from tests.faults.world import Rules
+from tests.faults.world import Rules, utc_now
+
+_CHANGING = re.compile(r"\..*(delete|edit|update|archive|add|create|reset|stop|enqueue|publish|post|put)")
 
 
 def task(
@@ -77,37 +80,45 @@ STREET: tuple[Step, ...] = (
 )
 
 
-def finished(rig: Rig, rules: Rules, settings: dict[str, Any] | None = None) -> list[str]:
-    """Run one cycle without faults; return what it breaks or leaves unfinished."""
-    before = rig.snapshot()
-    result = rig.cycle(settings)
-    case = Case(before, rig.snapshot(), rules, [result], clean=True)
-    broken = broken_laws(case) if result else [f"law 5: it could not begin: {rig.said[-1][:300]}"]
-    return [f"then clean: {line}" for line in broken]
+class Trial:
+    """Builds a world, and judges what became of it. ``settings``: of its cycles, as far as the judge knows them."""
 
+    def __init__(self, rig: Rig, steps: Iterable[Step] = STREET, **settings: Any) -> None:
+        self.rig, self.settings, self.watch = rig, settings, Watch()
+        self.built = Builder(rig, steps)
+        self.before, self.rules = rig.snapshot(), Rules(utc_now(), **settings)
+        self.rehearsal: CycleResult | None = None
 
-def trial(
-    rig: Rig,
-    attack: Callable[[Builder], Watch | Callable[[], object]],
-    *,
-    steps: Iterable[Step] = STREET,
-    clean: bool = False,
-    run: Callable[[], Any] | None = None,
-    **cycle: Any,
-) -> list[str] | None:
-    """Build the world, attack it, run a cycle, then a clean one; return the broken laws of both.
+    def cycle(self, also: dict[str, Any] | None = None, **more: Any) -> CycleResult | None:
+        """Run a cycle; ``also``: settings that the judge does not know."""
+        return self.rig.cycle({**self.settings, **(also or {})}, **more)
 
-    ``attack`` returns what watches the cycle or tells whether what it waits for came; None if that did not.
-    """
-    built = Builder(rig, steps)
-    before, rules = rig.snapshot(), Rules(utc_now())
-    came = attack(built)
-    result = run() if run else rig.cycle(**cycle)
-    rig.sandbox.on_request = None
-    watch = came if isinstance(came, Watch) else Watch()
-    if not (watch.came if isinstance(came, Watch) else came()):
-        return None
-    broken = broken_laws(Case(before, rig.snapshot(), rules, [result], watch, clean, frozenset(built.stuck)))
-    rig.calm()
-    service.batches_of(service.PLAIN)
-    return broken + finished(rig, rules)
+    def rehearse(self, **more: Any) -> list[str]:
+        """Make a dry run, of which the cycle after it must not differ; then what is bad begins to fail."""
+        self.rig.sandbox.reset_requests()
+        self.rehearsal = self.cycle({"dry_run": True}, **more)
+        broken = ["law 6: a dry run changed something"] if self.rig.snapshot() != self.before else []
+        broken += [
+            f"law 6: a dry run asked for {name}" for name in self.rig.sandbox.requests if _CHANGING.search(name.lower())
+        ]
+        self.built.spring()
+        return broken
+
+    def broken(self, *results: CycleResult | None, clean: bool = False) -> list[str]:
+        """Return the laws that these cycles broke; ``case`` holds what they are judged by."""
+        self.rig.sandbox.on_request = None
+        stuck = frozenset(self.built.stuck)
+        self.case = Case(self.before, self.rig.snapshot(), self.rules, results, self.watch, clean, stuck)
+        broken = broken_laws(self.case)
+        if self.rehearsal and clean and not self.built.traps and not self.watch.log:
+            broken += kept_its_word(self.rehearsal, results[0])
+        return broken
+
+    def judged(self, *results: CycleResult | None, clean: bool = False) -> list[str]:
+        """Return the laws that these cycles broke, and what one without faults breaks then or leaves unfinished."""
+        broken = self.broken(*results, clean=clean)
+        self.rig.calm()
+        result = self.cycle()
+        after = Case(self.case.after, self.rig.snapshot(), Rules(utc_now(), **self.settings), [result], clean=True)
+        last = broken_laws(after) if result else [f"law 5: it could not begin: {self.rig.said[-1][:300]}"]
+        return broken + [f"then clean: {line}" for line in last]

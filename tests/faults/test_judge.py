@@ -13,26 +13,26 @@ from tests.faults.judge import Case, broken_laws
 from tests.faults.world import Rules, World
 
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
+AGO = (NOW - timedelta(days=60)).isoformat()
 OLD, LIVING = "a" * 32, "b" * 32
 FILE, THEIRS = f"s3:p/old.{OLD}/artifacts/a", f"s3:p/living.{LIVING}/artifacts/a"
+PLAIN: dict[str, Any] = {"name": "t", "company": "c", "tags": [], "system_tags": [], "last_change": AGO}
 
 
 def task(archived: bool, *links: str) -> dict[str, Any]:
-    moment = (NOW - timedelta(days=60)).isoformat()
     return {
-        "name": "t", "status": "completed", "company": "c", "tags": [], "status_changed": moment, "last_update": moment,
-        "system_tags": ["archived"] if archived else [], "models": {"input": [], "output": []}, "configuration": {},
+        **PLAIN, "status": "completed", "status_changed": AGO, "last_update": AGO, "configuration": {},
+        "system_tags": ["archived"] if archived else [], "models": {"input": [], "output": []},
         "execution": {"artifacts": [{"uri": link} for link in links]},
     }  # fmt: skip
 
 
-def model(uri: str, ready: bool) -> dict[str, Any]:
-    return {"name": "m", "uri": uri, "ready": ready, "task": OLD, "company": "c", "tags": [], "system_tags": []}
+def entry(uri: str, **fields: Any) -> dict[str, Any]:
+    return {"m": {**PLAIN, "uri": uri, "ready": False, "task": OLD, **fields}}
 
 
-def shelved(uri: str, **fields: Any) -> dict[str, Any]:
-    moment = (NOW - timedelta(days=60)).isoformat()
-    return {**model(uri, False), "task": LIVING, "system_tags": ["archived"], "last_change": moment, **fields}
+def shelved(**fields: Any) -> dict[str, Any]:
+    return entry(THEIRS, **{"task": LIVING, "system_tags": ["archived"], **fields})
 
 
 def world(files: set[str], models: dict[str, Any] | None = None, **tasks: Any) -> World:
@@ -40,22 +40,20 @@ def world(files: set[str], models: dict[str, Any] | None = None, **tasks: Any) -
 
 
 def said(deleted: bool = False, failed: str = "", kept: str = "") -> CycleResult:
-    one = Planned(OLD, "t", "p", "completed", NOW)
-    result = CycleResult(NOW)
+    one, result = Planned(OLD, "t", "p", "completed", NOW), CycleResult(NOW)
     result.deleted = [Gone(one, 1, 0)] if deleted else []
     result.failed, result.kept = [Failed(one, failed)] if failed else [], [Kept(one, kept)] if kept else []
     return result
 
 
-BEFORE = world({FILE, THEIRS}, a=task(True), b=task(False))
-AFTER = world({THEIRS}, b=task(False))
+BEFORE, AFTER = world({FILE, THEIRS}, a=task(True), b=task(False)), world({THEIRS}, b=task(False))
 GOOD = Case(BEFORE, AFTER, Rules(NOW), [said(deleted=True)], clean=True)
-USING = {**task(False), "models": {"input": [{"model": "m"}], "output": []}}
-MODELS = replace(GOOD, before=replace(BEFORE, models={"m": shelved(THEIRS)}), after=world(set(), b=task(False)))
 TELLING = said(deleted=True)
 TELLING.models.deleted = [Gone(Planned("m", "m", "p", "draft", NOW), 1, 0)]
-MODELS.results = [TELLING]
-LINKED = f"http://elsewhere/x/P/OLD.{OLD.upper()}/artifacts%252Fa?download=1"
+MODELS = replace(GOOD, before=replace(BEFORE, models=shelved()), after=world(set(), b=task(False)), results=[TELLING])
+USING = {**task(False), "models": {"input": [{"model": "m"}], "output": []}}
+LINKED = world({FILE, THEIRS}, a=task(True), b=task(False, f"http://elsewhere/P/OLD.{OLD.upper()}/artifacts%252Fa?x=1"))
+UNLINKED = world({THEIRS}, b=LINKED.tasks[LIVING])
 
 
 @pytest.mark.parametrize(
@@ -67,9 +65,14 @@ LINKED = f"http://elsewhere/x/P/OLD.{OLD.upper()}/artifacts%252Fa?download=1"
         (replace(GOOD, after=BEFORE, results=[said(failed="an error")], stuck=frozenset({"c" * 32})), "law 5"),
         (replace(GOOD, after=world({FILE, THEIRS}, b=task(False))), "law 3"),
         (replace(GOOD, after=world(set(), b=task(False))), "law 1"),
-        (replace(GOOD, before=world({FILE, THEIRS}, a=task(True), b=task(False, LINKED))), "law 4"),
-        (replace(GOOD, before=replace(BEFORE, models={"m": model(FILE, True)})), "law 4"),
-        (replace(GOOD, before=replace(BEFORE, models={"m": model(FILE, False)})), ""),
+        (replace(GOOD, rules=Rules(NOW, archive_grace_days=90)), "law 1"),
+        (replace(GOOD, before=LINKED), "law 4"),
+        (
+            replace(GOOD, before=LINKED, rules=Rules(NOW, check_links=False)),
+            "law 1: task 't' (bbbbbb) stays and was ch",
+        ),
+        (replace(GOOD, before=replace(BEFORE, models=entry(FILE, ready=True))), "law 4"),
+        (replace(GOOD, before=replace(BEFORE, models=entry(FILE))), ""),
         (replace(GOOD, after=world({THEIRS}, a=task(True), b=task(False)), results=[said(kept="a reason")]), "law 5"),
         (replace(GOOD, results=[said(failed="an error")]), "law 6"),
         (replace(GOOD, results=[said(deleted=True, kept="a reason")]), "law 6"),
@@ -78,10 +81,11 @@ LINKED = f"http://elsewhere/x/P/OLD.{OLD.upper()}/artifacts%252Fa?download=1"
         (replace(MODELS, after=world({THEIRS}, b=task(False))), "law 3"),
         (replace(MODELS, after=replace(MODELS.before, tasks=AFTER.tasks, files=AFTER.files)), "law 6"),
         (replace(MODELS, results=[said(deleted=True)]), "law 6"),
+        (replace(GOOD, results=[replace(said(deleted=True), models_deleted=1)]), "law 6"),
         (replace(MODELS, before=replace(MODELS.before, tasks={**BEFORE.tasks, LIVING: USING})), "law 4"),
-        (replace(MODELS, before=replace(BEFORE, models={"m": shelved(THEIRS, tags=["keep"])})), "law 4"),
-        (replace(MODELS, before=replace(BEFORE, models={"m": shelved(THEIRS, company="")})), "law 4"),
-        (replace(MODELS, before=replace(BEFORE, models={"m": shelved(THEIRS, last_change=NOW.isoformat())})), "law 4"),
+        (replace(MODELS, before=replace(BEFORE, models=shelved(tags=["keep"]))), "law 4"),
+        (replace(MODELS, before=replace(BEFORE, models=shelved(company=""))), "law 4"),
+        (replace(MODELS, before=replace(BEFORE, models=shelved(last_change=NOW.isoformat()))), "law 4"),
     ],
 )
 def test_each_law_that_is_broken_is_seen(case: Case, law: str) -> None:

@@ -11,21 +11,28 @@ from tests.faults.world import Change
 if TYPE_CHECKING:
     from tests.faults.rig import Rig
 
+When = int | Callable[[str, Mapping[str, Any]], bool]
+"""The number of a request, or what tells it by endpoint and body: the first such one counts."""
+
 _DELETE = ("files.", "s3.delete", "tasks.delete", "models.delete", "auth.", "s3.head")
 
 
 class Watch:
-    """Nothing happened meanwhile."""
+    """Watches a rig from now on; without one, nothing happens meanwhile.
 
-    def __init__(self) -> None:
+    ``plans``: what others do when a request arrives, before it is answered. Those that found theirs are taken out.
+    """
+
+    def __init__(self, rig: Rig | None = None, plans: Mapping[When, tuple[str, Callable[[], object]]] | None = None):
         self.changes: list[Change] = []
         self.log: list[tuple[str, Mapping[str, Any]]] = []
+        self.plans = dict(plans or {})
         self._there: dict[str, int] = {}
-
-    @property
-    def came(self) -> bool:
-        """Whether every change that was planned found its request."""
-        return True
+        self._lock = threading.Lock()
+        if rig:
+            self._rig, world = rig, rig.snapshot()
+            self._things = {*world.files, *world.tasks, *world.models}
+            rig.sandbox.on_request = self._request
 
     def seen(self, change: Change, thing: str) -> bool:
         """Tell whether the last look before ``thing`` went had to see ``change``.
@@ -46,38 +53,21 @@ class Watch:
     def _endpoint(self, number: int) -> str:
         return self.log[number - 1][0]
 
-
-class Watcher(Watch):
-    """Watches a rig from now on. ``plans``: what others do when the request with that number arrives."""
-
-    def __init__(self, rig: Rig, plans: Mapping[int, tuple[str, Callable[[], object]]]) -> None:
-        super().__init__()
-        self._rig, self._plans, self._lock = rig, dict(plans), threading.Lock()
-        world = rig.snapshot()
-        self._things = {*world.files, *world.tasks, *world.models}
-        rig.sandbox.on_request = self._request
-
-    @property
-    def came(self) -> bool:
-        return not self._plans
-
     def _request(self, endpoint: str, body: Mapping[str, Any]) -> None:
-        store = self._rig.sandbox.store
+        sandbox = self._rig.sandbox
         with self._lock:
             self.log.append((endpoint, body))
             number = len(self.log)
             self._things = {thing for thing in self._things if self._rig.there(thing)}
             self._there.update(dict.fromkeys(self._things, number))
-            if number not in self._plans:
-                return
-            what, act = self._plans.pop(number)
-            with store.lock:
-                before = self._rig.sandbox.tasks, self._rig.sandbox.models
-                act()
-                after = self._rig.sandbox.tasks, self._rig.sandbox.models
-            tasks, models = map(_difference, before, after)
-            if tasks or models:
-                self.changes.append(Change(number, what, tasks, models))
+            for when in [when for when in self.plans if (when(endpoint, body) if callable(when) else when == number)]:
+                what, act = self.plans.pop(when)
+                with sandbox.store.lock:
+                    before = sandbox.tasks, sandbox.models
+                    act()
+                    tasks, models = map(_difference, before, (sandbox.tasks, sandbox.models))
+                if tasks or models:
+                    self.changes.append(Change(number, what, tasks, models))
 
 
 def _read(body: Mapping[str, Any]) -> set[str]:

@@ -14,29 +14,24 @@ from tests.service.ways import Cell
 
 def series(every: int) -> Iterator[Iterator[Attack]]:
     """Yield the attacks: each is a run of the real script, which brings a sandbox of its own."""
-    yield (Attack(way.name, _cell(way.name, partial(ways.tried, way))) for way in ways.table())
+    yield (_attack(way.name, lambda rig, way=way: ways.tried(way)) for way in ways.table())
     for agent, signals in itertools.product((False, True), (1, 2)):
         who = f"{'one signal' if signals == 1 else 'two signals'} at request %d{', run by an agent' * agent}"
-        yield (_stop(who % number, number, signals, agent) for number in itertools.count(1))
+        stop = partial(stops.tried, signals=signals, agent=agent)
+        yield (_attack(who % n, lambda rig, n=n, stop=stop: stop(n)) for n in itertools.count(1))
     for services in (2, 3):
-        yield (_together(services, seed) for seed in range(50))
+        yield (
+            _attack(f"{services} services at once, {n}", lambda rig, n=n, m=services: together.tried(m, n, rig.sandbox))
+            for n in range(50)
+        )
 
 
-def _stop(name: str, number: int, signals: int, agent: bool) -> Attack:
-    return Attack(name, _cell(name, partial(stops.tried, number, signals, agent=agent)))
+def _attack(name: str, tried: Callable[[Rig], Cell | None]) -> Attack:
+    def run(rig: Rig) -> list[str] | None:
+        cell = tried(rig)
+        if cell is None:
+            return None
+        rig.measured = f"{cell.code:4} {cell.seconds:5.1f} s  {name}: {cell.line[:200]}"
+        return list(cell.wrong)
 
-
-def _together(services: int, seed: int) -> Attack:
-    name = f"{services} services at once, {seed}"
-    return Attack(name, lambda rig: _told(rig, name, together.tried(services, seed, rig.sandbox)))
-
-
-def _cell(name: str, tried: Callable[[], Cell | None]) -> Callable[[Rig], list[str] | None]:
-    return lambda rig: _told(rig, name, tried())
-
-
-def _told(rig: Rig, name: str, cell: Cell | None) -> list[str] | None:
-    if cell is None:
-        return None
-    rig.measured = f"{cell.code:4} {cell.seconds:5.1f} s  {name}: {cell.line[:200]}"
-    return list(cell.wrong)
+    return Attack(name, run)

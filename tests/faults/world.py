@@ -141,43 +141,49 @@ def artifacts(row: Row) -> Iterator[object]:
 
 @dataclass(frozen=True)
 class Rules:
-    """What the settings of a cycle mean."""
+    """What the settings of a cycle mean, by their names; ``keep_tags`` is one tag."""
 
     now: datetime
-    days: float = 30.0
-    force: bool = True
-    keep_tags: frozenset[str] = frozenset({"keep"})
+    delete_threshold_days: float = 30.0
+    force_delete: bool = True
+    keep_tags: str = "keep"
+    archive_grace_days: float = 0.0
+    check_links: bool = True
     ignore_file_errors: bool = False
     archived_models: bool = True
 
     def reach(self, task: Row) -> bool:
         """Tell whether the settings let ``task`` go, whatever else needs it."""
         since = task.get("status_changed")
-        if since is None and task["status"] == "created":
-            since = task.get("last_update") or task.get("created")
-        cutoff = self.now - timedelta(days=self.days)
-        lately = min(cutoff, self.now - timedelta(hours=1))
-        return bool(
-            "archived" in task["system_tags"]
-            and task.get("company")
-            and since
-            and moment(since) < cutoff
-            and (self.force or task["status"] == "created")
+        if task["status"] == "created":
+            since = since or task.get("last_update") or task.get("created")
+        lately = min(self._before(self.delete_threshold_days), self.now - timedelta(hours=1))
+        return (
+            self._may_go(task, since)
+            and (self.force_delete or task["status"] == "created")
             and not (task["status"] in _AT_WORK and moment(task.get("last_update")) >= lately)
-            and not self.keep_tags.intersection([*task["tags"], *task["system_tags"]])
         )
 
     def reach_model(self, model: Row) -> bool:
         """Tell whether the settings let an entry of the archive go, whatever uses it."""
-        changed = model.get("last_change") or model.get("last_update") or model.get("created")
+        since = model.get("last_change") or model.get("last_update") or model.get("created")
+        return self.archived_models and self._may_go(model, since) and (self.force_delete or not model.get("ready"))
+
+    def _may_go(self, row: Row, since: object) -> bool:
         return bool(
-            self.archived_models
-            and "archived" in model["system_tags"]
-            and model.get("company")
-            and moment(changed) < self.now - timedelta(days=self.days)
-            and (self.force or not model.get("ready"))
-            and not self.keep_tags.intersection([*model["tags"], *model["system_tags"]])
+            "archived" in row["system_tags"]
+            and row.get("company")
+            and moment(since) < self._before(self.delete_threshold_days)
+            and self.keep_tags not in [*row["tags"], *row["system_tags"]]
+            and (not self.archive_grace_days or moment(row.get("last_change")) < self._before(self.archive_grace_days))
         )
+
+    def _before(self, days: float) -> datetime:
+        return self.now - timedelta(days=days)
+
+
+def utc_now() -> datetime:
+    return datetime.now(timezone.utc)
 
 
 def moment(value: object) -> datetime:
@@ -193,7 +199,7 @@ class Verdict:
         """``stuck``: tasks that cannot be deleted, by a fault of the server or of a storage."""
         self.world, self._users = world, world.users()
         reached = {task for task, row in world.tasks.items() if rules.reach(row)}
-        claims = [*_versions(world), *_steps(world)]
+        claims = list(_claims(world))
         self.stays = _grown(set(world.tasks) - reached, claims)
         """The tasks that must not go."""
         self.may_stay = _grown(self.stays | stuck, [*claims, *self._listed()])
@@ -206,7 +212,8 @@ class Verdict:
         self._taken = Names(world.models[key].get("uri") for key in self.shelved)
         self._holding = {key: key not in self.shelved and self._holds(key) for key in world.models}
         entries = [model.get("uri") for key, model in world.models.items() if self._holding[key]]
-        self._names = Names([*entries, *(uri for task in self.stays for uri in artifacts(world.tasks[task]))])
+        links = (uri for task in self.stays if rules.check_links for uri in artifacts(world.tasks[task]))
+        self._names = Names([*entries, *links])
 
     def holds_task(self, task: str) -> bool:
         """Tell whether ``task`` must not be deleted."""
@@ -228,9 +235,8 @@ class Verdict:
         return "something that stays refers to it" if self._names.holds(file) else ""
 
     def _holds(self, key: str) -> bool:
-        users = self._users.get(key, set())
         # What nobody made and nobody uses is nobody's to delete.
-        model = self.world.models[key]
+        users, model = self._users.get(key, set()), self.world.models[key]
         return bool(model.get("ready") or not model.get("company") or users & self.stays or not users)
 
     def _listed(self) -> Iterator[tuple[str, str]]:
@@ -251,17 +257,9 @@ def _grown(stay: set[str], claims: Iterable[tuple[str, str]]) -> set[str]:
     return grown
 
 
-def _versions(world: World) -> Iterator[tuple[str, str]]:
-    """Yield each task that a version of a dataset names in its configuration: it is built on that."""
+def _claims(world: World) -> Iterator[tuple[str, str]]:
+    """Yield (task, who needs it): what a version of a dataset is built on, and the steps of a pipeline's run."""
     for task, row in world.tasks.items():
-        if "dataset" in row["system_tags"]:
-            for parent in world.tasks.keys() & set(_ID.findall(json.dumps(row["configuration"]))) - {task}:
-                yield parent, task
-
-
-def _steps(world: World) -> Iterator[tuple[str, str]]:
-    """Yield each step that a pipeline's run names in its configuration."""
-    for task, row in world.tasks.items():
-        for step in _ID.findall(json.dumps(row["configuration"].get("Pipeline", ""))):
-            if step in world.tasks and step != task:
-                yield step, task
+        told = row["configuration"] if "dataset" in row["system_tags"] else row["configuration"].get("Pipeline", "")
+        for needed in world.tasks.keys() & set(_ID.findall(json.dumps(told))) - {task}:
+            yield needed, task

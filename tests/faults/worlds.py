@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
-from cleanup.cycle.result import CycleResult
 from cleanup.sandbox import Fault
 from tests.faults import service
-from tests.faults.build import SPELLINGS, TITLES, Builder, Step
-from tests.faults.judge import Case, broken_laws, kept_its_word
+from tests.faults.build import SPELLINGS, TITLES, Step
 from tests.faults.moments import act_on
-from tests.faults.rig import Rig, utc_now
+from tests.faults.rig import Rig
 from tests.faults.runner import Attack
-from tests.faults.street import finished
-from tests.faults.watch import Watch, Watcher
-from tests.faults.world import Rules
+from tests.faults.street import Trial
+from tests.faults.watch import Watch
 
 SEEDS = 2000
 STORAGES = ("files", "files", "s3", "disk")
@@ -45,21 +43,18 @@ class Plan:
 
 def series(every: int) -> Iterator[Iterator[Attack]]:
     """Yield the worlds, each named by the number that it is drawn from."""
-    yield (Attack(f"world {seed}.", _world(seed)) for seed in range(SEEDS))
+    yield (Attack(f"world {seed}.", partial(_world, seed)) for seed in range(SEEDS))
 
 
-def _world(seed: int) -> Callable[[Rig], list[str]]:
-    def run(rig: Rig) -> list[str]:
-        plan = draw(random.Random(seed))
-        broken = attempt(rig, plan)
-        if not broken:
-            return []
-        if plan.faults or plan.services > 1 or "law" not in broken[0]:
-            return [*broken, f"in {plan}"]
-        smaller = shrunk(rig, plan, broken[0])
-        return [*broken, f"smallest: {smaller}", *attempt(rig, smaller)]
-
-    return run
+def _world(seed: int, rig: Rig) -> list[str]:
+    plan = draw(random.Random(seed))
+    broken = attempt(rig, plan)
+    if not broken:
+        return []
+    if plan.faults or plan.services > 1 or "law" not in broken[0]:
+        return [*broken, f"in {plan}"]
+    smaller = shrunk(rig, plan, broken[0])
+    return [*broken, f"smallest: {smaller}", *attempt(rig, smaller)]
 
 
 def attempt(rig: Rig, plan: Plan) -> list[str]:
@@ -67,38 +62,22 @@ def attempt(rig: Rig, plan: Plan) -> list[str]:
     said = rig.said[-50:]
     rig.reset()
     rig.said.extend(said)
-    built = Builder(rig, plan.steps)
-    before, settings = rig.snapshot(), {"force_delete": plan.force, "archived_models": plan.archived_models}
-    rules = Rules(utc_now(), force=plan.force, archived_models=plan.archived_models)
+    trial = Trial(rig, plan.steps, force_delete=plan.force, archived_models=plan.archived_models)
     service.batches_of(plan.batch)
-    rehearsal = rig.cycle({**settings, "dry_run": True}) if plan.rehearsed else None
-    touched = plan.rehearsed and rig.snapshot() != before
-    built.trap()
-    watch = Watch()
+    broken = trial.rehearse() if plan.rehearsed else []
+    if not plan.rehearsed:
+        trial.built.spring()
     if plan.changes:
         # The name of what is changed says nothing of a world from which it was left out.
-        acts = {n: (what, lambda w=what, k=key, m=n: act_on(built, w, k, m)) for n, what, key in plan.changes}
-        watch = Watcher(rig, acts)  # type: ignore[arg-type]
+        acts = {n: (what, partial(act_on, trial.built, what, key, n)) for n, what, key in plan.changes}
+        trial.watch = Watch(rig, acts)
     for number, probability in plan.faults:
         rig.sandbox.inject(Fault("*", times=None, probability=probability, **FAULTS[number]))
     rig.sandbox.reset_requests()
-    results = _run(rig, plan, settings)
-    rig.sandbox.on_request = None
-    after = rig.snapshot()
-    clean = not plan.faults and plan.services == 1
-    broken = ["law 6: a dry run changed something"] if touched else []
-    broken += broken_laws(Case(before, after, rules, results, watch, clean, frozenset(built.stuck)))
-    if rehearsal and clean and not plan.changes and not built.stuck:
-        broken += kept_its_word(rehearsal, results[0])
-    rig.calm()
-    return broken + finished(rig, rules, settings)
-
-
-def _run(rig: Rig, plan: Plan, settings: dict[str, Any]) -> list[CycleResult | None]:
-    if plan.services == 1:
-        return [rig.cycle(settings)]
     with ThreadPoolExecutor(plan.services) as pool:
-        return list(pool.map(lambda _: rig.cycle(settings), range(plan.services)))
+        results = list(pool.map(lambda _: trial.cycle(), range(plan.services)))
+    clean = not plan.faults and plan.services == 1
+    return broken + trial.judged(*results, clean=clean)
 
 
 def shrunk(rig: Rig, plan: Plan, line: str) -> Plan:
