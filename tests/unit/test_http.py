@@ -193,7 +193,8 @@ def test_a_refused_token_is_renewed_once_and_no_netrc_replaces_it(
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login somebody password else\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     server.acts = [Answer(401, b"{}")]
-    assert send(server, token=lambda refused: refused + "x", once=True).status == 401
+    given = iter(("x", "xx"))
+    assert send(server, token=lambda refused: next(given), once=True).status == 401
     assert server.tokens == ["Bearer x", "Bearer xx"]
 
 

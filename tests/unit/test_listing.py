@@ -69,6 +69,16 @@ def test_what_force_would_add_is_asked_for_in_every_other_status(api: Api, serve
     assert set(asked(api)[0]["status"]) == set(every_other.split())
 
 
+def test_the_plan_has_every_task_of_every_page_once_the_oldest_first(api: Api, server: Server) -> None:
+    years = (2024, 2021, 2023, 2021)
+    first, second, third, fourth = (row(n, status_changed=f"{year}-01-01") for n, year in enumerate(years, 1))
+    long_name = first | {"name": "a\nDeleted 500 tasks\x1b[31m" + "x" * 500}
+    api.rows("tasks.get_all", [long_name], [fourth, third], [third, second])
+    plan, kept = plan_of(server)
+    assert ([task.id for task in plan], kept) == ([task_id(number) for number in (2, 4, 3, 1)], {})
+    assert (plan[-1].name[:27], len(plan[-1].name)) == ("a Deleted 500 tasks [31mxxx", 200)
+
+
 def test_a_server_that_ignores_every_filter_plans_nothing_more(api: Api, server: Server) -> None:
     everything = [
         row(1),
