@@ -77,8 +77,8 @@ def inner_tasks(place: Place) -> set[str]:
     return {found[1] for found in _FOLDER.finditer(place.rest) if found.end() < len(place.rest)}
 
 
-# The same address is looked at again and again while it is decided about.
-@lru_cache(maxsize=10_000)
+# An address is looked at several times in a row while it is decided about.
+@lru_cache(maxsize=256)
 def _folded(text: str) -> str:
     for _ in range(_DECODINGS):
         before, text = text, unquote(text)

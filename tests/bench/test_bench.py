@@ -71,8 +71,8 @@ def test_scale(more: str) -> None:
 def test_scale_with_many_files_of_one_task_without_real_ones() -> None:
     answer = run("scale --tasks 1 --samples 10300 --no-files")
     all_gone(answer, 1)
-    # Two pages of events, and a look for each part of the files.
-    assert answer["requests"]["events.get_task_events"] == 2
+    # Six pages of events, and a look for each part of the files.
+    assert answer["requests"]["events.get_task_events"] == 6
     assert answer["peak_memory_mb"] < 300
 
 
