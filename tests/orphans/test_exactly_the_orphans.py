@@ -65,6 +65,10 @@ def artifacts_link_into_it(world: OrphanWorld) -> None:
         world.sandbox.add_artifact(user, str(number), uri=f"{world.store.prefix}/{path}")
 
 
+def upload_into_it(world: OrphanWorld) -> None:
+    world.put(f"{PROJECT}/{world.file.parents[2].name}/inner.{world.living('inner')}")
+
+
 def a_file_has_another_size(world: OrphanWorld) -> None:
     times = world.file.stat()
     world.file.write_bytes(b"more content")
@@ -82,6 +86,7 @@ CHANGES: dict[str, Callable[[OrphanWorld], object]] = {
     "a task inside it comes back": lambda world: world.sandbox.add_task("imported", task_id=world.nested[1]),
     "a model names its folder": a_model_names_its_folder,
     "artifacts link into it": artifacts_link_into_it,
+    "a living task uploads into it": upload_into_it,
     "a file is new": lambda world: world.file.with_name("data.csv.part").touch(),
     "a file is older": lambda world: os.utime(world.file, (1, 1)),
     "a file has another size": a_file_has_another_size,
@@ -181,7 +186,8 @@ def with_value(number: int, column: int, value: object) -> Callable[[bytes], byt
 
     def change(manifest: bytes) -> bytes:
         lines = lines_of(manifest)
-        lines[number][column] = value.format(lines[0][3][0]) if isinstance(value, str) else value
+        place = lines[0][3][0].removeprefix("file://")
+        lines[number][column] = value.format(place) if isinstance(value, str) else value
         return packed(lines)
 
     return change
