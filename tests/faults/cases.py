@@ -366,7 +366,6 @@ def _archived_models() -> Iterator[Promise]:
     ):  # fmt: skip
         left = {"maker"}, entry, entry, {"maker's": said}
         yield Promise(f"an entry stays by {setting}", made, *left, settings={setting: value})
-    yield Promise("its file is gone already", (*made, ("lost", "maker's")), {"maker"})
     gone = (*task("maker", more="m", status="published"), ("went", "maker"), ("shelved", "maker's"))
     yield Promise("its maker is gone", gone)
     public = (*task("maker", more="a", archived=False), ("registers", "m", "", "maker.data"))
