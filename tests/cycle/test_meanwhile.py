@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -87,6 +88,21 @@ def test_a_server_lost_in_the_middle_interrupts_and_the_next_cycle_finishes(worl
     world.sandbox.clear_faults()
     assert exit_code(world.clean()) == 0
     assert world.is_empty
+
+
+def test_what_is_cut_off_between_file_and_entry_of_the_archive_is_finished_by_the_next_cycle(world: World) -> None:
+    model, stop = world.sandbox.add_model(world.add("maker", archived=False)), threading.Event()
+    world.sandbox.edit_model(model, system_tags=["archived"], last_change="2020-01-01T00:00:00")
+    once(world, lambda endpoint, _: endpoint == "models.delete_many", stop.set)
+    world.sandbox.inject(Fault("models.delete_many", status=503, times=1))
+    result = world.clean(network={"stop": stop}, archived_models=True)
+    assert (set(world.sandbox.models), world.sandbox.files()) == ({model}, set())
+    assert result.interrupted
+    world.sandbox.on_request = None
+    result = world.clean(archived_models=True)
+
+    assert ids(result.models.deleted) == {model}
+    assert (result.files.gone, exit_code(result)) == (1, 0)
 
 
 @pytest.mark.parametrize(

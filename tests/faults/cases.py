@@ -263,6 +263,8 @@ def _others() -> Iterator[Promise]:
     yield Promise("a folder named almost as a task's own", steps, {"living"}, files={f"living.{beside}"})
     steps = (*task("a", more="a"), LIVING, ("links", "living", "a.data"))
     yield Promise("links are not looked for if unwanted", steps, {"living"}, settings={"check_links": False})
+    odd = ("links", "a", "{files}/team/gone.{gone}/../x")
+    yield Promise("an odd link to a task that is gone", (*task("a", more="a"), ("task", "gone"), odd, ("went", "gone")))
     failed, left = {"a": "2 files could not be deleted, so the task stays"}, ({"a"}, {"a's"}, {"a.data", "a's"})
     climbs = (*task("a", more="am", project="%2e%2e"), *task("other", more="am"), ("bad", "a", "itself"))
     yield Promise("no address can name its files", climbs, *left, failed)
@@ -292,6 +294,9 @@ def _meanwhile() -> Iterator[Promise]:
     listing = (LIVING, ("model", "m", "living"), *three, *(("lists", name, "m") for name in "abc"))
     left = {"a", "living"}, {"a's", "m"}, {"m"}
     yield Promise("un-archived as lists go", listing, *left, meanwhile=("lists are cleared", "un-archive", "a"))
+    older = (("task", "user", {"age_days": 90.0}), *task("maker", more="m"), ("uses", "user", "maker's"))
+    left, early = ({"user"}, {"maker's"}, {"maker's"}), ("the batch is read", "un-archive", "user")
+    yield Promise("un-archived, a user of a later batch", older, *left, batches=(1,), meanwhile=early)
     made, entry = (*task("maker", more="m", archived=False), ("shelved", "maker's"), LIVING), {"maker's"}
     left = {"maker", "living"}, entry, entry, {"maker's": "in use by task"}
     yield Promise("an entry used lately", made, *left, meanwhile=("entries are read", "a new user", "maker's"))
@@ -377,7 +382,6 @@ def _archived_models() -> Iterator[Promise]:
     ):  # fmt: skip
         left = {"maker"}, entry, entry, {"maker's": said}
         yield Promise(f"an entry stays by {setting}", made, *left, settings={setting: value})
-    yield Promise("its file is gone already", (*made, ("lost", "maker's")), {"maker"})
     gone = (*task("maker", more="m", status="published"), ("went", "maker"), ("shelved", "maker's"))
     yield Promise("its maker is gone", gone)
     public = (*task("maker", more="a", archived=False), ("registers", "m", "", "maker.data"))
