@@ -134,6 +134,6 @@ def _parts(reply: Any) -> dict[int, tuple[int, str]]:
 def _answer(status: int, reason: str) -> Answer | Failure:
     if 200 <= status < 300:
         return DELETED
-    if status == 404 and reason != "ContainerNotFound":
-        return GONE
+    if status == 404:
+        return failed(f"{status}: {reason}; {_WHERE}") if reason == "ContainerNotFound" else GONE
     return Failure(f"{status}: {reason}") if status in _BUSY else failed(f"{status}: {reason}")
