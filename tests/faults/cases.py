@@ -289,6 +289,8 @@ def _meanwhile() -> Iterator[Promise]:
         lost = {"a": f"{said}, after 4 files of it had been deleted"}
         yield Promise(f"{what} while they go", three, {"a"}, {"a's"}, says=lost, meanwhile=late)
     gone, early = {"a": "already gone when its turn came"}, ("the batch is read", "delete", "a")
+    link = (*task("a", more="a"), LIVING, ("links", "living", "a.data"))
+    yield Promise("a link to it goes, as the batch is read", link, {"living"}, meanwhile=(early[0], "reset", "living"))
     yield Promise("deleted by others, listed", three, files=whole[2], says=gone, meanwhile=early)
     yield Promise("deleted by others, at last", three, meanwhile=("tasks go", "delete", "a"))
     listing = (LIVING, ("model", "m", "living"), *three, *(("lists", name, "m") for name in "abc"))
