@@ -24,6 +24,9 @@ AT_WORK = ("in_progress", "queued", "publishing", "")
 IMPORTED = "Imported by task id:"
 """How the SDK's ``InputModel.import_model`` begins the comment of an entry."""
 
+_TO_COME = re.compile(r"(?!.*\.[0-9a-f]{32}/).*/uploading_file")
+"""The address of an entry while the SDK uploads its file, and for ever if that failed: below a destination, no task."""
+
 _ID = re.compile(r"[0-9a-zA-Z_-]{1,128}")
 
 
@@ -104,11 +107,11 @@ def parse_model(row: Mapping[str, Any]) -> Model | None:
     """Return the model of a ``models.get_all`` row, None where the row has no usable id."""
     if not is_id(row.get("id")):
         return None
-    system_tags = _texts(row.get("system_tags"))
+    uri, system_tags = row.get("uri"), _texts(row.get("system_tags"))
     times = (parse_time(row.get(name)) for name in ("last_change", "last_update", "created"))
     return Model(
         id=row["id"],
-        uri=row.get("uri"),
+        uri=None if _TO_COME.fullmatch(_text(uri)) else uri,
         task=_reference(row.get("task")),
         # A model whose state is missing reads as published: that is the state which keeps its file.
         published=row.get("ready") is not False,

@@ -242,3 +242,10 @@ def test_days_have_24_hours_begin_with_the_epoch_and_know_no_zone() -> None:
     assert rules(delete_threshold_days=3_650_000).cutoff == rules(delete_threshold_days=1e308).cutoff == EPOCH
     there = NOW.astimezone(timezone(timedelta(hours=-11)))
     assert rules_of(Settings(), there, None, None) == rules_of(Settings(), NOW, None, None)
+
+
+@pytest.mark.parametrize("file", ["http://files:8081", "file://", f"s3://bucket/run.{32 * 'a'}"])
+def test_an_entry_whose_upload_did_not_end_has_no_file(file: str) -> None:
+    model = parse_model({"id": "m", "uri": f"{file}/uploading_file"})
+    assert model
+    assert (model.uri is None) == ("run" not in file)
