@@ -115,10 +115,12 @@ class TaskDeletion:
         entries: dict[str, str] = {}
         for task in ids:
             going = [*outlived.get(task, ()), *spared_models(task, view, condemned, before)]
-            entries |= {model.id: task for model in going}
+            entries |= {model.id: task for model in going if model.id not in docket.entries_behind}
             before.add(task)
         errors = self._server.models.delete(list(entries))
-        docket.result.models_deleted += sum(model.id not in errors for task in ids for model in outlived.get(task, ()))
+        gone = entries.keys() - errors.keys()
+        docket.result.models_deleted += sum(model.id in gone for task in ids for model in outlived.get(task, ()))
+        docket.entries_behind |= gone
         failed = {entries[model]: f"model {model} could not be deleted: {error}" for model, error in errors.items()}
         for task, why in failed.items():
             docket.fail(task, why)

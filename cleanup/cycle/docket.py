@@ -53,7 +53,7 @@ class Docket:
         self.behind: set[str] = set()
         """Tasks that are deleted, or in a dry run would be."""
         self.entries_behind: set[str] = set()
-        """Model entries that outlived their makers and in a dry run would go with those tasks."""
+        """Model entries that went with those tasks, or in a dry run would, because they outlived their makers."""
         self._tallies: dict[str, _Tally] = {}
         self._handled = Seen()
 
@@ -130,8 +130,9 @@ class Docket:
         return item in self._handled
 
     def forget_files(self) -> None:
-        """Forget which files were dealt with: their tasks are decided."""
-        self._handled = Seen()
+        """Forget which files were dealt with: their tasks are decided. In a dry run others may still come upon them."""
+        if not self.result.dry_run:
+            self._handled = Seen()
 
     def count(self, file: File, answer: Answer, storage: str) -> None:
         """Count what became of ``file`` in the storage called ``storage``."""
@@ -149,6 +150,10 @@ class Docket:
         tally.size += file.size or 0
         if self._plan:
             self._plan.file(file.task, file.kind.value, file.locations, file.size)
+
+    def is_counted(self, file: File) -> None:
+        """``file`` was counted under another of its names."""
+        self._handled.add(file.locations)
 
     def plan_folder(self, task: str, folder: Location) -> None:
         """Let the plan of a dry run have a folder of ``task`` that nobody can list, with all that is left in it."""

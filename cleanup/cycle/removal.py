@@ -24,10 +24,16 @@ class Removal:
             answers = self._pretend(wanted) if self._dry_run else self._storages.delete(wanted)
         except Stopped as error:
             stopped, answers = error, getattr(error, "answers", {})
+        counted: set[Location] = set()
         for file in files:
-            given = [answers[location] for location in file.locations if location in answers]
-            if given:
-                self._docket.count(file, _joint(given), self._storages.name(file.locations[0].root))
+            given = {location: answers[location] for location in file.locations if location in answers}
+            went = {location for location, answer in given.items() if answer.outcome is Outcome.DELETED}
+            # Two spellings may be names of one file, which goes once.
+            if not counted.isdisjoint(went):
+                self._docket.is_counted(file)
+            elif given:
+                self._docket.count(file, _joint([*given.values()]), self._storages.name(file.locations[0].root))
+            counted |= went
         if stopped:
             raise stopped
 

@@ -133,6 +133,10 @@ def _shared_files() -> Iterator[Promise]:
     for verb, told in {"registers": ("again", "b", "a.models/old.pt"), "links": ("b", "a.models/old.pt")}.items():
         name = f"what another alone {verb} goes though a folder inside stays"
         yield Promise(name, (*nested, (verb, *told)), {"living"}, files={"living in a"})
+    spelled = (("task", "a", {}, "files", "100% ü"), ("model", "m", "a", False, "quoted less"), ("links", "a", "m"))
+    yield Promise("a file with two spellings counts once", spelled)
+    inside = (("task", "a", {}, "disk"), ("task", "b", {"age_days": 40.0}), ("nested", "b", "a"))
+    yield Promise("a file in two folders counts once", inside, batches=(1,))
     named = (*task("a"), ("unnamed", "a", "models/old.pt"), *task("b"))
     named = (*named, ("registers", "again", "b", "a.models/old.pt", "a former host"))
     yield Promise("what another alone registers at a host that nobody knows goes with its folder", named)
