@@ -31,7 +31,7 @@ class _Tally:
     files: int = 0
     size: int = 0
     unsized: int = 0
-    emptied: str = ""
+    lost_also: str = ""
     errors: list[str] = field(default_factory=list)
     kept: list[KeptFile] = field(default_factory=list)
 
@@ -114,12 +114,12 @@ class Docket:
 
     def empty(self, task: str, *, sure: bool = True) -> None:
         """The folder of ``task`` was removed with all that was left in it; if not ``sure``, perhaps it was."""
-        self._tallies.setdefault(task, _Tally()).emptied = "the folder" if sure else "perhaps the folder"
+        self._tallies.setdefault(task, _Tally()).lost_also = "the folder" if sure else "perhaps the folder"
 
     def _lost(self, task: str) -> str:
         """Return what ``task`` has lost in this cycle, for people; an empty text for nothing."""
         tally = self._tallies.get(task, _Tally())
-        return plural(tally.files, "file") if tally.files else tally.emptied
+        return plural(tally.files, "file") if tally.files else tally.lost_also
 
     def errors(self, task: str) -> list[str]:
         """Return why files of ``task`` could not be deleted, each with its address."""
@@ -152,8 +152,9 @@ class Docket:
             self._plan.file(file.task, file.kind.value, file.locations, file.size)
 
     def is_counted(self, file: File) -> None:
-        """``file`` was counted under another of its names."""
+        """``file`` was counted under another name of it, or for another that names it."""
         self._handled.add(file.locations)
+        self._tallies.setdefault(file.task, _Tally()).lost_also = "a file"
 
     def plan_folder(self, task: str, folder: Location) -> None:
         """Let the plan of a dry run have a folder of ``task`` that nobody can list, with all that is left in it."""

@@ -124,8 +124,7 @@ class ArchivedModels:
                 return self._files(view, [name for name in ids if name in self.docket.open])
             else:
                 files.append(verdict)
-        # Entries that share a file go together, and it counts once.
-        return list({file.locations: file for file in files}.values())
+        return files
 
     def _held(self, view: View, ids: Sequence[str]) -> Holders:
         """Return who needs the files beside the entries ``ids``: all other entries, and artifacts of all tasks."""

@@ -27,12 +27,15 @@ class Removal:
         counted: set[Location] = set()
         for file in files:
             given = {location: answers[location] for location in file.locations if location in answers}
-            went = {location for location, answer in given.items() if answer.outcome is Outcome.DELETED}
-            # Two spellings may be names of one file, which goes once.
-            if not counted.isdisjoint(went):
+            if not given:
+                continue
+            joint = _joint([*given.values()])
+            went = {location for location, answer in given.items() if answer.outcome is joint.outcome}
+            # Two spellings, or two entries, may name one file, which goes once.
+            if joint.outcome is not Outcome.FAILED and not counted.isdisjoint(went):
                 self._docket.is_counted(file)
-            elif given:
-                self._docket.count(file, _joint([*given.values()]), self._storages.name(file.locations[0].root))
+            else:
+                self._docket.count(file, joint, self._storages.name(file.locations[0].root))
             counted |= went
         if stopped:
             raise stopped
