@@ -126,13 +126,8 @@ class Docket:
         return self._tallies.get(task, _Tally()).errors
 
     def is_handled(self, item: Hashable) -> bool:
-        """True if this file was dealt with: the same one can be named, reported and listed."""
+        """True if this file was dealt with: the same one can be named, reported and listed, by several tasks."""
         return item in self._handled
-
-    def forget_files(self) -> None:
-        """Forget which files were dealt with: their tasks are decided. In a dry run others may still come upon them."""
-        if not self.result.dry_run:
-            self._handled = Seen()
 
     def count(self, file: File, answer: Answer, storage: str) -> None:
         """Count what became of ``file`` in the storage called ``storage``."""

@@ -167,7 +167,6 @@ class _Cycle:
             newest_first = [task.id for task in reversed(oldest)]
             for batch in chunks(newest_first, BATCH):
                 self._attempt(batch, self._batches)
-                self._docket.forget_files()
                 if self._watcher:
                     done = min(self._total, self._total - len(self._docket.open) - len(plan))
                     self._watcher.batch_done(self._result, done, self._total)
@@ -185,7 +184,6 @@ class _Cycle:
         self._begun = self._begun or bool(ids)
         for batch in chunks(ids, BATCH):
             self._attempt(batch, self._models)
-            self._models.docket.forget_files()
 
     def _attempt(self, ids: Sequence[str], worker: Batches | ArchivedModels) -> None:
         """Work on a batch; if the server fails at it, in halves, until the one that it fails at is alone."""

@@ -111,7 +111,7 @@ def test_a_clone_of_a_dry_run_starts_afresh_and_leaves_the_task_of_the_process_t
 
 @pytest.mark.slow
 def test_aborting_a_local_run_in_the_web_ui_ends_it_between_two_requests(sandbox: Sandbox, log: Path) -> None:
-    tasks = archive(sandbox, 250)
+    tasks = archive(sandbox, 700)
     sandbox.latency = 0.7
     with service(sandbox, SCRIPT, *ONCE, log=log) as running:
         running.until(lambda: sandbox.requests["tasks.delete_many"])
