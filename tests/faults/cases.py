@@ -370,6 +370,8 @@ def _archived_models() -> Iterator[Promise]:
     yield Promise("another entry names its file", other, {"maker", "living"}, {"b"}, entry)
     twice = (*made, ("registers", "b", "maker", "maker's"), ("shelved", "b"))
     yield Promise("two of them go with their file", twice, {"maker"})
+    refused = (*twice, ("bad", "maker", "files"))
+    yield Promise("two of them stay if that is refused", refused, {"maker"}, {"maker's", "b"}, entry)
     for uri in ("s3://bucket/weights.bin", "https://elsewhere.test/w.bin", "file:///w.bin"):
         steps = (LIVING, ("registers", "m", "", uri), ("shelved", "m"))
         yield Promise(f"it only links to {uri}", steps, {"living"})
