@@ -282,3 +282,9 @@ def test_memory_does_not_grow_with_the_files_of_a_folder(orphans: OrphanWorld, m
 
     _, few, many = peaks(1_000), peaks(1_000), peaks(6_000)  # the first loads modules, too
     assert all(more < 1.5 * less for less, more in zip(few, many, strict=True))
+
+
+def test_a_manifest_names_its_server_by_the_id_that_this_has_under_every_address(orphans: OrphanWorld) -> None:
+    orphans.find()
+    header = json.loads(gzip.decompress(orphans.manifest.read_bytes()).splitlines()[0])
+    assert header[1] == orphans.sandbox.store.company
