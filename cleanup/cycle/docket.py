@@ -138,18 +138,21 @@ class Docket:
             tally.errors.append(f"{file.address}: {answer.error}")
             self.result.fail_file(FailedFile(file.task, file.address, answer.error))
             return
-        self._handled.add(file.locations)
         tally.files += 1
         if file.size is None:
             tally.unsized += 1
         tally.size += file.size or 0
+        self._deal_with(file)
+
+    def count_no_more(self, file: File) -> None:
+        """``file`` went, and was counted under another name of it, or for another that names it."""
+        self._tallies.setdefault(file.task, _Tally()).lost_also = "a file"
+        self._deal_with(file)
+
+    def _deal_with(self, file: File) -> None:
+        self._handled.add(file.locations)
         if self._plan:
             self._plan.file(file.task, file.kind.value, file.locations, file.size)
-
-    def is_counted(self, file: File) -> None:
-        """``file`` was counted under another name of it, or for another that names it."""
-        self._handled.add(file.locations)
-        self._tallies.setdefault(file.task, _Tally()).lost_also = "a file"
 
     def plan_folder(self, task: str, folder: Location) -> None:
         """Let the plan of a dry run have a folder of ``task`` that nobody can list, with all that is left in it."""

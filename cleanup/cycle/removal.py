@@ -33,7 +33,7 @@ class Removal:
             went = {location for location, answer in given.items() if answer.outcome is joint.outcome}
             # Two spellings, or two entries, may name one file, which goes once.
             if joint.outcome is not Outcome.FAILED and not counted.isdisjoint(went):
-                self._docket.is_counted(file)
+                self._docket.count_no_more(file)
             else:
                 self._docket.count(file, joint, self._storages.name(file.locations[0].root))
             counted |= went
