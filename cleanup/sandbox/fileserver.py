@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -22,14 +23,22 @@ METHODS = ["GET", "POST", "DELETE"]
 TEXT = (("Content-Type", "text/plain"),)
 
 
-def inside(root: Path, path: str) -> Path | None:
-    """Where a path leads, None if that is not the root or below it; links are followed first."""
+def inside(root: Path, path: str, folders: dict[str, str] | None = None) -> Path | None:
+    """Where a path leads, None if that is not the root or below it; links are followed first.
+
+    ``folders``: where folders lead, as far as that was asked: many paths of one request lie in few.
+    """
     joined = safe_join(str(root), path)
-    try:
-        target = None if joined is None else Path(joined).resolve()
-    except (OSError, ValueError):
+    if joined is None or "\0" in joined:
         return None
-    return target if target is not None and target.is_relative_to(root) else None
+    known = {} if folders is None else folders
+    folder, name = os.path.split(joined)
+    if folder not in known:
+        known[folder] = os.path.realpath(folder)
+    target = Path(known[folder], name)
+    if target.is_symlink():
+        target = Path(os.path.realpath(target))
+    return target if target.is_relative_to(root) else None
 
 
 def exists(target: Path) -> bool:
@@ -73,6 +82,15 @@ def delete(root: Path, path: str) -> Answer:
     return Answer(200, path.encode(), TEXT)
 
 
+def remove(root: Path, target: Path) -> None:
+    if not target.is_dir():
+        target.unlink()
+        return
+    # Truly so on the real one: `a/..` is the root, and all of it goes.
+    shutil.rmtree(target)
+    root.mkdir(exist_ok=True)
+
+
 def delete_many(root: Path, body: dict[str, Any]) -> Answer:
     """Paths come percent-encoded, a plus sign stands for a space; a folder goes with all it holds."""
     names = body.get("files")
@@ -80,21 +98,20 @@ def delete_many(root: Path, body: dict[str, Any]) -> Answer:
         return Answer(400, b"files are missing", TEXT)
     deleted: dict[str, str] = {}
     errors: dict[str, list[str]] = {}
+    folders: dict[str, str] = {}
     for name in names:
         path = unquote_plus(name)
-        target = inside(root, path)
+        target = inside(root, path, folders)
         if not path.strip("/"):
             errors.setdefault("Empty path not allowed", []).append(name)
         elif target is None or not exists(target):
             errors.setdefault("Not found", []).append(name)
         else:
             try:
-                # Truly so on the real one: `a/..` is the root, and all of it goes.
-                shutil.rmtree(target) if target.is_dir() else target.unlink()
+                remove(root, target)
                 deleted[name] = path
             except OSError as error:  # somebody else deletes the same at this moment
                 errors.setdefault(str(error.strerror), []).append(name)
-            root.mkdir(exist_ok=True)
     return as_json(200, {"deleted": deleted, "errors": errors})
 
 
