@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from cleanup import selection
 from cleanup.base.chunks import chunks
-from cleanup.base.errors import CredentialsError, ServerError, ServerUnreachable
+from cleanup.base.errors import CredentialsError, ServerError, ServerUnreachable, Stopped
 from cleanup.base.records import Task
 from cleanup.cycle.docket import Docket
 from cleanup.files import View, Without, must_unlist, outlived_models, reason_task_stays, spared_models
@@ -21,6 +22,8 @@ class TaskDeletion:
         self._server, self._rules, self._docket, self._dry_run = server, rules, docket, dry_run
         self._unlisted: dict[str, Task] = {}
         """Tasks whose lists of outputs were cleared, as they were before."""
+        self._outputs: dict[str, list[Mapping[str, Any]]] = {}
+        """What those listed that are without their list at the moment."""
         self._asked: set[str] = set()
         """Tasks whose deletion was asked for without a clear answer: those that are gone since then were deleted."""
 
@@ -32,7 +35,10 @@ class TaskDeletion:
         """
         if not self._dry_run:
             for chunk in chunks(ids, self._server.deleted_at_once):
-                self._delete_at_once(chunk, view, condemned)
+                try:
+                    self._delete_at_once(chunk, view, condemned)
+                finally:
+                    self._list_again()
             return
         outlived = outlived_models(view, condemned, self._docket.behind)
         self._docket.result.models_deleted += sum(map(len, outlived.values()))
@@ -43,7 +49,7 @@ class TaskDeletion:
     def _delete_at_once(self, ids: Sequence[str], view: View, condemned: Container[str]) -> None:
         """Look at ``ids`` again and delete them in one request; where that fails, in halves, each after a look."""
         still = self._look(ids, view, condemned)
-        listing = [task for task in still if task not in self._unlisted and must_unlist(view.rows[task], view)]
+        listing = [task for task in still if task not in self._outputs and must_unlist(view.rows[task], view)]
         if listing:
             self._unlist({task: still[task] for task in listing})
             # That took a request for each of them: so look again.
@@ -99,13 +105,28 @@ class TaskDeletion:
     def _unlist(self, tasks: Mapping[str, Task]) -> None:
         """Take the models off the lists of outputs: the server would delete those that are not the task's with it."""
         for task, was in tasks.items():
+            self._unlisted.setdefault(task, was)
             try:
-                self._server.tasks.unlist_models(task)
+                self._outputs[task] = self._server.tasks.listed_models(task, "output")
+                self._server.tasks.list_outputs(task, [])
             except (ServerUnreachable, CredentialsError):
                 raise
             except ServerError as error:
                 self._docket.fail(task, str(error))
-            self._unlisted[task] = was
+
+    def _list_again(self) -> None:
+        """Give their lists of outputs back to the tasks that were not deleted: they need what they list."""
+        while self._outputs:
+            task, outputs = self._outputs.popitem()
+            try:
+                if task not in self._docket.behind and self._server.tasks.existing([task]):
+                    self._server.tasks.list_outputs(task, outputs)
+            except Stopped:
+                return
+            except ServerError as error:
+                self._docket.result.errors.append(f"task {task} lost its list of output models: {error}")
+                if self._server.away(error):
+                    return
 
     def _without_entries(self, ids: Sequence[str], view: View, condemned: Container[str]) -> list[str]:
         """Delete the model entries that the server would leave behind; return the tasks of which none is left."""

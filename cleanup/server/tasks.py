@@ -94,29 +94,31 @@ class Tasks(Lists):
                 yield from found.values()
                 rest = [task for task in rest if task not in found] if found else []
 
-    def unlist_models(self, task: str) -> None:
-        """Take all models off the outputs of a task that is about to be deleted, so that the server lets them be."""
-        # Its inputs stay: should it not be deleted after all, it needs them still.
+    def listed_models(self, task: str, side: str) -> list[Mapping[str, Any]]:
+        """Return what ``task`` lists as its models on that ``side``, "input" or "output", as its record has it."""
+        found = rows(listing(self._client.tasks, ["id", f"models.{side}"], id=[task], search_hidden=True)(0, 1))
+        return [item for row in found for item in row.get("models", {}).get(side) or ()]
+
+    def list_outputs(self, task: str, outputs: Sequence[Mapping[str, Any]]) -> None:
+        """Let ``task`` list the models ``outputs``, without those that are gone by now; its inputs stay."""
         edit = partial(self._client.tasks.edit, task=task, force=True, _allow_extra_fields_=True)
         try:
-            edit(models={"output": []})
+            edit(models={"output": outputs})
         except ServerError as error:
             if [error.code, error.subcode] != NO_MODEL:
                 raise
-            # One that was deleted meanwhile stays on the list as "__DELETED__", and the server refuses to keep that.
-            edit(models={"output": [], "input": self._inputs_there(task)})
+            # One that was deleted meanwhile stays on a list as "__DELETED__", and the server refuses to keep that.
+            edit(models={"output": self._there(outputs), "input": self._there(self.listed_models(task, "input"))})
 
-    def _inputs_there(self, task: str) -> list[Mapping[str, Any]]:
-        """Return the input models of ``task`` that there are, as its record has them."""
-        found = rows(listing(self._client.tasks, ["id", "models.input"], id=[task], search_hidden=True)(0, 1))
-        inputs = [item for row in found for item in row.get("models", {}).get("input") or ()]
-        wanted = sorted({item["model"] for item in inputs if is_id(item.get("model"))})
+    def _there(self, listed: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """Return those of the ``listed`` models that there are."""
+        wanted = sorted({item["model"] for item in listed if is_id(item.get("model"))})
         there = {
             row["id"]
             for some in chunks(wanted, PAGE)
             for row in rows(listing(self._client.models, ["id", "ready"], id=some)(0, PAGE))
         }
-        return [item for item in inputs if item.get("model") in there]
+        return [item for item in listed if item.get("model") in there]
 
     def note(self, task: str, text: str) -> None:
         """Write ``text`` among the user properties of a task that stays; that it cannot be written is no error."""

@@ -383,6 +383,11 @@ def _archived_models() -> Iterator[Promise]:
         steps = (LIVING, ("registers", "m", "", uri), ("shelved", "m"))
         yield Promise(f"it only links to {uri}", steps, {"living"})
     failed = "1 file could not be deleted, so the model stays"
+    listing = (*task("maker", more="m", status="published"), *task("user", more="a"), ("lists", "user", "maker's"))
+    listing = (*listing, ("went", "maker"), ("shelved", "maker's"), ("bad", "user", "delete"))
+    yield Promise("a task that cannot go lists it", listing, {"user"}, entry, entry, batches=(1, service.PLAIN))
+    own = (*task("maker", more="m"), ("uses", "maker", "maker's"), ("shelved", "maker's"), ("bad", "maker", "delete"))
+    yield Promise("it goes with a maker that cannot go", own, {"maker"}, says={"maker": "http"})
     good = (*task("other", more="m", archived=False), ("shelved", "other's"))
     refused = (*made, *good, ("bad", "maker", "files"))
     yield Promise("its file is refused", refused, {"maker", "other"}, entry, entry, {"maker's": failed})

@@ -63,6 +63,16 @@ class Case:
         return kept | {entry.task.id: entry.error for some in fates for entry in some.failed}
 
     @cached_property
+    def failed(self) -> set[str]:
+        """The tasks that the reports tell as failed."""
+        return {entry.task.id for result in self.reports for entry in result.failed}
+
+    @cached_property
+    def lost(self) -> set[str]:
+        """The entries of tasks that failed: they may go like a task's files, before it shows that it cannot."""
+        return {key for key, row in self.before.models.items() if row.get("task") in self.failed}
+
+    @cached_property
     def reached(self) -> set[str]:
         """The entries in the archive that the settings reach, but for those that change as their makers go."""
         changed = {key for key, row in self.before.models.items() if row.get("task") in self.gone}
@@ -215,7 +225,7 @@ def _shelved(case: Case) -> Iterator[str]:
         model = case.before.models[key]
         name, left = repr(model["name"]), key in case.after.models
         using = (needing[key] & case.after.tasks.keys()) - case.touched
-        if using and not left:
+        if using and not left and key not in case.lost:
             yield f"law 4: entry {name} is gone, which task {_name(case, min(using))} uses"
         may_stay = {task for verdict in case.verdicts() for task in verdict.may_stay}
         if case.clean and left and not needing[key] & may_stay and case.told.get(key) is None:
@@ -258,11 +268,11 @@ def _went_along(case: Case, file: str) -> bool:
 
 def _says_what_happened(case: Case) -> Iterator[str]:
     """Each task, and each entry of the archive, is told once, and what is said of it is so."""
-    failed = {entry.task.id for result in case.reports for entry in result.failed}
     ended, users = bool(case.reports) and None not in case.results, case.before.users()
     reached = {task for task, row in case.before.tasks.items() if case.rules.reach(row)}
-    went = case.gone - (set() if case.clean else failed) if ended else set()
-    alone = {key for key in case.reached - case.after.models.keys() if case.clean and not users[key] & case.gone}
+    went = case.gone - (set() if case.clean else case.failed) if ended else set()
+    alone = case.reached - case.after.models.keys() - case.lost if case.clean else set()
+    alone = {key for key in alone if not users[key] & case.gone}
     for noun, fates, there, matching, gone in (
         ("task", case.reports, case.after.tasks, reached, went),
         ("entry", [result.models for result in case.reports], case.after.models, case.reached, alone - case.touched),
@@ -292,19 +302,19 @@ def _says_what_happened(case: Case) -> Iterator[str]:
         if not text.strip():
             yield f"law 6: no reason for {_name(case, thing)}"
     if ended:
-        yield from _tells_the_truth(case, failed)
+        yield from _tells_the_truth(case)
 
 
-def _tells_the_truth(case: Case, failed: set[str]) -> Iterator[str]:
+def _tells_the_truth(case: Case) -> Iterator[str]:
     shelved = Names(case.before.models[key].get("uri") for key in case.reached)
     lost = {file for file in case.before.files - case.after.files if not shelved.holds(file)}
     stripped = {owner_of(file) for file in lost} & set(case.after.tasks)
-    for task in sorted(stripped - failed):
+    for task in sorted(stripped - case.failed):
         yield f"law 5: {_name(case, task)} lost a file and stays, and is not told as failed: {case.told.get(task)!r}"
     good = all(result.ok for result in case.reports)
     if good and stripped:
         yield "law 6: all is well, it says, and tasks stay that lost files"
-    failed = failed | {entry.task.id for result in case.reports for entry in result.models.failed}
+    failed = case.failed | {entry.task.id for result in case.reports for entry in result.models.failed}
     touched = {key for one in case.watch.changes for key, fields in {**one.tasks, **one.models}.items() if fields}
     needing = case.after.needing()
     near = failed.union(*(needing[key] for key in failed & needing.keys()))

@@ -52,6 +52,9 @@ TELLING = said(deleted=True)
 TELLING.models.deleted = [Gone(Planned("m", "m", "p", "draft", NOW), 1, 0)]
 MODELS = replace(GOOD, before=replace(BEFORE, models=shelved()), after=world(set(), b=task(False)), results=[TELLING])
 USING = {**task(False), "models": {"input": [{"model": "m"}], "output": []}}
+STUCK = world({THEIRS}, a={**USING, "system_tags": ["archived"]}, b=task(False))
+OWN = replace(STUCK, models=entry(FILE, system_tags=["archived"]), files=frozenset({FILE, THEIRS}))
+STRIPPED = replace(GOOD, before=OWN, after=STUCK, stuck=frozenset({OLD}))
 LINKED = world({FILE, THEIRS}, a=task(True), b=task(False, f"http://elsewhere/P/OLD.{OLD.upper()}/artifacts%252Fa?x=1"))
 UNLINKED = world({THEIRS}, b=LINKED.tasks[LIVING])
 
@@ -78,6 +81,8 @@ UNLINKED = world({THEIRS}, b=LINKED.tasks[LIVING])
         (replace(GOOD, results=[said(deleted=True, kept="a reason")]), "law 6"),
         (replace(GOOD, results=[CycleResult(NOW)]), "law 6"),
         (MODELS, ""),
+        (replace(STRIPPED, results=[said(failed="an error")]), ""),
+        (replace(STRIPPED, results=[said(kept="a reason")]), "law 4"),
         (replace(MODELS, after=world({THEIRS}, b=task(False))), "law 3"),
         (replace(MODELS, after=replace(MODELS.before, tasks=AFTER.tasks, files=AFTER.files)), "law 6"),
         (replace(MODELS, results=[said(deleted=True)]), "law 6"),

@@ -182,14 +182,23 @@ def test_a_task_without_artifacts_in_its_row_is_read_whole_or_it_is_an_error(api
 
 
 @pytest.mark.parametrize("version", ["2.12", "2.31"])
-def test_models_are_taken_off_a_tasks_lists(mock: responses.RequestsMock, version: str) -> None:
+def test_models_are_taken_off_a_tasks_list_and_put_back(mock: responses.RequestsMock, version: str) -> None:
+    """Without those that are gone by then, which the server refuses with the whole list."""
     api = Api(mock, version)
     tasks = api.connect(attempts=1).tasks
-    api.on("tasks.edit", {"updated": 1}, Refusal(400, 101, "Invalid task id"))
-    tasks.unlist_models("t")
-    assert api.bodies("tasks.edit") == [{"task": "t", "force": True, "models": {"output": []}}]
-    with pytest.raises(ServerError, match="Invalid task id"):
-        tasks.unlist_models("t")
+    there, gone = ({"name": name, "model": task_id(number)} for number, name in enumerate(("there", "gone")))
+    api.on("tasks.get_all", {"tasks": [row(1, models={"output": [there, gone], "input": [gone]})]})
+    api.on("models.get_all", {"models": [{"id": there["model"], "ready": False}]})
+    api.on("tasks.edit", {"updated": 1}, Refusal(400, 201, "Invalid model id"), {"updated": 1}, Refusal(400, 101, "?"))
+
+    outputs = tasks.listed_models(task_id(1), "output")
+    assert outputs == [there, gone]
+    tasks.list_outputs(task_id(1), [])
+    tasks.list_outputs(task_id(1), outputs)
+    sent = [{"output": []}, {"output": outputs}, {"output": [there], "input": []}]
+    assert api.bodies("tasks.edit") == [{"task": task_id(1), "force": True, "models": models} for models in sent]
+    with pytest.raises(ServerError, match="400/101"):
+        tasks.list_outputs(task_id(1), [])
 
 
 def test_a_note_goes_among_the_user_properties_if_it_can(api: Api, server: Server) -> None:
