@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from cleanup.base.errors import Stopped
 from cleanup.cycle.docket import Docket, File
-from cleanup.storage import Answer, Location, Outcome, Storages
+from cleanup.storage import Answer, DeletionStopped, Location, Outcome, Storages
 
 
 class Removal:
@@ -18,19 +18,18 @@ class Removal:
 
     def delete(self, files: Sequence[File]) -> None:
         """Delete ``files`` and count them. Raises Stopped, with all counted that is known by then."""
-        wanted = [location for file in files for location in file.locations]
         stopped: Stopped | None = None
+        answers: dict[Location, Answer] = {}
         try:
-            answers = self._pretend(wanted) if self._dry_run else self._storages.delete(wanted)
+            self._ask(files, answers)
         except Stopped as error:
-            stopped, answers = error, getattr(error, "answers", {})
+            stopped = error
         counted: set[Location] = set()
         for file in files:
-            given = {location: answers[location] for location in file.locations if location in answers}
-            if not given:
+            joint = _joint(file, answers)
+            if joint is None:
                 continue
-            joint = _joint([*given.values()])
-            went = {location for location, answer in given.items() if answer.outcome is joint.outcome}
+            went = {at for at in file.locations if at in answers and answers[at].outcome is joint.outcome}
             # Two spellings, or two entries, may name one file, which goes once.
             if joint.outcome is not Outcome.FAILED and not counted.isdisjoint(went):
                 self._docket.count_no_more(file)
@@ -39,6 +38,18 @@ class Removal:
             counted |= went
         if stopped:
             raise stopped
+
+    def _ask(self, files: Iterable[File], answers: dict[Location, Answer]) -> None:
+        """Ask for each file under its likeliest name, and under the next one where there is none of that name."""
+        number = 0
+        while files := [file for file in files if number < len(file.locations) and not _joint(file, answers)]:
+            wanted = [at for file in files if (at := file.locations[number]) not in answers]
+            try:
+                answers |= self._pretend(wanted) if self._dry_run else self._storages.delete(wanted)
+            except DeletionStopped as error:
+                answers |= error.answers
+                raise
+            number += 1
 
     def _pretend(self, locations: Iterable[Location]) -> dict[Location, Answer]:
         locations = list(locations)
@@ -53,7 +64,10 @@ class Removal:
         }
 
 
-def _joint(answers: Sequence[Answer]) -> Answer:
-    """Return what became of a file that was asked for under several names."""
-    order = (Outcome.FAILED, Outcome.DELETED, Outcome.GONE)
-    return min(answers, key=lambda answer: order.index(answer.outcome))
+def _joint(file: File, answers: Mapping[Location, Answer]) -> Answer | None:
+    """Return what became of a file, None as long as it may be there under a name that was not asked for."""
+    given = [answers[at] for at in file.locations if at in answers]
+    found = [answer for answer in given if answer.outcome is not Outcome.GONE]
+    if found:
+        return found[0]
+    return given[0] if len(given) == len(file.locations) else None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import closing
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from clearml.backend_api.session.client import APIClient
@@ -77,13 +78,15 @@ def complete(
     unreadable: list[str],
     size: int = PAGE,
     pool: Executor | None = None,
+    ids: Fetch | None = None,
 ) -> Iterator[_Row]:
     """Yield the parsed rows of all pages, each id once, and read the list again until that brings nothing new.
 
     Paging counts over the live query: what somebody else deletes meanwhile shifts the rows behind it out of sight, if
     there are more than fit on a page. A short page is not the last, an empty one is. A row that the server fails at
     must not hide all others: it is left out, with the error in ``unreadable``; so are rows that ``parse`` makes nothing
-    of. With a ``pool`` pages of a long list are read ahead in its threads.
+    of. With a ``pool`` pages of a long list are read ahead in its threads. ``ids`` asks for the same rows with nothing
+    but their ids: enough to see that there is nothing new.
 
     Raises:
         ServerError: the server fails at more than single rows, or gives the same page again and again.
@@ -92,7 +95,8 @@ def complete(
     for number in range(PASSES):
         before, count = len(seen), 0
         last: list[Mapping[str, Any]] = []
-        with closing(_pages(fetch, size, pool)) as pages:
+        ask = partial(_where_new, fetch, ids, seen) if ids and number else fetch
+        with closing(_pages(ask, size, pool)) as pages:
             for found, errors in pages:
                 if found and found == last:
                     raise ServerError("the server lists the same rows on every page")
@@ -105,6 +109,12 @@ def complete(
                 unreadable += [] if number else errors
         if len(seen) == before or (count < 2 and len(seen) < size):
             return
+
+
+def _where_new(fetch: Fetch, ids: Fetch, seen: Container[str], page: int, size: int) -> Any:
+    """Return the ids of a page, or the whole page if there is one among them that was not ``seen``."""
+    found = ids(page, size)
+    return found if all(row.get("id") in seen for row in rows(found)) else fetch(page, size)
 
 
 def _pages(fetch: Fetch, size: int, pool: Executor | None) -> Generator[_Page, None, None]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
-from cleanup.server.paging import FEW, Fetch, Lists, complete, listing
+from cleanup.server.paging import FEW, PAGE, Lists, complete, listing
 from cleanup.server.rows import is_id, parse_task, time_text
+
+_Row = TypeVar("_Row", "References", "Claim")
 
 _TASK_ID = re.compile(r"[0-9a-f]{32}")
 
@@ -42,7 +44,7 @@ class Survey(Lists):
     def references(self, since: datetime | None = None, pool: Executor | None = None) -> Iterator[References]:
         """Yield what each task refers to. The server gives artifacts whole, previews included, or not at all."""
         fields = ["id", "execution.artifacts", "output.destination", "report_assets"]
-        return complete(self._fetch(fields, since), _references, self.unreadable, pool=pool)
+        return self._all(_references, fields, since, pool)
 
     def claims(self, since: datetime | None = None, pool: Executor | None = None) -> Iterator[Claim]:
         """Yield the dataset versions that are built on others, and the pipeline runs with the steps that they name.
@@ -57,14 +59,23 @@ class Survey(Lists):
             # Older SDKs tagged pipeline runs otherwise, or not at all.
             ({"type": ["controller"]}, step, "pipeline"),
         ):
-            fetch = self._fetch(["id", "configuration"], since, **claiming)
-            yield from complete(fetch, partial(_claim, why=why, section=section), self.unreadable, 100, pool)
+            parse = partial(_claim, why=why, section=section)
+            yield from self._all(parse, ["id", "configuration"], since, pool, size=100, **claiming)
 
-    def _fetch(self, fields: list[str], since: datetime | None, **filters: Any) -> Fetch:
+    def _all(
+        self,
+        parse: Callable[[Mapping[str, Any]], _Row | None],
+        fields: list[str],
+        since: datetime | None,
+        pool: Executor | None,
+        size: int = PAGE,
+        **filters: Any,
+    ) -> Iterator[_Row]:
         filters |= {"search_hidden": True, "order_by": ["created"]}
         if since is not None:
             filters |= {"last_change": [f">={time_text(since)}"], "order_by": FEW}
-        return listing(self._client.tasks, fields, **filters)
+        whole, ids = (listing(self._client.tasks, some, **filters) for some in (fields, ["id"]))
+        return complete(whole, parse, self.unreadable, size, pool, ids)
 
 
 def _references(row: Mapping[str, Any]) -> References | None:

@@ -76,6 +76,23 @@ def test_rows_that_a_deletion_shifts_are_read_all_the_same(pool: Executor | None
     assert (sorted(found), unreadable) == (list(range(350)), [])
 
 
+def test_the_second_time_a_list_is_read_by_its_ids_but_for_pages_with_what_is_new() -> None:
+    for deleted, whole in ((0, [100, 100, 100, 50]), (100, [100, 100, 50, 100])):
+        listing, asked = Listing(350), list[int]()
+
+        def fetch(page: int, size: int, listing: Listing = listing, asked: list[int] = asked) -> list[Any]:
+            answer = listing.fetch(page, size)
+            asked.extend([len(answer)] if answer else [])
+            return answer
+
+        found: list[int] = []
+        for row in complete(fetch, parse, [], 100, None, listing.fetch):
+            found.append(row.id)
+            if len(found) == 200 and len(listing.rows) == 350:
+                del listing.rows[:deleted]
+        assert (sorted(found), asked) == (list(range(350)), whole)
+
+
 def test_a_list_of_several_pages_is_read_until_it_does_not_change_but_not_for_ever() -> None:
     for rows, requests in ((99, 2), (100, 2 * 2), (350, 2 * 5)):
         listing = Listing(rows)
