@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Container, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import closing
 from functools import partial
@@ -101,7 +101,7 @@ def complete(
                 if found and found == last:
                     raise ServerError("the server lists the same rows on every page")
                 last = found
-                for row in parsed(found, parse):
+                for row in parsed((row for row in found if row.get("id") not in seen), parse):
                     if row.id not in seen:
                         seen.add(row.id)
                         yield row
@@ -156,7 +156,7 @@ def _read(fetch: Fetch, page: int, size: int) -> _Page:
     return [row for found, _ in parts for row in found], [error for _, errors in parts for error in errors]
 
 
-def parsed(found: Sequence[Mapping[str, Any]], parse: Callable[[Mapping[str, Any]], _Item | None]) -> Iterator[_Item]:
+def parsed(found: Iterable[Mapping[str, Any]], parse: Callable[[Mapping[str, Any]], _Item | None]) -> Iterator[_Item]:
     """Yield what ``parse`` makes of each row."""
     return (item for item in map(parse, found) if item is not None)
 

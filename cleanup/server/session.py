@@ -27,6 +27,7 @@ LISTS: dict[str, tuple[str, dict[str, type]]] = {
     "tasks.get_all": ("tasks", {"id": str}),
     "models.get_all": ("models", {"id": str, "ready": bool}),
     "projects.get_all": ("projects", {"id": str}),
+    "queues.get_all": ("queues", {"id": str}),
     "events.get_task_events": ("events", {}),
     "events.get_task_metrics": ("metrics", {"task": str, "metrics": list}),
 }
