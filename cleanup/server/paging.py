@@ -22,7 +22,7 @@ SPLIT = 5
 BEHIND = 10**9
 """A row that no list has: a server that cannot give out even this one, which is nothing, fails at more than rows."""
 
-AHEAD = 4
+AHEAD = 8
 """So many pages are read ahead at most: a page of artifacts, previews included, can have megabytes."""
 
 PASSES = 10

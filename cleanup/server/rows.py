@@ -98,7 +98,7 @@ def parse_task(row: Mapping[str, Any]) -> Task | None:
         report_assets=_texts(row.get("report_assets")),
         output_models=tuple(models_of(row, "output")),
         input_models=tuple(models_of(row, "input")),
-        destination=_text(_mapping(row.get("output")).get("destination")),
+        destination=destination_of(row),
         artifacts_listed=isinstance(_mapping(row.get("execution")).get("artifacts"), list),
     )
 
@@ -128,6 +128,16 @@ def parse_model(row: Mapping[str, Any]) -> Model | None:
 def models_of(row: Mapping[str, Any], side: str) -> list[str]:
     """Return the ids of the models on one ``side`` (``input`` or ``output``) of a task's row."""
     return [item["model"] for item in _rows(_mapping(row.get("models")).get(side)) if is_id(item.get("model"))]
+
+
+def addresses_of(row: Mapping[str, Any]) -> list[object]:
+    """Return the addresses that a task's row refers to: its artifacts, and the images of a report."""
+    return [artifact.uri for artifact in _artifacts(row) if artifact.uri] + [*_texts(row.get("report_assets"))]
+
+
+def destination_of(row: Mapping[str, Any]) -> str:
+    """Return where the task of a row uploads to, an empty text for the file server."""
+    return _text(_mapping(row.get("output")).get("destination"))
 
 
 def _artifacts(row: Mapping[str, Any]) -> list[Artifact]:

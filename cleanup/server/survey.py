@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from cleanup.server.paging import FEW, PAGE, Lists, complete, listing
-from cleanup.server.rows import is_id, parse_task, time_text
+from cleanup.server.rows import addresses_of, destination_of, is_id, time_text
 
 _Row = TypeVar("_Row", "References", "Claim")
 
@@ -79,14 +79,11 @@ class Survey(Lists):
 
 
 def _references(row: Mapping[str, Any]) -> References | None:
-    task = parse_task(row)
-    if task is None:
+    if not is_id(row.get("id")):
         return None
-    addresses: list[object] = [artifact.uri for artifact in task.artifacts if artifact.uri]
-    addresses += task.report_assets
-    if task.destination:
-        addresses.append(f"{task.destination}/.{task.id}")
-    return References(task.id, tuple(addresses))
+    destination = destination_of(row)
+    uploads = [f"{destination}/.{row['id']}"] if destination else []
+    return References(row["id"], (*addresses_of(row), *uploads))
 
 
 def _claim(row: Mapping[str, Any], why: str, section: str) -> Claim | None:

@@ -31,6 +31,7 @@ def all_gone(figures: dict[str, Any], tasks: int) -> None:
     assert figures["matched"] == figures["deleted"] == tasks
 
 
+@pytest.mark.slow
 def test_cycle() -> None:
     answer = run("cycle --tasks 40 --others 30 --latency-ms 0 --rounds 3")
     service, plain = answer["service"], answer["plain"]
@@ -91,6 +92,7 @@ def test_neighbour() -> None:
     assert answer["8"]["deleted"] == answer["32"]["deleted"] == 60
 
 
+@pytest.mark.slow
 def test_orphans() -> None:
     answer = run("orphans --objects 3000 --files 500")
     assert answer["exactly"]

@@ -57,7 +57,7 @@ SAMPLES = {
         "cases": 1, "worlds": 40, "moments": 24, "faults": 90, "kills": 80, "hostile": 60, "clocks": 20, "soak": 16,
         "ways": 16,
     },
-    "quick": {"cases": 1, "worlds": 200, "moments": 160, "faults": 240, "hostile": 90, "clocks": 40},
+    "quick": {"cases": 1, "worlds": 200, "moments": 320, "faults": 480, "hostile": 90, "clocks": 40},
 }  # fmt: skip
 """Every so-manieth case of a kind."""
 
