@@ -116,8 +116,8 @@ def test_pages_of_a_long_list_are_read_side_by_side_and_one_page_costs_no_more()
     listing, short = Listing(100 * AHEAD * 3), Listing(99)
 
     def fetch(page: int, size: int) -> list[Any]:
-        # Of the pages 6 to 9 none is there before all have been asked for.
-        if 6 <= page < 6 + AHEAD:
+        # Of these pages none is there before all have been asked for.
+        if 10 <= page < 10 + AHEAD:
             together.wait()
         return listing.fetch(page, size)
 
