@@ -116,17 +116,19 @@ class TaskDeletion:
 
     def _list_again(self) -> None:
         """Give their lists of outputs back to the tasks that were not deleted: they need what they list."""
-        while self._outputs:
-            task, outputs = self._outputs.popitem()
+        left = {task: outputs for task, outputs in self._outputs.items() if task not in self._docket.behind}
+        self._outputs.clear()
+        while left:
+            task, outputs = left.popitem()
             try:
-                if task not in self._docket.behind and self._server.tasks.existing([task]):
+                if self._server.tasks.existing([task]):
                     self._server.tasks.list_outputs(task, outputs)
-            except Stopped:
-                return
-            except ServerError as error:
-                self._docket.result.errors.append(f"task {task} lost its list of output models: {error}")
-                if self._server.away(error):
-                    return
+            except (ServerError, Stopped) as error:
+                lost = [task]
+                if isinstance(error, Stopped) or self._server.away(error):
+                    lost += left
+                    left.clear()
+                self._docket.result.errors += [f"task {one} may lack its output models: {error}" for one in lost]
 
     def _without_entries(self, ids: Sequence[str], view: View, condemned: Container[str]) -> list[str]:
         """Delete the model entries that the server would leave behind; return the tasks of which none is left."""
