@@ -90,6 +90,29 @@ def test_a_server_lost_in_the_middle_interrupts_and_the_next_cycle_finishes(worl
     assert world.is_empty
 
 
+@pytest.mark.parametrize("how", ["lost", "stopped"])
+def test_tasks_without_their_lists_of_outputs_are_named_when_it_ends_before_they_have_them_again(
+    world: World, how: str
+) -> None:
+    model, stop = world.sandbox.add_model(world.add("maker", archived=False), "weights"), threading.Event()
+    tasks = {world.add(f"{number}") for number in range(3)}
+    for task in tasks:
+        world.sandbox.edit_task(task, **{"models.output": [{"name": "theirs", "model": model}]})
+
+    def end() -> None:
+        stop.set() if how == "stopped" else world.sandbox.inject(Fault("*", "drop", times=None))
+
+    once(world, lambda endpoint, body: endpoint == "tasks.get_all" and world.sandbox.requests["tasks.edit"] == 3, end)
+    result = world.clean(network={"stop": stop})
+
+    assert result.interrupted
+    assert {error.split()[1] for error in result.errors if "may lack its output models" in error} == tasks
+    world.sandbox.clear_faults()
+    world.sandbox.on_request = None
+    assert ids(world.clean().deleted) == tasks
+    assert set(world.sandbox.models) == {model}
+
+
 def test_what_is_cut_off_between_file_and_entry_of_the_archive_is_finished_by_the_next_cycle(world: World) -> None:
     model, stop = world.sandbox.add_model(world.add("maker", archived=False)), threading.Event()
     world.sandbox.edit_model(model, system_tags=["archived"], last_change="2020-01-01T00:00:00")
