@@ -15,7 +15,7 @@ from cleanup.cycle.docket import Docket, File
 from cleanup.cycle.look import Looker
 from cleanup.cycle.plan_file import Plan
 from cleanup.cycle.removal import Removal
-from cleanup.cycle.search import Found, Search, folders_named
+from cleanup.cycle.search import Found, Search, folders_named, located
 from cleanup.cycle.surroundings import Surroundings
 from cleanup.files import Holders, View, Without, places
 from cleanup.server import WITH_FILES, Server
@@ -107,7 +107,8 @@ class Batches:
         folders = {}
         for task, row in rows.items():
             addresses = [*(artifact.uri for artifact in row.artifacts), *row.report_assets]
-            folders[task] = {folder for address in addresses for folder in folders_named(self._storages, address, task)}
+            named = [located(self._storages, address) for address in addresses]
+            folders[task] = folders_named(itertools.chain.from_iterable(named), task)
             project = self.docket.result.projects.get(row.project, "")
             # Debug samples can go to the file server although all else goes elsewhere.
             usual = (
@@ -115,7 +116,7 @@ class Batches:
             )
             folders[task].update(filter(None, usual))
         for model in self._server.models.made_by(list(rows)):
-            folders[model.task] |= folders_named(self._storages, model.uri, model.task)
+            folders[model.task] |= folders_named(located(self._storages, model.uri), model.task)
         return folders
 
     def _delete_files(

@@ -9,7 +9,7 @@ from cleanup.base.text import one_line
 from cleanup.cycle.docket import File, shown
 from cleanup.cycle.plan_file import Plan
 from cleanup.cycle.result import KeptFile
-from cleanup.cycle.search import Found
+from cleanup.cycle.search import Found, located
 from cleanup.files import (
     LINKED,
     Holders,
@@ -130,16 +130,13 @@ class Judge:
 
     def _is_listed(self, address: object) -> bool:
         """True if what lies at ``address`` is found in its folder, whoever names it."""
-        try:
-            return self.storages.can_list(self.storages.locate(address)[0].root)
-        except BadAddress:
-            return False
+        return any(self.storages.can_list(at.root) for at in located(self.storages, address)[:1])
 
     def verdict(self, item: Found, view: View, held: Holders) -> File | KeptFile | Refused:
         """Return what becomes of one file, by law 4."""
         writer, address = item.writer or item.task, shown(item.address)
         try:
-            locations = (item.location,) if item.location else self.storages.locate(item.address)
+            locations = item.locations or self.storages.locate(item.address)
         except BadAddress as error:
             named = [place for place in places(item.address) if place.task == writer]
             kept = _first_held(item.task, address, named, held)
@@ -175,7 +172,7 @@ def _recorded(view: View, condemned: Container[str], behind: Container[str]) -> 
     for task in view.rows.values():
         for artifact in task.artifacts:
             writer = _gone_writer(artifact.uri, view)
-            yield Found(task.id, Kind.ARTIFACT, artifact.uri, None, artifact.size, writer)
+            yield Found(task.id, Kind.ARTIFACT, artifact.uri, (), artifact.size, writer)
         for image in task.report_assets:
             yield Found(task.id, Kind.REPORT_IMAGE, image)
     for model in view.models.values():

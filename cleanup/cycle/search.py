@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cleanup.base.chunks import chunks
 from cleanup.base.errors import CredentialsError, ServerError, ServerUnreachable, Stopped
@@ -25,12 +25,12 @@ _KINDS = {events.DEBUG_SAMPLE: Kind.DEBUG_SAMPLE, events.PLOT: Kind.PLOT_IMAGE}
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A file of a task: by an address on the server, or by the ``location`` at which a storage lists it."""
+    """A file of a task. ``locations``: where it may lie, as far as that was found out with it."""
 
     task: str
     kind: Kind
     address: object
-    location: Location | None = None
+    locations: tuple[Location, ...] = ()
     size: int | None = None
     writer: str = ""
     """The task that wrote it, if that is another one, which is gone."""
@@ -76,9 +76,10 @@ class Search:
 
     def _pages(self, folders: Mapping[str, set[Location]]) -> _Pages:
         for some in self._side_by_side(self._reported(list(folders))):
-            for found in some:
-                folders[found.task].update(folders_named(self.storages, found.address, found.task))
-            yield some
+            read = [replace(found, locations=located(self.storages, found.address)) for found in some]
+            for found in read:
+                folders[found.task].update(folders_named(found.locations, found.task))
+            yield read
         yield from self._side_by_side(
             (task, self._in_folder(task, folder))
             for task, places in folders.items()
@@ -104,7 +105,7 @@ class Search:
         some: list[Found] = []
         try:
             for listed in self.storages.list(folder):
-                some.append(Found(task, Kind.UNNAMED, listed.location.path, listed.location, listed.size))
+                some.append(Found(task, Kind.UNNAMED, listed.location.path, (listed.location,), listed.size))
                 if len(some) == _LISTED_AT_ONCE:
                     yield some
                     some = []
@@ -138,9 +139,14 @@ class Search:
                 page.cancel()
 
 
-def folders_named(storages: Storages, address: object, task: str) -> set[Location]:
-    """Return the folders of ``task`` that a file at ``address`` may lie in."""
+def located(storages: Storages, address: object) -> tuple[Location, ...]:
+    """Return every name under which a file at ``address`` may lie, none if it cannot be read."""
     try:
-        return {folder for place in storages.locate(address) if (folder := place.folder_of(task))}
+        return storages.locate(address)
     except BadAddress:
-        return set()
+        return ()
+
+
+def folders_named(locations: Iterable[Location], task: str) -> set[Location]:
+    """Return the folders of ``task`` in which ``locations`` lie."""
+    return {folder for place in locations if (folder := place.folder_of(task))}
