@@ -85,5 +85,5 @@ def _newest_common_version() -> str:
     """
     known = (re.fullmatch(r"v(\d+)_(\d+)", module.name) for module in pkgutil.iter_modules(services.__path__))
     oldest, *newer = sorted((int(found[1]), int(found[2])) for found in known if found)
-    understood = [pair for pair in newer if Session.check_min_api_server_version("{}.{}".format(*pair))]
+    understood = [pair for pair in newer if CleanupSession.understands("{}.{}".format(*pair))]
     return "{}.{}".format(*[oldest, *understood][-1])

@@ -49,7 +49,7 @@ def now(server: Server) -> datetime:
 
 
 def _counted(server: Server) -> int:
-    if not CleanupSession.check_min_api_server_version("2.22"):
+    if not CleanupSession.understands("2.22"):
         return 0
     everything = {"tasks": {}, "search_hidden": True, "allow_public": True}
     count = _asked(server, "organization", "get_entities_count", "2.23", **everything).get("tasks")

@@ -38,7 +38,7 @@ class Deletion:
 
 def at_once() -> int:
     """Return how many one request can delete: a server before API 2.13 deletes one task or model alone."""
-    return 100 if CleanupSession.check_min_api_server_version("2.13") else 1
+    return 100 if CleanupSession.understands("2.13") else 1
 
 
 def delete_tasks(client: APIClient, ids: Sequence[str]) -> Deletion:

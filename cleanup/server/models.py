@@ -78,7 +78,7 @@ class Models(Lists):
     def users(self, models: Sequence[str]) -> dict[str, set[str]]:
         """Return for each of ``models`` that is in use the tasks that have it as input."""
         # Servers before API 2.31 may read a list here as one value that nothing equals: one id a call is right on all.
-        size = 100 if CleanupSession.check_min_api_server_version("2.31") else 1
+        size = 100 if CleanupSession.understands("2.31") else 1
         users: dict[str, set[str]] = {}
         for chunk in chunks(models, size):
             wanted = {"models.input.model": chunk if len(chunk) > 1 else chunk[0]}

@@ -108,6 +108,14 @@ class CleanupSession(StrictSession):
                 "CLEARML_API_SECRET_KEY"
             ) from None
 
+    @classmethod
+    def understands(cls, version: str) -> bool:
+        """True if the server told at the login that it understands this version of the API.
+
+        Where it does not, the SDK's own check logs in once more, and tries that for hours if the server is lost.
+        """
+        return bool(cls._version_tuple(cls.max_api_version) >= cls._version_tuple(version))
+
     @property
     def where(self) -> str:
         """The address of the API server, without credentials, as far as the configuration was read."""

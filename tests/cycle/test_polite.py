@@ -81,6 +81,19 @@ def test_never_more_requests_are_open_than_parallel_requests(world: World, bound
     assert world.sandbox.peak_concurrency <= bound
 
 
+@pytest.mark.parametrize("version", ["2.9", "2.12", "2.30", "2.31"])
+def test_one_login_does_whatever_the_server_understands(
+    world: World, version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(world.sandbox._authority, "api_version", version)
+    maker, user = world.add_full("maker"), world.add_full("user")
+    for model in world.sandbox.models:
+        world.sandbox.use_model(user, model)
+    world.sandbox.reset_requests()
+    assert ids(world.clean().deleted) == {maker, user}
+    assert world.sandbox.requests["auth.login"] == 1
+
+
 def cost(world: World, count: int, uses: list[tuple[int, int]]) -> float:
     """Return the API requests a task of a cycle over ``count`` tasks with a model each, used as (maker, user)."""
     empty(world.sandbox)
