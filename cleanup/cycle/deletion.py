@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from cleanup import selection
 from cleanup.base.chunks import chunks
-from cleanup.base.errors import CredentialsError, ServerError, ServerUnreachable, Stopped
+from cleanup.base.errors import CleanupError, CredentialsError, ServerError, ServerUnreachable, Stopped
 from cleanup.base.records import Task
 from cleanup.cycle.docket import Docket
 from cleanup.files import View, Without, must_unlist, outlived_models, reason_task_stays, spared_models
@@ -22,7 +21,7 @@ class TaskDeletion:
         self._server, self._rules, self._docket, self._dry_run = server, rules, docket, dry_run
         self._unlisted: dict[str, Task] = {}
         """Tasks whose lists of outputs were cleared, as they were before."""
-        self._outputs: dict[str, list[Mapping[str, Any]]] = {}
+        self._outputs: dict[str, list[dict[str, str]]] = {}
         """What those listed that are without their list at the moment."""
         self._asked: set[str] = set()
         """Tasks whose deletion was asked for without a clear answer: those that are gone since then were deleted."""
@@ -61,7 +60,7 @@ class TaskDeletion:
         try:
             deletion = self._server.delete(ready)
         except ServerError as error:
-            self._asked.update(ready)
+            self._is_unclear(ready, error)
             if self._server.away(error):
                 for task in ready:
                     self._docket.fail(task, f"{error}; the next cycle sees whether the task is gone")
@@ -79,6 +78,13 @@ class TaskDeletion:
                 self._is_gone(task)
             else:
                 self._docket.fail(task, deletion.refused[task])
+
+    def _is_unclear(self, asked: Sequence[str], error: ServerError) -> None:
+        self._asked.update(asked)
+        if isinstance(error, ServerUnreachable):
+            # The server may be about to do it: with their lists again, others' models would go with them.
+            for task in [task for task in asked if self._outputs.pop(task, None)]:
+                self._lacks_outputs(task, error)
 
     def _look(self, ids: Sequence[str], view: View, condemned: Container[str]) -> dict[str, Task]:
         """Return those of ``ids`` that qualify at this moment and that nothing which stays needs; decide the others."""
@@ -124,11 +130,14 @@ class TaskDeletion:
                 if self._server.tasks.existing([task]):
                     self._server.tasks.list_outputs(task, outputs)
             except (ServerError, Stopped) as error:
-                lost = [task]
-                if isinstance(error, Stopped) or self._server.away(error):
-                    lost += left
-                    left.clear()
-                self._docket.result.errors += [f"task {one} may lack its output models: {error}" for one in lost]
+                self._lacks_outputs(task, error)
+                if isinstance(error, (ServerUnreachable, CredentialsError, Stopped)):
+                    for one in left:
+                        self._lacks_outputs(one, error)
+                    return
+
+    def _lacks_outputs(self, task: str, error: CleanupError) -> None:
+        self._docket.result.errors.append(f"task {task} may lack its output models: {error}")
 
     def _without_entries(self, ids: Sequence[str], view: View, condemned: Container[str]) -> list[str]:
         """Delete the model entries that the server would leave behind; return the tasks of which none is left."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from urllib.parse import unquote
 
 from cleanup.base.errors import Stopped
 from cleanup.cycle.docket import Docket, File
@@ -39,17 +40,16 @@ class Removal:
         if stopped:
             raise stopped
 
-    def _ask(self, files: Iterable[File], answers: dict[Location, Answer]) -> None:
-        """Ask for each file under its likeliest name, and under the next one where there is none of that name."""
-        number = 0
-        while files := [file for file in files if number < len(file.locations) and not _joint(file, answers)]:
-            wanted = [at for file in files if (at := file.locations[number]) not in answers]
+    def _ask(self, files: Sequence[File], answers: dict[Location, Answer]) -> None:
+        """Ask for each file under its likeliest name, and under the others as far as those can be files, too."""
+        for number in range(max((len(file.locations) for file in files), default=0)):
+            names = [at for file in files for at in file.locations[number : number + 1] if _is_open(at, file, answers)]
             try:
-                answers |= self._pretend(wanted) if self._dry_run else self._storages.delete(wanted)
+                if names:
+                    answers |= self._pretend(names) if self._dry_run else self._storages.delete(names)
             except DeletionStopped as error:
                 answers |= error.answers
                 raise
-            number += 1
 
     def _pretend(self, locations: Iterable[Location]) -> dict[Location, Answer]:
         locations = list(locations)
@@ -64,10 +64,19 @@ class Removal:
         }
 
 
+def _is_open(name: Location, file: File, answers: Mapping[Location, Answer]) -> bool:
+    """True if ``name`` was not asked for and is no other quoting of a name under which there was a file.
+
+    With a query or a fragment it is one more file, and not one more spelling.
+    """
+    there = [at for at in file.locations if at in answers and answers[at].outcome is not Outcome.GONE]
+    return name not in answers and unquote(name.path) not in {unquote(at.path) for at in there}
+
+
 def _joint(file: File, answers: Mapping[Location, Answer]) -> Answer | None:
     """Return what became of a file, None as long as it may be there under a name that was not asked for."""
-    given = [answers[at] for at in file.locations if at in answers]
-    found = [answer for answer in given if answer.outcome is not Outcome.GONE]
-    if found:
-        return found[0]
-    return given[0] if len(given) == len(file.locations) else None
+    order = (Outcome.FAILED, Outcome.DELETED, Outcome.GONE)
+    given = sorted((answers[at] for at in file.locations if at in answers), key=lambda one: order.index(one.outcome))
+    if given and (given[0].outcome is not Outcome.GONE or len(given) == len(file.locations)):
+        return given[0]
+    return None

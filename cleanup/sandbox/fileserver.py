@@ -130,7 +130,7 @@ def make_fileserver(root: Path, authority: Authority, traffic: Traffic, delete_m
             if request.method == "POST":
                 return delete_many(root, body) if path == "delete_many" else upload(root)
             return delete(root, path) if request.method == "DELETE" else download(root, path)
-        except OSError:
+        except (OSError, ValueError):  # a name that no file system takes
             return Answer(500, InternalServerError().get_body().encode(), (("Content-Type", "text/html"),))
 
     @app.route("/", methods=METHODS, defaults={"path": ""})

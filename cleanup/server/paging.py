@@ -92,10 +92,11 @@ def complete(
         ServerError: the server fails at more than single rows, or gives the same page again and again.
     """
     seen: set[str] = set()
+    missing: set[str] = set()
     for number in range(PASSES):
-        before, count = len(seen), 0
+        before, count, missed, missing = len(seen), 0, missing, set()
         last: list[Mapping[str, Any]] = []
-        ask = partial(_where_new, fetch, ids, seen) if ids and number else fetch
+        ask = partial(_where_new, fetch, ids, seen, missing) if ids and number else fetch
         with closing(_pages(ask, size, pool)) as pages:
             for found, errors in pages:
                 if found and found == last:
@@ -107,14 +108,17 @@ def complete(
                         yield row
                 count += 1
                 unreadable += [] if number else errors
-        if len(seen) == before or (count < 2 and len(seen) < size):
+        # A row can slip away between its id and its page.
+        if (len(seen) == before and missing - seen <= missed) or (count < 2 and len(seen) < size):
             return
 
 
-def _where_new(fetch: Fetch, ids: Fetch, seen: Container[str], page: int, size: int) -> Any:
-    """Return the ids of a page, or the whole page if there is one among them that was not ``seen``."""
+def _where_new(fetch: Fetch, ids: Fetch, seen: Container[str], missing: set[str], page: int, size: int) -> Any:
+    """Return the ids of a page, or the whole page if some were not ``seen``, which are added to ``missing``."""
     found = ids(page, size)
-    return found if all(row.get("id") in seen for row in rows(found)) else fetch(page, size)
+    new = [str(row.get("id")) for row in rows(found) if row.get("id") not in seen]
+    missing.update(new)
+    return fetch(page, size) if new else found
 
 
 def _pages(fetch: Fetch, size: int, pool: Executor | None) -> Generator[_Page, None, None]:

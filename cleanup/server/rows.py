@@ -130,6 +130,12 @@ def models_of(row: Mapping[str, Any], side: str) -> list[str]:
     return [item["model"] for item in _rows(_mapping(row.get("models")).get(side)) if is_id(item.get("model"))]
 
 
+def listed_of(row: Mapping[str, Any], side: str) -> list[dict[str, str]]:
+    """Return the models on one ``side`` of a task's row as a call that changes them takes them."""
+    items = _rows(_mapping(row.get("models")).get(side))
+    return [{"name": _text(item.get("name")), "model": item["model"]} for item in items if is_id(item.get("model"))]
+
+
 def addresses_of(row: Mapping[str, Any]) -> list[object]:
     """Return the addresses that a task's row refers to: its artifacts, and the images of a report."""
     return [artifact.uri for artifact in _artifacts(row) if artifact.uri] + [*_texts(row.get("report_assets"))]

@@ -16,7 +16,7 @@ from cleanup.base.records import Artifact, Task
 from cleanup.base.text import one_line
 from cleanup.server.deletion import NO_MODEL
 from cleanup.server.paging import PAGE, Lists, complete, every, listing, parsed, rows
-from cleanup.server.rows import ARCHIVED, DRAFT, NO_DRAFT, is_id, parse_named, parse_task, time_text
+from cleanup.server.rows import ARCHIVED, DRAFT, NO_DRAFT, is_id, listed_of, parse_named, parse_task, time_text
 
 LISTED = (
     "id", "name", "project", "company", "status", "tags", "system_tags",
@@ -94,12 +94,14 @@ class Tasks(Lists):
                 yield from found.values()
                 rest = [task for task in rest if task not in found] if found else []
 
-    def listed_models(self, task: str, side: str) -> list[Mapping[str, Any]]:
-        """Return what ``task`` lists as its models on that ``side``, "input" or "output", as its record has it."""
+    def listed_models(self, task: str, side: str) -> list[dict[str, str]]:
+        """Return what ``task`` lists as its models on that ``side``, "input" or "output"."""
         found = rows(listing(self._client.tasks, ["id", f"models.{side}"], id=[task], search_hidden=True)(0, 1))
-        return [item for row in found for item in row.get("models", {}).get(side) or ()]
+        if not found:
+            raise ServerError(f"the server's answer lacks the models of task {task}")
+        return [item for row in found for item in listed_of(row, side)]
 
-    def list_outputs(self, task: str, outputs: Sequence[Mapping[str, Any]]) -> None:
+    def list_outputs(self, task: str, outputs: Sequence[Mapping[str, str]]) -> None:
         """Let ``task`` list the models ``outputs``, without those that are gone by now; its inputs stay."""
         edit = partial(self._client.tasks.edit, task=task, force=True, _allow_extra_fields_=True)
         try:
@@ -110,15 +112,15 @@ class Tasks(Lists):
             # One that was deleted meanwhile stays on a list as "__DELETED__", and the server refuses to keep that.
             edit(models={"output": self._there(outputs), "input": self._there(self.listed_models(task, "input"))})
 
-    def _there(self, listed: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    def _there(self, listed: Iterable[Mapping[str, str]]) -> list[Mapping[str, str]]:
         """Return those of the ``listed`` models that there are."""
-        wanted = sorted({item["model"] for item in listed if is_id(item.get("model"))})
+        wanted = sorted({item["model"] for item in listed})
         there = {
             row["id"]
             for some in chunks(wanted, PAGE)
             for row in rows(listing(self._client.models, ["id", "ready"], id=some)(0, PAGE))
         }
-        return [item for item in listed if item.get("model") in there]
+        return [item for item in listed if item["model"] in there]
 
     def note(self, task: str, text: str) -> None:
         """Write ``text`` among the user properties of a task that stays; that it cannot be written is no error."""

@@ -69,8 +69,10 @@ class Case:
 
     @cached_property
     def lost(self) -> set[str]:
-        """The entries of tasks that failed: they may go like a task's files, before it shows that it cannot."""
-        return {key for key, row in self.before.models.items() if row.get("task") in self.failed}
+        """The entries of tasks that failed, needed by such alone: they may go like files, before the tasks fail."""
+        there, needing = self.after.tasks.keys(), self.before.needing()
+        made = {key for key, row in self.before.models.items() if row.get("task") in self.failed}
+        return {key for key in made if needing[key] & there <= self.failed}
 
     @cached_property
     def reached(self) -> set[str]:
