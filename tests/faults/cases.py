@@ -241,6 +241,10 @@ def _others() -> Iterator[Promise]:
     yield Promise("a folder around an older task's goes with that", around, batches=(1, service.PLAIN))
     best = (*around, ("registers", "best", "newer", f"newer.{held}", "as it is", True))
     yield Promise("but for what stays in it", best, set(), {"best"}, {f"newer.{held}"}, batches=(1, service.PLAIN))
+    two = ("models/ckpt.pt", "models/ckpt.pt#2")
+    steps = (*task("a"), ("model", "best", "a", True), *(("unnamed", "a", path) for path in two))
+    steps = (*steps, *(("registers", path, "a", f"{{files}}/team/vision/a.{{a}}/{path}") for path in two))
+    yield Promise("what a fragment may begin is a file, too", steps, set(), {"best"}, {"best"})
     user, imported = (*task("a", more="am"), ("theirs", "best.pt")), {"comment": "Imported by task id: x"}
     steps = (*user, ("registers", "m", "", "best.pt"), ("edits", "m", imported), ("uses", "a", "m"))
     yield Promise("a file of another server's task that was imported", steps, set(), {"m"}, {"best.pt"})
