@@ -69,8 +69,8 @@ def _is_open(name: Location, file: File, answers: Mapping[Location, Answer]) -> 
 
     With a query or a fragment it is one more file, and not one more spelling.
     """
-    there = [at for at in file.locations if at in answers and answers[at].outcome is not Outcome.GONE]
-    return name not in answers and unquote(name.path) not in {unquote(at.path) for at in there}
+    there = (at for at in file.locations if at in answers and answers[at].outcome is not Outcome.GONE)
+    return name not in answers and all(unquote(name.path) != unquote(at.path) for at in there)
 
 
 def _joint(file: File, answers: Mapping[Location, Answer]) -> Answer | None:

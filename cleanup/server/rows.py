@@ -127,7 +127,7 @@ def parse_model(row: Mapping[str, Any]) -> Model | None:
 
 def models_of(row: Mapping[str, Any], side: str) -> list[str]:
     """Return the ids of the models on one ``side`` (``input`` or ``output``) of a task's row."""
-    return [item["model"] for item in _rows(_mapping(row.get("models")).get(side)) if is_id(item.get("model"))]
+    return [item["model"] for item in listed_of(row, side)]
 
 
 def listed_of(row: Mapping[str, Any], side: str) -> list[dict[str, str]]:

@@ -104,7 +104,8 @@ def measure(world: World, latency_ms: float, side: str, options: dict[str, Any])
     with Sandbox() as sandbox:
         staying = world.fill(sandbox)
         # A server has its indexes when it is asked.
-        sandbox.store.tasks.find("parent", ""), sandbox.store.models.find("task", "")
+        sandbox.store.tasks.find("parent", "")
+        sandbox.store.models.find("task", "")
         sandbox.latency = latency_ms / 1000
         started = [0.0]
 

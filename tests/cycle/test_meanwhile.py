@@ -113,6 +113,18 @@ def test_tasks_without_their_lists_of_outputs_are_named_when_it_ends_before_they
     assert set(world.sandbox.models) == {model}
 
 
+def test_a_task_whose_deletion_may_be_under_way_does_not_get_its_list_of_outputs_back(world: World) -> None:
+    """The server would delete the model of the other task with it."""
+    model, task = world.sandbox.add_model(world.add("maker", archived=False), "weights"), world.add()
+    world.sandbox.edit_task(task, **{"models.output": [{"name": "theirs", "model": model}]})
+    world.sandbox.inject(Fault("tasks.delete_many", "drop", times=None))
+    result = world.clean()
+
+    assert world.sandbox.tasks[task]["models"]["output"] == []
+    assert errors(result).keys() == {task}
+    assert [error.split()[1] for error in result.errors] == [task]
+
+
 def test_what_is_cut_off_between_file_and_entry_of_the_archive_is_finished_by_the_next_cycle(world: World) -> None:
     model, stop = world.sandbox.add_model(world.add("maker", archived=False)), threading.Event()
     world.sandbox.edit_model(model, system_tags=["archived"], last_change="2020-01-01T00:00:00")

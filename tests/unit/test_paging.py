@@ -93,6 +93,22 @@ def test_the_second_time_a_list_is_read_by_its_ids_but_for_pages_with_what_is_ne
         assert (sorted(found), asked) == (list(range(350)), whole)
 
 
+def test_rows_that_slip_away_between_their_ids_and_their_page_are_read_all_the_same() -> None:
+    listing, found = Listing(350), list[int]()
+
+    def ids(page: int, size: int) -> list[Any]:
+        answer = listing.fetch(page, size)
+        if page == 1 and len(listing.rows) == 250:
+            del listing.rows[:100]
+        return answer
+
+    for row in complete(listing.fetch, parse, [], 100, None, ids):
+        found.append(row.id)
+        if len(found) == 200 and len(listing.rows) == 350:
+            del listing.rows[:100]
+    assert sorted(found) == list(range(350))
+
+
 def test_a_list_of_several_pages_is_read_until_it_does_not_change_but_not_for_ever() -> None:
     for rows, requests in ((99, 2), (100, 2 * 2), (350, 2 * 5)):
         listing = Listing(rows)
