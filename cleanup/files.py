@@ -19,6 +19,7 @@ from cleanup.base.records import Model, Task
 LINKED = "linked, not written by this task"
 
 _FOLDER = re.compile(r"\.([0-9a-f]{32})(?=[/?#;&]|$)")
+_END = re.compile(r"[?#;]|\Z")
 _SLASHES = re.compile(r"/{2,}")
 _DECODINGS = 16
 
@@ -52,9 +53,13 @@ def places(address: object) -> frozenset[Place]:
     found: set[Place] = set()
     for folder in _FOLDER.finditer(text):
         rest = text[folder.end() :]
-        ends = [at for at, char in enumerate(rest) if char in "?#;"]
-        found.update(Place(folder[1], _path(rest[:end])) for end in [*ends, len(rest)])
+        found.update(Place(folder[1], _path(rest[: end.start()])) for end in _END.finditer(rest))
     return frozenset(found)
+
+
+def tasks_of(address: object) -> set[str]:
+    """Return the tasks in whose folders ``address`` may lie, those of all its places."""
+    return {folder[1] for folder in _FOLDER.finditer(_folded(str(address)))}
 
 
 def place_of(path: str, task: str) -> Place | None:
@@ -248,7 +253,7 @@ def outlived_models(view: View, condemned: Container[str], behind: Container[str
         last = left and all(task in view.rows and task in condemned for task in left)
         if model.published or model.public or model.task in there or model.task in behind or not last:
             continue
-        writers = {place.task for place in places(model.uri)}
+        writers = tasks_of(model.uri)
         known = is_this_servers(model.uri) or not model.imported or all(task in condemned for task in writers)
         if writers and known and all(task in condemned for task in writers & there):
             found.setdefault(max(left), []).append(model)

@@ -8,7 +8,8 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from cleanup import selection
-from cleanup.base.records import Task
+from cleanup.base.begun import begun
+from cleanup.base.records import Model, Task
 from cleanup.cycle.decision import Decision, Judge
 from cleanup.cycle.deletion import TaskDeletion
 from cleanup.cycle.docket import Docket, File
@@ -17,7 +18,7 @@ from cleanup.cycle.plan_file import Plan
 from cleanup.cycle.removal import Removal
 from cleanup.cycle.search import Found, Search, folders_named, located
 from cleanup.cycle.surroundings import Surroundings
-from cleanup.files import Holders, View, Without, places
+from cleanup.files import Holders, View, Without, places, tasks_of
 from cleanup.server import WITH_FILES, Server
 from cleanup.settings import Settings
 from cleanup.storage import DeletionStopped, Location, Outcome, Storages
@@ -61,10 +62,11 @@ class Batches:
             ServerError: the server fails at the batch; what is still open in the docket is undecided.
         """
         ids = self._open(tasks)
+        made = begun(self._pool, lambda: self._server.models.made_by(ids))
         rows = self._tasks.qualified(ids, self._server.tasks.read(ids, WITH_FILES))
         if not rows:
             return
-        folders = self._folders(rows)
+        folders = self._folders(rows, made())
         view = View(rows)
         parts = self._all_planned if self._approved else self._parts
         for part, last in parts(rows, folders):
@@ -102,8 +104,8 @@ class Batches:
             self._decide(self._look(rows, part, folders), part)
         return self._parts(rows, folders)
 
-    def _folders(self, rows: Mapping[str, Task]) -> dict[str, set[Location]]:
-        """Return the folders of each task: those that its record names, and the one that the SDK would have used."""
+    def _folders(self, rows: Mapping[str, Task], made: Iterable[Model]) -> dict[str, set[Location]]:
+        """Return the folders of each task: those that its record and its models name, and the one the SDK would use."""
         folders = {}
         for task, row in rows.items():
             addresses = [*(artifact.uri for artifact in row.artifacts), *row.report_assets]
@@ -115,8 +117,9 @@ class Batches:
                 self._storages.task_folder(at, project, row.name, task, row.project) for at in {row.destination, ""}
             )
             folders[task].update(filter(None, usual))
-        for model in self._server.models.made_by(list(rows)):
-            folders[model.task] |= folders_named(located(self._storages, model.uri), model.task)
+        for model in made:
+            if model.task in folders:
+                folders[model.task] |= folders_named(located(self._storages, model.uri), model.task)
         return folders
 
     def _delete_files(
@@ -142,7 +145,7 @@ class Batches:
         paths = itertools.chain(
             (found.address for found in part), *((at.path for at in folders[task]) for task in rows)
         )
-        nested = {place.task for path in paths for place in places(path)}
+        nested = {task for path in paths for task in tasks_of(path)}
         looked = self._looker.look(rows, nested, docket.condemned, docket.behind)
         found = looked.view.rows
         looked.view.rows = self._tasks.qualified(list(rows), found, looked.view.existing)
@@ -224,7 +227,7 @@ class Batches:
             if f".{writer}" in place.rest
         }
         for folder in folders:
-            for owner in {place.task for place in places(folder.path)} - occupied:
+            for owner in tasks_of(folder.path) - occupied:
                 around = folder if owner == task else Location(folder.root, f"{folder.path}/").folder_of(owner)
                 if around and (owner == task or owner in self.docket.behind) and not _is_held(around, decision.held):
                     yield around

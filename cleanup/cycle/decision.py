@@ -24,6 +24,7 @@ from cleanup.files import (
     own_place,
     places,
     reason_task_stays,
+    tasks_of,
 )
 from cleanup.storage import BadAddress, Location, Storages
 
@@ -183,7 +184,7 @@ def _recorded(view: View, condemned: Container[str], behind: Container[str]) -> 
         yield from _named_by_others(Kind.ARTIFACT, address, linker, view)
     for user, models in outlived_models(view, condemned, behind).items():
         for model in models:
-            writers = _writers(model.uri)
+            writers = tasks_of(model.uri)
             for writer in writers & view.rows.keys():
                 yield Found(writer, Kind.MODEL, model.uri)
             if _are_gone(writers, view):
@@ -191,7 +192,7 @@ def _recorded(view: View, condemned: Container[str], behind: Container[str]) -> 
 
 
 def _named_by_others(kind: Kind, address: object, other: str, view: View) -> Iterator[Found]:
-    writers = _writers(address)
+    writers = tasks_of(address)
     # The folder that a task uploads to is among its links, and no file.
     for writer in writers & view.rows.keys() if other not in writers else ():
         place = own_place(str(address), writer, view)
@@ -201,12 +202,8 @@ def _named_by_others(kind: Kind, address: object, other: str, view: View) -> Ite
 
 def _gone_writer(address: object, view: View) -> str:
     """Return the task of this server that wrote the file at ``address`` and is gone, an empty text if there is none."""
-    writers = _writers(address)
+    writers = tasks_of(address)
     return min(writers) if _are_gone(writers, view) and is_this_servers(address) else ""
-
-
-def _writers(address: object) -> set[str]:
-    return {place.task for place in places(address)}
 
 
 def _are_gone(writers: set[str], view: View) -> bool:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
 from cleanup import selection
+from cleanup.base.begun import begun
 from cleanup.base.errors import ServerError
 from cleanup.base.records import Model, Task
 from cleanup.cycle.surroundings import Surroundings
-from cleanup.files import View, places
+from cleanup.files import View, tasks_of
 from cleanup.server import WITH_FILES, Server
 
 
@@ -47,13 +48,13 @@ class Looker:
         Raises:
             ServerError: the batch cannot be judged.
         """
-        around = self.pool.submit(self.surroundings.read, self._server_time())
+        around = begun(self.pool, lambda: self.surroundings.read(self._server_time()))
         models = self._models(rows, nested)
-        around.result()
+        around()
         drafts = sorted(model.id for model in models.values() if not model.published)
-        users = self.pool.submit(self.server.models.users, drafts) if drafts else None
-        listers = self.server.models.listers(drafts) if drafts else {}
-        view = View(dict(rows), models, users.result() if users else {}, listers)
+        users = begun(self.pool, lambda: self.server.models.users(drafts))
+        listers = self.server.models.listers(drafts)
+        view = View(dict(rows), models, users(), listers)
         view.links = self.surroundings.links_to(_owners(rows, models.values()).union(nested))
         view.claims = self.surroundings.claims_on(rows)
         others = _others(view).union(nested).difference(rows, behind)
@@ -92,15 +93,17 @@ class Looker:
 
     def _models(self, rows: Mapping[str, Task], nested: Collection[str]) -> dict[str, Model]:
         """Return the entries that the tasks made, those they list, and all with an address in a folder of concern."""
-        made = self.pool.submit(self.server.models.made_by, list(rows))
+        made = begun(self.pool, lambda: self.server.models.made_by(list(rows)))
+        owners = _owners(rows, ()).union(nested)
+        named = self.server.models.naming(sorted(owners))
         listed = {model for row in rows.values() for model in (*row.output_models, *row.input_models)}
-        found = {model.id: model for model in made.result()}
+        found = {model.id: model for model in made()}
         others = self.server.models.by_id(listed - found.keys()) if listed - found.keys() else []
         if any(model.task in rows for model in others):
             raise ServerError("the server's list of the models that tasks made lacks some that they list")
         found |= {model.id: model for model in others}
-        owners = sorted(_owners(rows, found.values()).union(nested))
-        return found | {model.id: model for model in self.server.models.naming(owners)}
+        named += self.server.models.naming(sorted(_owners({}, found.values()) - owners))
+        return found | {model.id: model for model in named}
 
     def _server_time(self) -> datetime:
         return datetime.now(timezone.utc) + timedelta(seconds=self.server.session.clock_skew)
@@ -109,7 +112,7 @@ class Looker:
 def _owners(rows: Mapping[str, Task], models: Iterable[Model]) -> set[str]:
     """Return the tasks in whose folders the files lie that ``rows`` and ``models`` name, ``rows`` among them."""
     addresses = [*(model.uri for model in models), *(item.uri for row in rows.values() for item in row.artifacts)]
-    return {*rows, *(place.task for address in addresses for place in places(address))}
+    return {*rows, *(task for address in addresses for task in tasks_of(address))}
 
 
 def _others(view: View) -> set[str]:

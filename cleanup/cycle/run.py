@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from cleanup import selection
+from cleanup.base.begun import begun
 from cleanup.base.chunks import chunks
 from cleanup.base.errors import CredentialsError, ServerError, ServerUnreachable, Stopped
 from cleanup.cycle.approved import open_plan
@@ -106,9 +107,10 @@ class _Cycle:
             if not means.rules.force_delete:
                 self._result.force_would_add = count_force_would_add(means.server, means.rules)
             make_plan(means.server, means.rules, self._result, plan, means.approved)
-            self._name_projects(plan)
+            named = begun(means.pool, lambda: self._name_projects(plan))
             if plan:
                 self._surroundings.read(self._result.started)
+            named()
             self._keep_claimed(plan)
             self._work_off(plan)
             if means.settings.archived_models:

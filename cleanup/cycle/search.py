@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from cleanup.base.chunks import chunks
 from cleanup.base.errors import CredentialsError, ServerError, ServerUnreachable, Stopped
@@ -38,7 +38,8 @@ class Found:
     """Another task's record names it."""
 
 
-_Pages = Iterator[list[Found]]
+_Pages = Iterator[tuple[list[Found], bool]]
+"""Files, a page at a time, and whether it is the last."""
 
 
 @dataclass
@@ -74,12 +75,11 @@ class Search:
                 part = []
         yield part, True
 
-    def _pages(self, folders: Mapping[str, set[Location]]) -> _Pages:
+    def _pages(self, folders: Mapping[str, set[Location]]) -> Iterator[list[Found]]:
         for some in self._side_by_side(self._reported(list(folders))):
-            read = [replace(found, locations=located(self.storages, found.address)) for found in some]
-            for found in read:
+            for found in some:
                 folders[found.task].update(folders_named(found.locations, found.task))
-            yield read
+            yield some
         yield from self._side_by_side(
             (task, self._in_folder(task, folder))
             for task, places in folders.items()
@@ -98,8 +98,9 @@ class Search:
         ]
 
     def _events(self, task: str, kind: str) -> _Pages:
-        for addresses in self.server.event_addresses(task, kind):
-            yield [Found(task, _KINDS[kind], address) for address in sorted(addresses)]
+        for addresses, last in self.server.event_addresses(task, kind):
+            found = [Found(task, _KINDS[kind], name, located(self.storages, name)) for name in sorted(addresses)]
+            yield found, last
 
     def _in_folder(self, task: str, folder: Location) -> _Pages:
         some: list[Found] = []
@@ -107,33 +108,33 @@ class Search:
             for listed in self.storages.list(folder):
                 some.append(Found(task, Kind.UNNAMED, listed.location.path, (listed.location,), listed.size))
                 if len(some) == _LISTED_AT_ONCE:
-                    yield some
+                    yield some, False
                     some = []
         except Unlistable as error:
             self.unlisted[folder.root] = str(error)
-        yield some
+        yield some, True
 
-    def _side_by_side(self, sources: Iterable[tuple[str, _Pages]]) -> _Pages:
+    def _side_by_side(self, sources: Iterable[tuple[str, _Pages]]) -> Iterator[list[Found]]:
         """Yield the pages of all sources, several of them read ahead at once."""
         waiting = iter(sources)
-        reading: deque[tuple[str, _Pages, Future[list[Found] | None]]] = deque()
+        reading: deque[tuple[str, _Pages, Future[tuple[list[Found], bool]]]] = deque()
         try:
             while True:
-                while len(reading) < self.ahead and (source := next(waiting, None)):
-                    reading.append((*source, self.pool.submit(next, source[1], None)))
+                while len(reading) < 2 * self.ahead and (source := next(waiting, None)):
+                    reading.append((*source, self.pool.submit(next, source[1])))
                 if not reading:
                     return
                 task, pages, page = reading.popleft()
                 try:
-                    some = page.result()
+                    some, last = page.result()
                 except (Stopped, ServerUnreachable, CredentialsError):
                     raise
                 except ServerError as error:
                     self.unreadable[task] = error
                     continue
-                if some is not None:
-                    reading.append((task, pages, self.pool.submit(next, pages, None)))
-                    yield some
+                if not last:
+                    reading.append((task, pages, self.pool.submit(next, pages)))
+                yield some
         finally:
             for *_, page in reading:
                 page.cancel()

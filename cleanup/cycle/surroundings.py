@@ -7,7 +7,8 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from cleanup.files import places
+from cleanup.base.begun import begun
+from cleanup.files import tasks_of
 from cleanup.server import Claim, References, Server
 
 OVERLAP = timedelta(minutes=2)
@@ -24,7 +25,7 @@ class Surroundings:
     server: Server
     links_wanted: bool
     pool: Executor | None = None
-    """Reads pages ahead."""
+    """Reads side by side."""
     claims: dict[str, list[Claim]] = field(default_factory=dict)
     """By task the claims of those that need it as a whole."""
     _links: dict[str, list[object]] = field(default_factory=dict)
@@ -40,11 +41,12 @@ class Surroundings:
             ServerError: it could not be read, so nobody can tell what must stay.
         """
         since = self._read_at - OVERLAP if self._read_at else None
-        for claim in self.server.survey.claims(since, self.pool):
-            self._take_claim(claim)
+        claims = begun(self.pool, lambda: [*self.server.survey.claims(since, self.pool)])
         if self.links_wanted:
             for references in self.server.survey.references(since, self.pool):
                 self._take_references(references)
+        for claim in claims():
+            self._take_claim(claim)
         self._read_at = now
 
     def links_to(self, tasks: Iterable[str]) -> list[tuple[object, str]]:
@@ -68,10 +70,10 @@ class Surroundings:
 
     def _take_references(self, references: References) -> None:
         for address in self._links.pop(references.id, ()):
-            for place in places(address):
-                self._linked.get(place.task, set()).discard(references.id)
+            for task in tasks_of(address):
+                self._linked.get(task, set()).discard(references.id)
         for address in references.addresses:
-            others = {place.task for place in places(address)} - {references.id}
+            others = tasks_of(address) - {references.id}
             if others:
                 self._links.setdefault(references.id, []).append(address)
             for other in others:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from pathlib import Path
 from typing import Any
@@ -135,6 +136,9 @@ class Run:
         web = self._server.web_server
         report = Report(Page(self._task, self._own), web=web, json_to=self._guard.json_to)
         storages = open_storages(self._server, settings)
+        # What the SDK brought along stays: to look through it again and again would hold a cycle up each time.
+        gc.collect()
+        gc.freeze()
         try:
             return Service(self._server, storages, settings, report, own_task=self._own).run()
         finally:

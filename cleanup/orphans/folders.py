@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from itertools import count
 
 from cleanup.cycle.result import FileCounts
-from cleanup.files import places
+from cleanup.files import tasks_of
 from cleanup.storage import Listed, Location, task_depth
 
 _FIRST = datetime.min.replace(tzinfo=timezone.utc)
@@ -104,18 +104,13 @@ def task_folders(storage: int, files: Iterable[tuple[Listed, str]], shelf: sqlit
             yield from _closed(opened)
         around = [path[: found.end()] for found in _TASK_FOLDER.finditer(path)]
         opened += [Folder(storage, Location(file.location.root, name), shelf) for name in around[len(opened) :]]
-        tasks, own = ids(path) if opened else set(), own_folder(path)
+        tasks, own = tasks_of(path) if opened else set(), own_folder(path)
         for folder in opened:
             folder.tasks |= tasks
             if folder.location.path == own:
                 folder.add(file, why)
     while opened:
         yield from _closed(opened)
-
-
-def ids(path: str) -> set[str]:
-    """Return the ids of tasks in ``path``."""
-    return {place.task for place in places(path)}
 
 
 def own_folder(path: str) -> str:

@@ -18,9 +18,10 @@ from tqdm import tqdm
 from cleanup.base.chunks import chunks
 from cleanup.base.errors import CleanupError, CommandLineError, Ending, ServerError, Stopped
 from cleanup.cycle.result import CycleResult
+from cleanup.files import tasks_of
 from cleanup.launch.guard import Guard
 from cleanup.orphans import manifest, report
-from cleanup.orphans.folders import Folder, Row, ids, own_folder, shelf, task_folders
+from cleanup.orphans.folders import Folder, Row, own_folder, shelf, task_folders
 from cleanup.orphans.judge import AT_ONCE, IN_USE, Judge
 from cleanup.report.figures import as_json
 from cleanup.report.render import summary
@@ -186,7 +187,7 @@ class Steps:
         try:
             for file in self._storages.list(place):
                 path = file.location.path
-                folder.tasks |= ids(path)
+                folder.tasks |= tasks_of(path)
                 if own_folder(path) == place.path and not folder.see(file):
                     folder.why = "a file in it is new, or has changed since"
         except Unlistable as error:

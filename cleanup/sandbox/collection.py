@@ -122,6 +122,13 @@ class Collection:
     def indexed(self, name: str) -> bool:
         return name in self._indexes or name in ("id", SINCE)
 
+    def count(self, name: str, value: Any) -> int:
+        """How many entities `find` gives."""
+        if name not in self._indexes:
+            return len(self.find(name, value))
+        self._bring_indexes_along()
+        return len(self._indexes[name].get(value, ()))
+
     def find(self, name: str, value: Any) -> list[Entity]:
         """The entities that hold a value in an indexed field, or that changed at a time or after it."""
         if name == SINCE:

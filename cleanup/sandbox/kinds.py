@@ -68,7 +68,7 @@ TASK = Kind(
     ranges=("created", "started", "active_duration", "last_metrics.*", "last_iteration"),
     plain=("runtime.*",),
     hides=True,
-    indexes=("parent", "models.input.model"),
+    indexes=("parent", "models.input.model", "system_tags", "type"),
     id_indexes=("models.output.model",),
 )
 MODEL = Kind(

@@ -237,10 +237,10 @@ def matching_ids(collection: Collection, kind: Kind, body: Body) -> list[str]:
         return all(check(entity) for check in tests)
 
     for name, values in wanted:
-        if collection.indexed(name):
+        enough = max(INDEX_ENOUGH, len(collection) // 10)
+        if collection.indexed(name) and sum(collection.count(name, value) for value in values) <= enough:
             found = {entity["id"]: entity for value in values for entity in collection.find(name, value)}
-            if len(found) <= max(INDEX_ENOUGH, len(collection) // 10):
-                return collection.ordered((item for item, entity in found.items() if test(entity)), order)
+            return collection.ordered((item for item, entity in found.items() if test(entity)), order)
     named = {name: value for name, value in body.items() if name not in IGNORED_IN_NAME}
     return collection.listing(json.dumps(named, sort_keys=True), lambda: (test, order))
 

@@ -37,8 +37,8 @@ def tasks_with(client: APIClient, tasks: Sequence[str], event_type: str) -> set[
     return {row["task"] for row in rows if row["metrics"]} & set(tasks)
 
 
-def addresses(client: APIClient, task: str, event_type: str) -> Iterator[set[str]]:
-    """Yield every file address in the events of one type that ``task`` reported, page by page.
+def addresses(client: APIClient, task: str, event_type: str) -> Iterator[tuple[set[str], bool]]:
+    """Yield every file address in the events of one type that ``task`` reported: a page, and whether it is the last.
 
     Raises:
         ServerError: not all events can be read, so the task's files cannot all be known.
@@ -56,10 +56,11 @@ def addresses(client: APIClient, task: str, event_type: str) -> Iterator[set[str
             page, before = answer["events"], len(seen)
             for event in page:
                 seen.add(_identity(event))
-            yield {address for event in page for address in _event_addresses(event, event_type)}
             given = answer.get("total")
             total = given if isinstance(given, int) and not isinstance(given, bool) else total
-            if len(seen) >= total if total is not None else not page:
+            last = len(seen) >= total if total is not None else not page
+            yield {address for event in page for address in _event_addresses(event, event_type)}, last
+            if last:
                 return
             if len(seen) == before or not answer.get("scroll_id"):
                 break

@@ -93,11 +93,12 @@ def complete(
     """
     seen: set[str] = set()
     missing: set[str] = set()
+    count = 0
     for number in range(PASSES):
-        before, count, missed, missing = len(seen), 0, missing, set()
+        before, expected, count, missed, missing = len(seen), count, 0, missing, set()
         last: list[Mapping[str, Any]] = []
         ask = partial(_where_new, fetch, ids, seen, missing) if ids and number else fetch
-        with closing(_pages(ask, size, pool)) as pages:
+        with closing(_pages(ask, size, pool, expected)) as pages:
             for found, errors in pages:
                 if found and found == last:
                     raise ServerError("the server lists the same rows on every page")
@@ -121,12 +122,13 @@ def _where_new(fetch: Fetch, ids: Fetch, seen: Container[str], missing: set[str]
     return fetch(page, size) if new else found
 
 
-def _pages(fetch: Fetch, size: int, pool: Executor | None) -> Generator[_Page, None, None]:
+def _pages(fetch: Fetch, size: int, pool: Executor | None, expected: int) -> Generator[_Page, None, None]:
     """Yield the pages in their order until an empty one; with a ``pool`` some that follow are read meanwhile.
 
-    As many as there were before, at most ``AHEAD``: a list of one page costs no request more.
+    As many as there were before, or are ``expected``, at most ``AHEAD``: a list of one page costs no request more.
     """
-    waiting: deque[Future[_Page]] = deque()
+    first = range(min(expected, AHEAD) if pool else 0)
+    waiting: deque[Future[_Page]] = deque(pool.submit(_read, fetch, page, size) for page in first if pool)
     number = 0
     try:
         while True:
@@ -136,7 +138,7 @@ def _pages(fetch: Fetch, size: int, pool: Executor | None) -> Generator[_Page, N
             if page == ([], []):
                 return
             number += 1
-            while pool and len(waiting) < min(number, AHEAD):
+            while pool and len(waiting) < min(max(number, expected), AHEAD):
                 waiting.append(pool.submit(_read, fetch, number + len(waiting), size))
             yield page
     finally:

@@ -138,7 +138,8 @@ def listed_of(row: Mapping[str, Any], side: str) -> list[dict[str, str]]:
 
 def addresses_of(row: Mapping[str, Any]) -> list[object]:
     """Return the addresses that a task's row refers to: its artifacts, and the images of a report."""
-    return [artifact.uri for artifact in _artifacts(row) if artifact.uri] + [*_texts(row.get("report_assets"))]
+    uris = (item.get("uri") for item in _artifact_items(row))
+    return [uri for uri in uris if uri] + [*_texts(row.get("report_assets"))]
 
 
 def destination_of(row: Mapping[str, Any]) -> str:
@@ -148,11 +149,15 @@ def destination_of(row: Mapping[str, Any]) -> str:
 
 def _artifacts(row: Mapping[str, Any]) -> list[Artifact]:
     found = []
-    for item in _rows(_mapping(row.get("execution")).get("artifacts")):
+    for item in _artifact_items(row):
         size = item.get("content_size")
         usable = isinstance(size, int) and not isinstance(size, bool) and size >= 0
         found.append(Artifact(_text(item.get("key")), item.get("uri"), size if usable else None))
     return found
+
+
+def _artifact_items(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return _rows(_mapping(row.get("execution")).get("artifacts"))
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

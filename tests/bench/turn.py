@@ -5,6 +5,7 @@ As a program it is that process: ``python -m tests.bench.turn SIDE OPTIONS``.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import resource
@@ -65,6 +66,9 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     work = SIDES[side](options)
+    # As the script does: what was imported is no part of the work.
+    gc.collect()
+    gc.freeze()
     before = memory_mb()
     print("ready", file=answers, flush=True)
     sys.stdin.readline()

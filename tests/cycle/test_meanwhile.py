@@ -166,7 +166,7 @@ def test_a_server_that_fails_at_every_task_costs_a_few_requests_each(world: Worl
     result = world.clean(network={"attempts": 1})
 
     assert len(world.sandbox.tasks) == len(result.failed) == 300
-    assert world.sandbox.api_requests < 5 * 300
+    assert world.sandbox.api_requests < 6 * 300
 
 
 def test_a_user_that_others_delete_during_the_look_keeps_no_file(world: World) -> None:

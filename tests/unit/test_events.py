@@ -41,15 +41,17 @@ def serve(api: Api, *held: dict[str, Any], **changed: Any) -> None:
 
 
 def read(server: Server, kind: str = DEBUG_SAMPLE) -> set[str]:
-    return set().union(*server.event_addresses(TASK, kind))
+    *others, last = server.event_addresses(TASK, kind)
+    assert [*(ends for _, ends in others), last[1]] == [*[False] * len(others), True]
+    return last[0].union(*(found for found, _ in others))
 
 
 def test_addresses_come_page_by_page_each_asked_for_with_task_and_size(api: Api, server: Server) -> None:
     first, second = ({"events": [sample(number)], "total": 2, "scroll_id": f"s{number}"} for number in (1, 2))
     api.on(EVENTS, first, second)
     pages = server.event_addresses(TASK, DEBUG_SAMPLE)
-    assert (next(pages), api.count(EVENTS)) == (urls(1), 1)
-    assert list(pages) == [urls(2)]
+    assert (next(pages), api.count(EVENTS)) == ((urls(1), False), 1)
+    assert list(pages) == [(urls(2), True)]
     body, again = api.bodies(EVENTS)
     assert body.items() >= {"task": TASK, "event_type": DEBUG_SAMPLE, "order": "asc", "batch_size": 2_000}.items()
     assert "scroll_id" not in body
