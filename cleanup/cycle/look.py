@@ -103,7 +103,9 @@ class Looker:
             raise ServerError("the server's list of the models that tasks made lacks some that they list")
         found |= {model.id: model for model in others}
         named += self.server.models.naming(sorted(_owners({}, found.values()) - owners))
-        return found | {model.id: model for model in named}
+        changed = [model.id for model in named if found.get(model.id, model) != model]
+        latest = self.server.models.by_id(changed)
+        return found | {model.id: model for model in (*named, *latest)}
 
     def _server_time(self) -> datetime:
         return datetime.now(timezone.utc) + timedelta(seconds=self.server.session.clock_skew)

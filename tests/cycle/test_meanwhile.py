@@ -75,6 +75,24 @@ def test_tokens_that_the_server_takes_back_in_the_middle_are_renewed(world: Worl
     assert world.sandbox.requests["auth.login"] >= 2
 
 
+def test_of_two_readings_of_a_model_at_one_look_the_later_counts(world: World) -> None:
+    task = world.add()
+    model = world.sandbox.add_model(task, "weights")
+    kept = world.files_of(task)
+    named: list[Any] = []
+
+    def its_own_are_asked_for(endpoint: str, body: dict[str, Any]) -> bool:
+        named.extend([body] if "_any_" in body and endpoint == "models.get_all" else [])
+        return bool(named) and endpoint == "models.get_all" and bool(body.get("task"))
+
+    once(world, its_own_are_asked_for, lambda: world.sandbox.edit_model(model, ready=True))
+    # With one request at a time it is known which of the two comes later.
+    world.clean(parallel_requests=1)
+
+    assert world.sandbox.models[model]["ready"]
+    assert world.files_of(task) == kept
+
+
 def test_a_server_lost_in_the_middle_interrupts_and_the_next_cycle_finishes(world: World) -> None:
     tasks = [world.add_full(f"{number}") for number in range(300)]
     world.sandbox.inject(Fault("*", "drop", times=None, after=40))

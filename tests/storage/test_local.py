@@ -31,6 +31,13 @@ def test_what_is_not_there_is_gone_unless_its_disk_looks_unmounted(disk):
         disk.listed(f"missing/{FOLDER}")
 
 
+def test_a_name_longer_than_a_disk_takes_is_gone_and_holds_up_no_other(disk):
+    short, long = f"{FOLDER}/models/x.pt", f"{FOLDER}/models/{'x' * 300}.pt"
+    disk.put([short])
+    assert disk.delete(long, short) == {long: "gone", short: "deleted"}
+    assert ["mounted" in error for error in disk.delete(f"missing/{long}").values()] == [True]
+
+
 def test_no_link_to_a_folder_and_no_file_is_taken_for_a_folder_below_the_tasks(disk):
     disk.put(["outside/x.pt", f"p/other.{OTHER}/models/y.pt", f"p/file.{task_id(8)}/models"])
     (disk.has / FOLDER).mkdir(parents=True)
