@@ -127,19 +127,18 @@ def _pages(fetch: Fetch, size: int, pool: Executor | None, expected: int) -> Gen
 
     As many as there were before, or are ``expected``, at most ``AHEAD``: a list of one page costs no request more.
     """
-    first = range(min(expected, AHEAD) if pool else 0)
-    waiting: deque[Future[_Page]] = deque(pool.submit(_read, fetch, page, size) for page in first if pool)
+    waiting: deque[Future[_Page]] = deque()
     number = 0
     try:
         while True:
+            while pool and len(waiting) < min(max(number, expected), AHEAD):
+                waiting.append(pool.submit(_read, fetch, number + len(waiting), size))
             future = waiting.popleft() if waiting else None
             # What nobody began is read here: all threads of the pool may wait as this one does.
             page = _read(fetch, number, size) if future is None or future.cancel() else future.result()
             if page == ([], []):
                 return
             number += 1
-            while pool and len(waiting) < min(max(number, expected), AHEAD):
-                waiting.append(pool.submit(_read, fetch, number + len(waiting), size))
             yield page
     finally:
         for future in waiting:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from types import SimpleNamespace
@@ -129,11 +130,12 @@ def test_pages_are_read_ahead_in_order_and_never_too_many(pool: Executor | None)
 
 def test_pages_of_a_long_list_are_read_side_by_side_and_one_page_costs_no_more() -> None:
     together = threading.Barrier(AHEAD, timeout=10)
-    listing, short = Listing(100 * AHEAD * 3), Listing(99)
+    listing, short, asked = Listing(100 * AHEAD * 3), Listing(99), Counter[int]()
 
     def fetch(page: int, size: int) -> list[Any]:
-        # Of these pages none is there before all have been asked for.
-        if 10 <= page < 10 + AHEAD:
+        asked[page] += 1
+        # Of these pages none is there before all have been asked for: the second time they are the first ones.
+        if page in {1: range(10, 10 + AHEAD), 2: range(AHEAD)}[asked[page]]:
             together.wait()
         return listing.fetch(page, size)
 
