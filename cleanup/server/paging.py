@@ -108,7 +108,7 @@ def complete(
                         seen.add(row.id)
                         yield row
                 count += 1
-                unreadable += [] if number else errors
+                unreadable += [error for error in errors if error not in unreadable]
         # A row can slip away between its id and its page.
         if (len(seen) == before and missing - seen <= missed) or (count < 2 and len(seen) < size):
             return

@@ -110,6 +110,20 @@ def test_rows_that_slip_away_between_their_ids_and_their_page_are_read_all_the_s
     assert sorted(found) == list(range(350))
 
 
+def test_a_row_that_only_the_second_reading_comes_to_and_the_server_fails_at_is_named() -> None:
+    listing, found, unreadable = Listing(350, [250]), list[int](), list[str]()
+
+    def ids(page: int, size: int) -> list[Any]:
+        return answered(listing.rows[page * size : (page + 1) * size])
+
+    for row in complete(listing.fetch, parse, unreadable, 100, None, ids):
+        found.append(row.id)
+        if len(found) == 200 and len(listing.rows) == 350:
+            del listing.rows[:100]
+    assert sorted(found) == [number for number in range(350) if number != 250]
+    assert unreadable == ["row 150 of a list cannot be read: General server error"]
+
+
 def test_a_list_of_several_pages_is_read_until_it_does_not_change_but_not_for_ever() -> None:
     for rows, requests in ((99, 2), (100, 2 * 2), (350, 2 * 5)):
         listing = Listing(rows)
