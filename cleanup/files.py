@@ -20,7 +20,6 @@ LINKED = "linked, not written by this task"
 
 _FOLDER = re.compile(r"\.([0-9a-f]{32})(?=[/?#;&]|$)")
 _END = re.compile(r"[?#;]|\Z")
-_SLASHES = re.compile(r"/{2,}")
 _DECODINGS = 16
 
 
@@ -90,7 +89,9 @@ def _folded(text: str) -> str:
         if text == before:
             break
     text = unicodedata.normalize("NFC", text).casefold().replace("\\", "/").replace("+", " ")
-    return _SLASHES.sub("/", text).strip()
+    while "//" in text:
+        text = text.replace("//", "/")
+    return text.strip()
 
 
 def _path(rest: str) -> str:

@@ -62,11 +62,11 @@ class Batches:
             ServerError: the server fails at the batch; what is still open in the docket is undecided.
         """
         ids = self._open(tasks)
-        made = begun(self._pool, lambda: self._server.models.made_by(ids))
-        rows = self._tasks.qualified(ids, self._server.tasks.read(ids, WITH_FILES))
-        if not rows:
-            return
-        folders = self._folders(rows, made())
+        with begun(self._pool, lambda: self._server.models.made_by(ids)) as made:
+            rows = self._tasks.qualified(ids, self._server.tasks.read(ids, WITH_FILES))
+            if not rows:
+                return
+            folders = self._folders(rows, made())
         view = View(rows)
         parts = self._all_planned if self._approved else self._parts
         for part, last in parts(rows, folders):
@@ -86,7 +86,8 @@ class Batches:
         for part, last in search.parts({task: folders[task] for task in self._open(rows)}):
             for task, error in search.unreadable.items():
                 self.settle(task, error)
-            for root, why in search.unlisted.items():
+            # Pages that are read ahead may add to it at this moment.
+            for root, why in search.unlisted.copy().items():
                 self.docket.result.unlisted[self._storages.name(root)] = why
             if not self._open(rows):
                 return

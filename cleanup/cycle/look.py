@@ -48,13 +48,13 @@ class Looker:
         Raises:
             ServerError: the batch cannot be judged.
         """
-        around = begun(self.pool, lambda: self.surroundings.read(self._server_time()))
-        models = self._models(rows, nested)
-        around()
+        with begun(self.pool, lambda: self.surroundings.read(self._server_time())) as around:
+            models = self._models(rows, nested)
+            around()
         drafts = sorted(model.id for model in models.values() if not model.published)
-        users = begun(self.pool, lambda: self.server.models.users(drafts))
-        listers = self.server.models.listers(drafts)
-        view = View(dict(rows), models, users(), listers)
+        with begun(self.pool, lambda: self.server.models.users(drafts)) as users:
+            listers = self.server.models.listers(drafts)
+            view = View(dict(rows), models, users(), listers)
         view.links = self.surroundings.links_to(_owners(rows, models.values()).union(nested))
         view.claims = self.surroundings.claims_on(rows)
         others = _others(view).union(nested).difference(rows, behind)
@@ -93,19 +93,20 @@ class Looker:
 
     def _models(self, rows: Mapping[str, Task], nested: Collection[str]) -> dict[str, Model]:
         """Return the entries that the tasks made, those they list, and all with an address in a folder of concern."""
-        made = begun(self.pool, lambda: self.server.models.made_by(list(rows)))
         owners = _owners(rows, ()).union(nested)
-        named = self.server.models.naming(sorted(owners))
+        with begun(self.pool, lambda: self.server.models.made_by(list(rows))) as made:
+            named = self.server.models.naming(sorted(owners))
+            found = {model.id: model for model in made()}
         listed = {model for row in rows.values() for model in (*row.output_models, *row.input_models)}
-        found = {model.id: model for model in made()}
         others = self.server.models.by_id(listed - found.keys()) if listed - found.keys() else []
         if any(model.task in rows for model in others):
             raise ServerError("the server's list of the models that tasks made lacks some that they list")
         found |= {model.id: model for model in others}
         named += self.server.models.naming(sorted(_owners({}, found.values()) - owners))
-        changed = [model.id for model in named if found.get(model.id, model) != model]
-        latest = self.server.models.by_id(changed)
-        return found | {model.id: model for model in (*named, *latest)}
+        # Which of two readings is the later one is not known.
+        if any(found.get(model.id, model) != model for model in named):
+            raise ServerError("a model changed while it was looked at")
+        return found | {model.id: model for model in named}
 
     def _server_time(self) -> datetime:
         return datetime.now(timezone.utc) + timedelta(seconds=self.server.session.clock_skew)

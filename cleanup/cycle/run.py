@@ -64,7 +64,7 @@ def run_once(
     now = now + timedelta(seconds=min(0.0, server.session.clock_skew))
     rules = selection.rules_of(settings, now, projects, own_task)
     result = CycleResult(started=now, dry_run=settings.dry_run)
-    begun = time.monotonic()
+    clock = time.monotonic()
     with ExitStack() as stack:
         approved = open_plan(server, settings.plan)
         if approved:
@@ -76,7 +76,7 @@ def run_once(
         _Cycle(Means(server, storages, settings, rules, pool, approved), result, watcher, plan).run()
         if plan and not result.interrupted:
             result.plan = plan.finish()
-    result.seconds = time.monotonic() - begun
+    result.seconds = time.monotonic() - clock
     return result
 
 
@@ -107,10 +107,10 @@ class _Cycle:
             if not means.rules.force_delete:
                 self._result.force_would_add = count_force_would_add(means.server, means.rules)
             make_plan(means.server, means.rules, self._result, plan, means.approved)
-            named = begun(means.pool, lambda: self._name_projects(plan))
-            if plan:
-                self._surroundings.read(self._result.started)
-            named()
+            with begun(means.pool, lambda: self._name_projects(plan)) as named:
+                if plan:
+                    self._surroundings.read(self._result.started)
+                named()
             self._keep_claimed(plan)
             self._work_off(plan)
             if means.settings.archived_models:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 
 from cleanup.base.chunks import chunks
-from cleanup.base.errors import CredentialsError, ServerError, ServerUnreachable, Stopped
+from cleanup.base.errors import CleanupError, CredentialsError, ServerError, ServerUnreachable, Stopped
 from cleanup.files import Kind
 from cleanup.server import Server, events
 from cleanup.storage import BadAddress, Location, Storages, Unlistable
@@ -38,7 +38,7 @@ class Found:
     """Another task's record names it."""
 
 
-_Pages = Iterator[tuple[list[Found], bool]]
+_Pages = Generator[tuple[list[Found], bool], None, None]
 """Files, a page at a time, and whether it is the last."""
 
 
@@ -57,6 +57,8 @@ class Search:
     """So many sources are read at once."""
     unreadable: dict[str, ServerError] = field(default_factory=dict)
     unlisted: dict[str, str] = field(default_factory=dict)
+    _lost: CleanupError | None = None
+    """Why no source can be read any more."""
 
     def parts(self, folders: Mapping[str, set[Location]]) -> Iterator[tuple[list[Found], bool]]:
         """Yield what was found, at least one part, each of about ``FILES_AT_ONCE`` files, and whether it is the last.
@@ -121,7 +123,7 @@ class Search:
         try:
             while True:
                 while len(reading) < 2 * self.ahead and (source := next(waiting, None)):
-                    reading.append((*source, self.pool.submit(next, source[1])))
+                    reading.append((*source, self.pool.submit(self._next, source[1])))
                 if not reading:
                     return
                 task, pages, page = reading.popleft()
@@ -132,12 +134,25 @@ class Search:
                 except ServerError as error:
                     self.unreadable[task] = error
                     continue
-                if not last:
-                    reading.append((task, pages, self.pool.submit(next, pages)))
+                if last:
+                    # What it holds on to would stay until all sources are read.
+                    pages.close()
+                else:
+                    reading.append((task, pages, self.pool.submit(self._next, pages)))
                 yield some
         finally:
             for *_, page in reading:
                 page.cancel()
+
+    def _next(self, pages: _Pages) -> tuple[list[Found], bool]:
+        """Return the next page. Once the server is lost, none is asked for that was waiting for its turn."""
+        if self._lost:
+            raise self._lost
+        try:
+            return next(pages)
+        except (Stopped, ServerUnreachable, CredentialsError) as error:
+            self._lost = error
+            raise
 
 
 def located(storages: Storages, address: object) -> tuple[Location, ...]:

@@ -41,12 +41,12 @@ class Surroundings:
             ServerError: it could not be read, so nobody can tell what must stay.
         """
         since = self._read_at - OVERLAP if self._read_at else None
-        claims = begun(self.pool, lambda: [*self.server.survey.claims(since, self.pool)])
-        if self.links_wanted:
-            for references in self.server.survey.references(since, self.pool):
-                self._take_references(references)
-        for claim in claims():
-            self._take_claim(claim)
+        with begun(self.pool, lambda: [*self.server.survey.claims(since, self.pool)]) as claims:
+            if self.links_wanted:
+                for references in self.server.survey.references(since, self.pool):
+                    self._take_references(references)
+            for claim in claims():
+                self._take_claim(claim)
         self._read_at = now
 
     def links_to(self, tasks: Iterable[str]) -> list[tuple[object, str]]:

@@ -7,7 +7,7 @@ import json
 import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from clearml.backend_api.session.client import APIClient
 
@@ -47,28 +47,44 @@ def addresses(client: APIClient, task: str, event_type: str) -> Iterator[tuple[s
     total: int | None = None
     # A page that ends at iteration 0 makes the server start again: what lies behind it comes from the other end.
     for order in ("asc", "desc"):
-        scroll: dict[str, Any] = {}
+        scroll: Any = None
         while True:
-            # The scroll id remembers the question, but not the task and the size of a page: both come each time.
-            answer = client.events.get_task_events(
-                task=task, event_type=event_type, order=order, batch_size=_BATCH[event_type], **scroll
-            ).data
-            page, before = answer["events"], len(seen)
-            for event in page:
-                seen.add(_identity(event))
-            given = answer.get("total")
-            total = given if isinstance(given, int) and not isinstance(given, bool) else total
-            last = len(seen) >= total if total is not None else not page
-            yield {address for event in page for address in _event_addresses(event, event_type)}, last
+            before = len(seen)
+            asked = {"task": task, "event_type": event_type, "order": order, "batch_size": _BATCH[event_type]}
+            page = _page(client, asked, scroll, seen)
+            total = total if page.total is None else page.total
+            last = len(seen) >= total if total is not None else page.empty
+            yield page.addresses, last
             if last:
                 return
-            if len(seen) == before or not answer.get("scroll_id"):
+            scroll = page.scroll
+            if len(seen) == before or not scroll:
                 break
-            scroll = {"scroll_id": answer["scroll_id"]}
     raise ServerError(
         f"the server gives out {len(seen)} of the {total} {event_type} events of task {task}; "
         "without the others its files are not known"
     )
+
+
+class _Page(NamedTuple):
+    """What is kept of a page of events, which itself can have megabytes. ``scroll``: where the next one begins."""
+
+    addresses: set[str]
+    total: int | None
+    scroll: Any
+    empty: bool
+
+
+def _page(client: APIClient, asked: Mapping[str, Any], scroll: Any, seen: Seen) -> _Page:
+    """Ask for a page of events, and add them to those that were ``seen``."""
+    # The scroll id remembers the question, but not the task and the size of a page: both come each time.
+    answer = client.events.get_task_events(**asked, **({"scroll_id": scroll} if scroll else {})).data
+    events, total = answer["events"], answer.get("total")
+    for event in events:
+        seen.add(_identity(event))
+    found = {address for event in events for address in _event_addresses(event, asked["event_type"])}
+    counted = isinstance(total, int) and not isinstance(total, bool)
+    return _Page(found, total if counted else None, answer.get("scroll_id"), not events)
 
 
 def _identity(event: Mapping[str, Any]) -> tuple[str, ...]:

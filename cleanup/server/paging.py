@@ -97,6 +97,7 @@ def complete(
     for number in range(PASSES):
         before, expected, count, missed, missing = len(seen), count, 0, missing, set()
         last: list[Mapping[str, Any]] = []
+        failed: list[str] = []
         ask = partial(_where_new, fetch, ids, seen, missing) if ids and number else fetch
         with closing(_pages(ask, size, pool, expected)) as pages:
             for found, errors in pages:
@@ -108,10 +109,12 @@ def complete(
                         seen.add(row.id)
                         yield row
                 count += 1
-                unreadable += [error for error in errors if error not in unreadable]
+                failed += errors
         # A row can slip away between its id and its page.
         if (len(seen) == before and missing - seen <= missed) or (count < 2 and len(seen) < size):
-            return
+            break
+    # Each reading comes to all rows that the server fails at, and the last one to those that had been shifted, too.
+    unreadable += failed
 
 
 def _where_new(fetch: Fetch, ids: Fetch, seen: Container[str], missing: set[str], page: int, size: int) -> Any:

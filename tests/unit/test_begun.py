@@ -18,11 +18,11 @@ def test_a_call_goes_on_beside_who_began_it_and_gives_its_result_or_its_error() 
         return threading.current_thread().name
 
     with ThreadPoolExecutor(1, thread_name_prefix="another") as pool:
-        name = begun(pool, meet)
-        both.wait()
-        assert name().startswith("another")
-        with pytest.raises(ZeroDivisionError):
-            begun(pool, lambda: 1 / 0)()
+        with begun(pool, meet) as name:
+            both.wait()
+            assert name().startswith("another")
+        with begun(pool, lambda: 1 / 0) as number, pytest.raises(ZeroDivisionError):
+            number()
 
 
 def test_what_no_thread_begins_is_done_once_by_who_waits_for_it() -> None:
@@ -32,11 +32,42 @@ def test_what_no_thread_begins_is_done_once_by_who_waits_for_it() -> None:
         done.append(threading.current_thread().name)
         return len(done)
 
+    def in_the_only_thread() -> int:
+        with begun(pool, note) as noted:
+            return noted()
+
     with ThreadPoolExecutor(1, thread_name_prefix="only") as pool:
-
-        def in_the_only_thread() -> int:
-            return begun(pool, note)()
-
         assert pool.submit(in_the_only_thread).result(10) == 1
-        assert begun(None, note)() == 2
+    with begun(None, note) as noted:
+        assert noted() == 2
     assert (done[0].startswith("only"), done[1]) == (True, threading.current_thread().name)
+
+
+def test_nothing_of_a_call_goes_on_behind_the_block_even_if_that_fails() -> None:
+    started, failing, done = threading.Event(), threading.Event(), list[int]()
+
+    def work() -> None:
+        started.set()
+        failing.wait(10)
+        # Long enough for who does not wait for it to be gone.
+        done.append(sum(range(1_000_000)))
+
+    def fail() -> None:
+        assert started.wait(10)
+        failing.set()
+        raise ValueError
+
+    with ThreadPoolExecutor(1) as pool:
+        with pytest.raises(ValueError), begun(pool, work):
+            fail()
+        assert done
+        # And what nobody began is not begun any more.
+        failing.clear()
+        started.clear()
+        busy = pool.submit(work)
+        assert started.wait(10)
+        with begun(pool, lambda: done.append(0)):
+            pass
+        failing.set()
+        busy.result(10)
+    assert 0 not in done

@@ -124,6 +124,14 @@ def test_a_row_that_only_the_second_reading_comes_to_and_the_server_fails_at_is_
     assert unreadable == ["row 150 of a list cannot be read: General server error"]
 
 
+def test_a_row_that_the_server_fails_at_is_named_once_wherever_it_is_shifted_to() -> None:
+    listing, unreadable = Listing(350, [250]), list[str]()
+    for row in complete(listing.fetch, parse, unreadable, 100):
+        if row.id == 349 and len(listing.rows) == 350:
+            del listing.rows[:3]
+    assert unreadable == ["row 247 of a list cannot be read: General server error"]
+
+
 def test_a_list_of_several_pages_is_read_until_it_does_not_change_but_not_for_ever() -> None:
     for rows, requests in ((99, 2), (100, 2 * 2), (350, 2 * 5)):
         listing = Listing(rows)
