@@ -156,7 +156,8 @@ def test_indexes_and_remembered_listings_find_what_a_search_through_all_finds(sa
             sandbox.edit_model(model, uri=uri.upper() if chance.random() < 0.2 else uri)
         for task in chance.sample(tasks, chance.choice((1, 3, 40))):
             sandbox.age(task, chance.uniform(0, 90))
-            sandbox.edit_task(task, system_tags=chance.choice(([], ["archived"])))
+            tags, kind_of = chance.choice(([], ["archived"], ["a", "archived"])), chance.choice(("testing", {"odd": 1}))
+            sandbox.edit_task(task, system_tags=tags, type=kind_of)
         ids, listed = "|".join(chance.sample(tasks, 3)), "|".join(chance.sample(models, 3))
         if number % 5 == 4:
             sandbox.remove_task(tasks.pop())
@@ -165,6 +166,8 @@ def test_indexes_and_remembered_listings_find_what_a_search_through_all_finds(sa
             (TASK, {"_any_": {"pattern": pattern.replace("{}", listed), "fields": ["models.output.model"]}}),
             (TASK, {"last_change": [f">={days_ago(chance.uniform(0, 90))}"], "order_by": ["created"]}),
             (TASK, {"system_tags": ["archived"], "order_by": ["-last_change"]}),
+            (TASK, {"type": ["testing"], "system_tags": ["-a"]}),
+            (TASK, {"status": ["completed"], "order_by": ["-last_change"]}),
         ):
             collection = sandbox.store.collection(kind)
             conditions = conditions_of(kind, body)[0]
