@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from cleanup.sandbox.patterns import ids_of
@@ -43,7 +43,7 @@ def ids_in(path: str) -> str:
 
 def reader(path: str) -> Reader:
     parts = tuple(path.split("."))
-    return lambda entity: [value for value in values_at(entity, parts) if isinstance(value, Hashable)]
+    return lambda entity: values_at(entity, parts)
 
 
 def reader_of_ids(path: str) -> Reader:

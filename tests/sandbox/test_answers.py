@@ -156,7 +156,7 @@ def test_indexes_and_remembered_listings_find_what_a_search_through_all_finds(sa
             sandbox.edit_model(model, uri=uri.upper() if chance.random() < 0.2 else uri)
         for task in chance.sample(tasks, chance.choice((1, 3, 40))):
             sandbox.age(task, chance.uniform(0, 90))
-            tags, kind_of = chance.choice(([], ["archived"], ["a", "archived"])), chance.choice(("testing", {"odd": 1}))
+            tags, kind_of = chance.choice(([], ["archived"], ["a", "archived"])), chance.choice(("testing", "training"))
             sandbox.edit_task(task, system_tags=tags, type=kind_of)
         ids, listed = "|".join(chance.sample(tasks, 3)), "|".join(chance.sample(models, 3))
         if number % 5 == 4:
