@@ -128,13 +128,15 @@ def _where_new(fetch: Fetch, ids: Fetch, seen: Container[str], missing: set[str]
 def _pages(fetch: Fetch, size: int, pool: Executor | None, expected: int) -> Generator[_Page, None, None]:
     """Yield the pages in their order until an empty one; with a ``pool`` some that follow are read meanwhile.
 
-    As many as there were before, or are ``expected``, at most ``AHEAD``: a list of one page costs no request more.
+    As many as there were before, or up to the empty one behind those that are ``expected``, at most ``AHEAD``: a list
+    of one page costs no request more.
     """
     waiting: deque[Future[_Page]] = deque()
     number = 0
     try:
         while True:
-            while pool and len(waiting) < min(max(number, expected), AHEAD):
+            wanted = number if number > expected else expected + 1 - number
+            while pool and len(waiting) < min(wanted, AHEAD):
                 waiting.append(pool.submit(_read, fetch, number + len(waiting), size))
             future = waiting.popleft() if waiting else None
             # What nobody began is read here: all threads of the pool may wait as this one does.

@@ -244,5 +244,7 @@ def _lack(call: str, data: object) -> str:
     rows = data.get(name) if name else []
     if not isinstance(rows, list):
         return name
-    whole = (isinstance(row, dict) and all(isinstance(row.get(key), fields[key]) for key in fields) for row in rows)
-    return "" if all(whole) else " and their ".join([name, *fields])
+    whole = all(isinstance(row, dict) for row in rows) and all(
+        isinstance(row.get(key), kind) for key, kind in fields.items() for row in rows
+    )
+    return "" if whole else " and their ".join([name, *fields])

@@ -118,6 +118,7 @@ def measure(world: World, latency_ms: float, side: str, options: dict[str, Any])
             started[0] = time.process_time()
 
         report = take_turn(side, options, sandbox.environment(), at_start)
+        gc.unfreeze()
         return {
             **report,
             "sandbox_cpu_seconds": round(time.process_time() - started[0], 3),
