@@ -129,9 +129,9 @@ class Search:
                 task, pages, page = reading.popleft()
                 try:
                     some, last = page.result()
-                except (Stopped, ServerUnreachable, CredentialsError):
-                    raise
                 except ServerError as error:
+                    if self._lost:
+                        raise self._lost from None
                     self.unreadable[task] = error
                     continue
                 if last:

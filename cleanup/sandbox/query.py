@@ -236,8 +236,8 @@ def matching_ids(collection: Collection, kind: Kind, body: Body) -> list[str]:
     def test(entity: Entity) -> bool:
         return all(check(entity) for check in tests)
 
+    enough = max(INDEX_ENOUGH, len(collection) // 10)
     for name, values in wanted:
-        enough = max(INDEX_ENOUGH, len(collection) // 10)
         if collection.indexed(name) and sum(collection.count(name, value) for value in values) <= enough:
             found = {entity["id"]: entity for value in values for entity in collection.find(name, value)}
             return collection.ordered((item for item, entity in found.items() if test(entity)), order)

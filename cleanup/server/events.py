@@ -47,10 +47,10 @@ def addresses(client: APIClient, task: str, event_type: str) -> Iterator[tuple[s
     total: int | None = None
     # A page that ends at iteration 0 makes the server start again: what lies behind it comes from the other end.
     for order in ("asc", "desc"):
+        asked = {"task": task, "event_type": event_type, "order": order, "batch_size": _BATCH[event_type]}
         scroll: Any = None
         while True:
             before = len(seen)
-            asked = {"task": task, "event_type": event_type, "order": order, "batch_size": _BATCH[event_type]}
             page = _page(client, asked, scroll, seen)
             total = total if page.total is None else page.total
             last = len(seen) >= total if total is not None else page.empty

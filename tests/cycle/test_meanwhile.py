@@ -75,7 +75,7 @@ def test_tokens_that_the_server_takes_back_in_the_middle_are_renewed(world: Worl
     assert world.sandbox.requests["auth.login"] >= 2
 
 
-def test_of_two_readings_of_a_model_at_one_look_the_later_counts(world: World) -> None:
+def test_a_model_that_is_published_between_two_readings_at_one_look_keeps_its_file(world: World) -> None:
     task = world.add()
     model = world.sandbox.add_model(task, "weights")
     kept = world.files_of(task)
@@ -184,7 +184,7 @@ def test_a_server_that_fails_at_every_task_costs_a_few_requests_each(world: Worl
     result = world.clean(network={"attempts": 1})
 
     assert len(world.sandbox.tasks) == len(result.failed) == 300
-    assert world.sandbox.api_requests < 6 * 300
+    assert world.sandbox.api_requests < 5.1 * 300
 
 
 def test_a_user_that_others_delete_during_the_look_keeps_no_file(world: World) -> None:
