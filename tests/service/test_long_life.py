@@ -16,6 +16,8 @@ from tests.agent.world import WebUI
 
 CYCLES = 1_000
 SAMPLES = 10
+LOOKS = 20
+"""Moments of which the least counts: the threads of a cycle come and go, what leaks is there at each of them."""
 
 
 @pytest.mark.slow
@@ -40,22 +42,27 @@ def test_a_thousand_cycles_leave_memory_threads_sockets_and_log_bounded(tmp_path
         left = [task for task in sandbox.tasks.values() if task["name"].startswith("old")]
     # The first tenth is for what is made once: pools, caches, the SDK's threads.
     first, *later = samples
-    more = {"memory": 30_000_000, "threads": 3, "sockets": 10, "files": 12, "children": 0}
+    more = {"memory": 30_000_000, "threads": 3, "sockets": 10, "files": 12}
     for now in later:
         assert all(now[what] <= first[what] + more[what] for what in more), samples
-        assert now["children"] == 0
     assert len(process.output.splitlines()) < 6 * CYCLES
     assert new > 100
     assert len(left) < 50
 
 
 def _measured(process: Process, cycles: int) -> dict[str, int]:
+    """Return the least that the process holds while it goes through the cycles that follow ``cycles`` of them."""
+    looks = [_held(process, cycles + more) for more in range(LOOKS)]
+    return {what: min(look[what] for look in looks) for what in looks[0]}
+
+
+def _held(process: Process, cycles: int) -> dict[str, int]:
     process.until(lambda: process.output.count("Next cleanup in") >= cycles, within=900)
     seen = psutil.Process(process.pid)
+    assert not seen.children()
     return {
         "memory": seen.memory_info().rss,
         "threads": seen.num_threads(),
         "sockets": len(seen.net_connections()),
         "files": seen.num_fds(),
-        "children": len(seen.children()),
     }
