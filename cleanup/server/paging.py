@@ -128,14 +128,13 @@ def _where_new(fetch: Fetch, ids: Fetch, seen: Container[str], missing: set[str]
 def _pages(fetch: Fetch, size: int, pool: Executor | None, expected: int) -> Generator[_Page, None, None]:
     """Yield the pages in their order until an empty one; with a ``pool`` some that follow are read meanwhile.
 
-    As many as there were before, or up to the empty one behind those that are ``expected``, at most ``AHEAD``: a list
-    of one page costs no request more.
+    Those up to the empty one behind the ``expected``, and behind a full page ``AHEAD``: a list of one page that is not
+    full costs no request more.
     """
     waiting: deque[Future[_Page]] = deque()
-    number = 0
+    number, wanted = 0, expected + 1
     try:
         while True:
-            wanted = number if number > expected else expected + 1 - number
             while pool and len(waiting) < min(wanted, AHEAD):
                 waiting.append(pool.submit(_read, fetch, number + len(waiting), size))
             future = waiting.popleft() if waiting else None
@@ -144,6 +143,8 @@ def _pages(fetch: Fetch, size: int, pool: Executor | None, expected: int) -> Gen
             if page == ([], []):
                 return
             number += 1
+            behind = AHEAD if len(page[0]) == size else 1
+            wanted = behind if number > expected else expected + 1 - number
             yield page
     finally:
         for future in waiting:
