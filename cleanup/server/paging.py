@@ -132,9 +132,10 @@ def _pages(fetch: Fetch, size: int, pool: Executor | None, expected: int) -> Gen
     full costs no request more.
     """
     waiting: deque[Future[_Page]] = deque()
-    number, wanted = 0, expected + 1
+    number, behind = 0, 1
     try:
         while True:
+            wanted = behind if number > expected else expected + 1 - number
             while pool and len(waiting) < min(wanted, AHEAD):
                 waiting.append(pool.submit(_read, fetch, number + len(waiting), size))
             future = waiting.popleft() if waiting else None
@@ -144,7 +145,6 @@ def _pages(fetch: Fetch, size: int, pool: Executor | None, expected: int) -> Gen
                 return
             number += 1
             behind = AHEAD if len(page[0]) == size else 1
-            wanted = behind if number > expected else expected + 1 - number
             yield page
     finally:
         for future in waiting:
